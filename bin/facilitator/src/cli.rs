@@ -1,0 +1,301 @@
+//! The command line as `clap` reads it.
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use std::path::PathBuf;
+
+/// Moves tokens between two EVM chains through OpenST Mosaic gateways: accepts stake requests on the origin chain and
+/// sees each one through to minted tokens on the auxiliary chain.
+///
+/// Begin with `facilitator init`, look over the result with `facilitator doctor`, then `facilitator start`.
+#[derive(Debug, Parser)]
+#[command(name = "facilitator", version, propagate_version = true, max_term_width = 100)]
+pub(crate) struct Cli {
+    /// What is logged to standard error: error, warn, info, debug, trace, or a filter such as
+    /// `info,facilitator_sender=debug`. `RUST_LOG` does the same.
+    #[arg(long, global = true, value_name = "LEVEL")]
+    pub(crate) log_level: Option<String>,
+    /// How log lines look.
+    #[arg(long, global = true, value_enum, value_name = "FORMAT")]
+    pub(crate) log_format: Option<LogFormat>,
+    /// What to do.
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// Form of log lines.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum LogFormat {
+    /// For people.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Create worker keys and the configuration of a chain pair.
+    ///
+    /// Makes one new worker key for each chain and the hash-lock key, all encrypted, and writes them with the endpoints
+    /// into the facilitator config: everything or nothing. Afterwards fund the printed addresses and have the
+    /// organization whitelist them.
+    ///
+    /// Passwords come from --origin-password / --aux-password, else from the environment variables
+    /// MOSAIC_ORIGIN_PASSWORD / MOSAIC_AUX_PASSWORD, else they are asked for twice.
+    Init(InitArgs),
+    /// Run the facilitator of one or more chain pairs.
+    ///
+    /// Prints `ready` once both chains are in working mode. SIGTERM or Ctrl-C ends it in order, a second one at once.
+    /// The password of each worker key comes from MOSAIC_ADDRESS_PASSW_<address>, else it is asked for.
+    Start(StartArgs),
+    /// End a running facilitator in order and wait for its end.
+    Stop(StopArgs),
+    /// List the running facilitators.
+    List(JsonArg),
+    /// Show how a facilitator is doing: chains, processes, queue, the oldest unfinished request and why it waits.
+    Status(StatusArgs),
+    /// Look at requests, or try one again.
+    #[command(subcommand)]
+    Requests(RequestsCommand),
+    /// Check configuration, database, nodes, contracts, whitelisting, balances and allowances.
+    ///
+    /// Each finding says how to mend it. Exit code 1 if there is an error.
+    Doctor(DoctorArgs),
+    /// Print shell completions.
+    Completions {
+        /// The shell.
+        shell: clap_complete::Shell,
+    },
+}
+
+/// `--json`, for commands with nothing else.
+#[derive(Debug, Clone, Copy, Args)]
+pub(crate) struct JsonArg {
+    /// Print JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// Which chain pair, by which files.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct PairArgs {
+    /// Id of the auxiliary chain.
+    #[arg(long, value_name = "AUX")]
+    pub(crate) chain_id: u64,
+    /// Facilitator config instead of <home>/<AUX>/facilitator-config.json.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) facilitator_config: Option<PathBuf>,
+    /// Mosaic config instead of <home>/<AUX>/mosaic-config.json.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) mosaic_config: Option<PathBuf>,
+}
+
+/// Arguments of `init`.
+#[derive(Debug, Args)]
+pub(crate) struct InitArgs {
+    /// Mosaic config with the contracts of the chain pair.
+    #[arg(long, value_name = "FILE", required_unless_present = "gateway_config", conflicts_with = "gateway_config")]
+    pub(crate) mosaic_config: Option<PathBuf>,
+    /// Gateway config of a gateway beside OST's own.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) gateway_config: Option<PathBuf>,
+    /// Id of the auxiliary chain.
+    #[arg(long, value_name = "AUX")]
+    pub(crate) chain_id: u64,
+    /// A node of the origin chain; may be given several times.
+    #[arg(long, value_name = "URL", required = true)]
+    pub(crate) origin_rpc: Vec<String>,
+    /// A node of the auxiliary chain; may be given several times.
+    #[arg(long, value_name = "URL", required = true)]
+    pub(crate) aux_rpc: Vec<String>,
+    /// Password of the origin workers. Other users of this machine can see it in the process list: prefer
+    /// MOSAIC_ORIGIN_PASSWORD or the prompt.
+    #[arg(long, value_name = "PASSWORD")]
+    pub(crate) origin_password: Option<String>,
+    /// Password of the auxiliary workers; see --origin-password.
+    #[arg(long, value_name = "PASSWORD")]
+    pub(crate) aux_password: Option<String>,
+    /// SQLite database instead of <home>/<AUX>/facilitator.db.
+    #[arg(long, value_name = "FILE", conflicts_with = "db_url")]
+    pub(crate) db_path: Option<PathBuf>,
+    /// Database server, e.g. postgres://host/name.
+    #[arg(long, value_name = "URL")]
+    pub(crate) db_url: Option<String>,
+    /// User of the database server.
+    #[arg(long, value_name = "NAME", requires = "db_url")]
+    pub(crate) db_username: Option<String>,
+    /// Password of the database server.
+    #[arg(long, value_name = "PASSWORD", requires = "db_url")]
+    pub(crate) db_password: Option<String>,
+    /// Where to write the facilitator config.
+    #[arg(long, value_name = "OUT")]
+    pub(crate) facilitator_config: Option<PathBuf>,
+    /// Take the hash-lock key over from the config of another instance of the same operator.
+    #[arg(long, value_name = "CONFIG")]
+    pub(crate) join: Option<PathBuf>,
+    /// Worker keys for each chain.
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub(crate) workers: u32,
+    /// Encrypt with cheap parameters: fast, weak, for tests.
+    #[arg(long)]
+    pub(crate) light_kdf: bool,
+    /// Replace files that exist, keeping a backup of each.
+    #[arg(long)]
+    pub(crate) force: bool,
+    /// Print JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// Arguments of `start`.
+#[derive(Debug, Args)]
+pub(crate) struct StartArgs {
+    /// Id of the auxiliary chain; may be given several times. Without it all configured chains are started.
+    #[arg(long, value_name = "AUX")]
+    pub(crate) chain_id: Vec<u64>,
+    /// Facilitator config instead of <home>/<AUX>/facilitator-config.json.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) facilitator_config: Option<PathBuf>,
+    /// Mosaic config instead of <home>/<AUX>/mosaic-config.json.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) mosaic_config: Option<PathBuf>,
+    /// Return once it is ready and let it run in the background, logging to <home>/<AUX>/facilitator.log.
+    #[arg(long)]
+    pub(crate) detach: bool,
+    /// Print the ready line as JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Read the passwords as lines `address password` from standard input: how `start` hands them to its own children.
+    #[arg(long, hide = true)]
+    pub(crate) passwords_from_stdin: bool,
+}
+
+/// Arguments of `stop`.
+#[derive(Debug, Args)]
+pub(crate) struct StopArgs {
+    /// Id of the auxiliary chain.
+    #[arg(long, value_name = "AUX", required_unless_present = "all", conflicts_with = "all")]
+    pub(crate) chain_id: Option<u64>,
+    /// End all running facilitators of this home.
+    #[arg(long)]
+    pub(crate) all: bool,
+    /// Seconds to wait for the end.
+    #[arg(long, value_name = "S", default_value_t = 30)]
+    pub(crate) timeout: u64,
+    /// Print JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// Arguments of `status`.
+#[derive(Debug, Args)]
+pub(crate) struct StatusArgs {
+    /// Which facilitator.
+    #[command(flatten)]
+    pub(crate) pair: PairArgs,
+    /// Print JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Show it again every two seconds until interrupted.
+    #[arg(long)]
+    pub(crate) watch: bool,
+}
+
+/// Arguments of `doctor`.
+#[derive(Debug, Args)]
+pub(crate) struct DoctorArgs {
+    /// Which facilitator.
+    #[command(flatten)]
+    pub(crate) pair: PairArgs,
+    /// Print JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// Commands about requests.
+#[derive(Debug, Subcommand)]
+pub(crate) enum RequestsCommand {
+    /// List requests, newest last.
+    List {
+        /// Which facilitator.
+        #[command(flatten)]
+        pair: PairArgs,
+        /// Only those in this state, e.g. COMPLETE.
+        #[arg(long, value_name = "STATE")]
+        state: Option<String>,
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Show the whole life of a request: steps, transactions, gas, reward, what it waits for and what happens next.
+    Show {
+        /// Which facilitator.
+        #[command(flatten)]
+        pair: PairArgs,
+        /// Request hash or message hash; the first eight digits are enough if they are unique.
+        hash: String,
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Take a request up again now: one that waits, failed, or was skipped.
+    Retry {
+        /// Which facilitator.
+        #[command(flatten)]
+        pair: PairArgs,
+        /// Request hash or message hash.
+        #[arg(required_unless_present = "state", conflicts_with = "state")]
+        hash: Option<String>,
+        /// All requests in this state, e.g. SKIPPED.
+        #[arg(long, value_name = "STATE")]
+        state: Option<String>,
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+impl Command {
+    /// Whether results and errors are wanted as JSON.
+    pub(crate) fn wants_json(&self) -> bool {
+        match self {
+            Self::Init(args) => args.json,
+            Self::Start(args) => args.json,
+            Self::Stop(args) => args.json,
+            Self::List(args) => args.json,
+            Self::Status(args) => args.json,
+            Self::Doctor(args) => args.json,
+            Self::Requests(
+                RequestsCommand::List { json, .. }
+                | RequestsCommand::Show { json, .. }
+                | RequestsCommand::Retry { json, .. },
+            ) => *json,
+            Self::Completions { .. } => false,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_definition_of_the_command_line_holds_together() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn unknown_flags_and_missing_parts_are_usage_errors() {
+        for line in [
+            "facilitator",
+            "facilitator start --chain-di 1",
+            "facilitator stop",
+            "facilitator init --chain-id 1 --origin-rpc http://a --aux-rpc http://b",
+            "facilitator requests retry --chain-id 1",
+            "facilitator status --chain-id abc",
+        ] {
+            assert!(Cli::try_parse_from(line.split(' ')).is_err(), "{line}");
+        }
+    }
+}

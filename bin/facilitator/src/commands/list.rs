@@ -1,0 +1,80 @@
+//! `facilitator list`: the running facilitators of this home.
+
+use super::{context, running};
+use crate::cli::JsonArg;
+use crate::failure::{Exit, Failure};
+use crate::output;
+use facilitator_config::{Home, Selection};
+use facilitator_roles::clock::now_ms;
+use facilitator_roles::parent::Standing;
+use facilitator_store::Access;
+use serde::Serialize;
+
+#[derive(Serialize)]
+struct Running {
+    chain_id: u64,
+    origin_chain_id: u64,
+    pid: u32,
+    instance: String,
+    status: String,
+    started_at: String,
+    config: Option<String>,
+}
+
+/// Does it.
+pub(crate) async fn run(args: JsonArg) -> Result<Exit, Failure> {
+    let home = context::home()?;
+    let mut found = Vec::new();
+    for chain_id in home.configured_chains()? {
+        match look(chain_id, &home).await {
+            Ok(running) => found.extend(running),
+            // One broken configuration does not hide the others.
+            Err(failure) => output::remark(&format!("facilitator: chain {chain_id}: {failure}")),
+        }
+    }
+    if args.json {
+        output::json(&found)?;
+    } else if found.is_empty() {
+        output::line("no facilitator runs");
+    } else {
+        output::line(&table(&found));
+    }
+    Ok(Exit::Done)
+}
+
+async fn look(chain_id: u64, home: &Home) -> Result<Option<Running>, Failure> {
+    let selection = Selection { auxiliary_chain_id: Some(chain_id), ..Selection::default() };
+    let loaded = context::load_config(&selection, home).await?;
+    if !context::database_path(&context::location(&loaded)?).exists() {
+        return Ok(None);
+    }
+    let store = context::open(&loaded, Access::Reader).await?;
+    let Some(process) = running::find(&store, now_ms()).await? else { return Ok(None) };
+    let standing = process.detail.as_deref().and_then(|detail| serde_json::from_str::<Standing>(detail).ok());
+    Ok(Some(Running {
+        chain_id,
+        origin_chain_id: loaded.facilitator.origin.chain_id,
+        pid: process.registered.pid,
+        instance: process.registered.instance.clone(),
+        status: standing.map_or_else(|| "starting".to_owned(), |standing| standing.status),
+        started_at: super::status::time(process.started_at_ms),
+        config: process.registered.config.clone(),
+    }))
+}
+
+fn table(found: &[Running]) -> String {
+    let head = ["CHAIN", "ORIGIN", "PID", "INSTANCE", "STATUS", "STARTED", "CONFIG"].map(str::to_owned).to_vec();
+    let row = |one: &Running| {
+        vec![
+            one.chain_id.to_string(),
+            one.origin_chain_id.to_string(),
+            one.pid.to_string(),
+            one.instance.clone(),
+            one.status.clone(),
+            one.started_at.clone(),
+            one.config.clone().unwrap_or_default(),
+        ]
+    };
+    let rows: Vec<Vec<String>> = std::iter::once(head).chain(found.iter().map(row)).collect();
+    output::table(&rows)
+}

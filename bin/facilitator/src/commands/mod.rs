@@ -1,0 +1,96 @@
+//! One file a command; here the way from the command line to it.
+
+mod completions;
+mod context;
+mod doctor;
+mod init;
+mod list;
+mod requests;
+mod running;
+mod start;
+mod status;
+mod stop;
+
+use crate::cli::{Cli, Command, LogFormat};
+use crate::failure::{Exit, Failure};
+use crate::output;
+use clap::Parser;
+use facilitator_telemetry::Identity;
+use std::process::ExitCode;
+
+/// Reads the command line and does what it says.
+pub(crate) fn run() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            let wrong = error.use_stderr();
+            let _reader_may_be_gone = error.print();
+            return if wrong { Exit::Usage.into() } else { Exit::Done.into() };
+        }
+    };
+    let as_json = cli.command.wants_json();
+    match perform(cli) {
+        Ok(exit) => exit.into(),
+        Err(failure) => output::fail(&failure, as_json),
+    }
+}
+
+fn perform(cli: Cli) -> Result<Exit, Failure> {
+    let logging = Logging { level: cli.log_level, format: cli.log_format };
+    match cli.command {
+        // It sets up its logs itself, once it knows what the configuration says about them.
+        Command::Start(args) => start::run(args, &logging),
+        Command::Completions { shell } => completions::run(shell),
+        other => {
+            logging.begin("warn", facilitator_telemetry::LogFormat::Text, "command")?;
+            runtime()?.block_on(perform_async(other))
+        }
+    }
+}
+
+async fn perform_async(command: Command) -> Result<Exit, Failure> {
+    match command {
+        Command::Init(args) => init::run(args).await,
+        Command::Stop(args) => stop::run(args).await,
+        Command::List(args) => list::run(args).await,
+        Command::Status(args) => status::run(args).await,
+        Command::Requests(command) => requests::run(command).await,
+        Command::Doctor(args) => doctor::run(args).await,
+        Command::Start(_) | Command::Completions { .. } => Ok(Exit::Done),
+    }
+}
+
+/// A runtime on this thread alone: children are started from the main thread only.
+fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
+    Ok(tokio::runtime::Builder::new_current_thread().enable_all().build()?)
+}
+
+/// What the command line says about logs.
+pub(crate) struct Logging {
+    level: Option<String>,
+    format: Option<LogFormat>,
+}
+
+impl Logging {
+    /// What is logged: the command line's word, else `RUST_LOG`, else `default`.
+    fn filter(&self, default: &str) -> String {
+        let set = |text: &String| !text.is_empty();
+        let variable = std::env::var("RUST_LOG").ok().filter(set);
+        self.level.clone().or(variable).unwrap_or_else(|| default.to_owned())
+    }
+
+    fn format(&self, default: facilitator_telemetry::LogFormat) -> facilitator_telemetry::LogFormat {
+        match self.format {
+            Some(LogFormat::Text) => facilitator_telemetry::LogFormat::Text,
+            Some(LogFormat::Json) => facilitator_telemetry::LogFormat::Json,
+            None => default,
+        }
+    }
+
+    /// Begins to log.
+    fn begin(&self, level: &str, format: facilitator_telemetry::LogFormat, role: &str) -> Result<(), Failure> {
+        let identity = Identity { role: role.to_owned(), chain: None };
+        facilitator_telemetry::init(&self.filter(level), self.format(format), &identity)
+            .map_err(|error| Failure::new(Exit::Usage, format!("log level: {error}")))
+    }
+}

@@ -1,0 +1,55 @@
+//! Which facilitators run: what their databases say, checked against the processes of this host.
+
+use facilitator_store::Store;
+use facilitator_store::processes::{Process, ProcessKind};
+use std::fs;
+
+/// The name of this host.
+pub(crate) fn host() -> String {
+    nix::unistd::gethostname().ok().and_then(|name| name.into_string().ok()).unwrap_or_else(|| "localhost".to_owned())
+}
+
+/// When a process of this host was started, as the system counts it: tells it from a later one with the same number.
+/// `None`: it does not live.
+pub(crate) fn started(pid: u32) -> Option<String> {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    // The command's name stands in parentheses and may contain anything; the start time is the 20th field behind it.
+    let (_, rest) = stat.rsplit_once(')')?;
+    let mut fields = rest.split_whitespace();
+    let state = fields.next()?;
+    if state == "Z" || state == "X" {
+        return None;
+    }
+    let ticks = fields.nth(18)?;
+    let boot = fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
+    Some(format!("{}:{ticks}", boot.trim()))
+}
+
+/// Whether a registered process lives. One of another host is believed as long as its heartbeat is fresh.
+pub(crate) fn is_alive(process: &Process, host: &str, now_ms: i64) -> bool {
+    let registered = &process.registered;
+    if registered.host == host {
+        return started(registered.pid).is_some_and(|found| found == registered.pid_started);
+    }
+    now_ms.saturating_sub(process.heartbeat_at_ms) < FRESH_MS
+}
+
+/// How old the heartbeat of a process of another host may be.
+const FRESH_MS: i64 = 60_000;
+
+/// The running facilitator of a database.
+pub(crate) async fn find(store: &Store, now_ms: i64) -> Result<Option<Process>, facilitator_store::StoreError> {
+    let host = host();
+    let processes = store.processes().await?;
+    let is_parent = |process: &&Process| process.registered.kind == ProcessKind::Facilitator;
+    Ok(processes.iter().filter(is_parent).find(|process| is_alive(process, &host, now_ms)).cloned())
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn this_process_lives_and_number_zero_does_not() {
+        assert!(super::started(std::process::id()).is_some());
+        assert!(super::started(0).is_none());
+    }
+}

@@ -1,0 +1,228 @@
+//! `facilitator start`: checks everything that can be checked before the first child, unlocks, and runs the parent.
+
+mod background;
+mod setup;
+
+use super::{Logging, context, running, runtime};
+use crate::cli::StartArgs;
+use crate::failure::{Exit, Failure};
+use crate::output;
+use facilitator_config::{Home, Keys, Loaded, Passwords, Secret, Selection, password_variable, unlock};
+use facilitator_roles::clock::now_ms;
+use facilitator_roles::messages::Unfit;
+use facilitator_roles::parent::{self, OnReady, ParentError};
+use facilitator_store::processes::{NewProcess, Process, ProcessKind, Registered};
+use facilitator_store::{Access, Store};
+use facilitator_supervisor::limits::{Memory, protect, raise_open_files};
+use std::io::{BufRead, IsTerminal};
+use std::path::PathBuf;
+
+/// Open files that a parent with many workers needs: three for each worker, and some.
+const OPEN_FILES: u64 = 16_384;
+
+/// Does it.
+pub(crate) fn run(args: StartArgs, logging: &Logging) -> Result<Exit, Failure> {
+    let home = context::home()?;
+    let chains = chains(&args, &home)?;
+    match chains.as_slice() {
+        [] => {
+            Err(Failure::new(Exit::Config, "no chain is configured below the home directory: run `facilitator init`"))
+        }
+        [one] if !args.detach => foreground(&args, *one, &home, logging),
+        many => runtime()?.block_on(background::run(&args, many, &home, logging)),
+    }
+}
+
+/// The chains to start; `None` in it: the one of `--facilitator-config`.
+fn chains(args: &StartArgs, home: &Home) -> Result<Vec<Option<u64>>, Failure> {
+    if !args.chain_id.is_empty() {
+        let mut chains: Vec<u64> = args.chain_id.clone();
+        chains.dedup();
+        if chains.len() > 1 && (args.facilitator_config.is_some() || args.mosaic_config.is_some()) {
+            return Err(Failure::new(Exit::Usage, "--facilitator-config and --mosaic-config go with one --chain-id"));
+        }
+        return Ok(chains.into_iter().map(Some).collect());
+    }
+    if args.facilitator_config.is_some() {
+        return Ok(vec![None]);
+    }
+    Ok(home.configured_chains()?.into_iter().map(Some).collect())
+}
+
+fn selection(args: &StartArgs, chain_id: Option<u64>) -> Selection {
+    Selection {
+        auxiliary_chain_id: chain_id,
+        facilitator_config: args.facilitator_config.clone(),
+        mosaic_config: args.mosaic_config.clone(),
+    }
+}
+
+fn foreground(args: &StartArgs, chain_id: Option<u64>, home: &Home, logging: &Logging) -> Result<Exit, Failure> {
+    // Keys come into this process: nobody may read its memory from now on.
+    protect(Memory::HoldsKeys).map_err(|error| Failure::new(Exit::Failed, error.to_string()))?;
+    let runtime = runtime()?;
+    let loaded = runtime.block_on(context::load_config(&selection(args, chain_id), home))?;
+    let level = loaded.facilitator.settings.log_level.as_str();
+    logging.begin(level, setup::log_format(&loaded), "parent")?;
+    if let Err(error) = raise_open_files(OPEN_FILES) {
+        tracing::warn!(%error, "few files may be open: many workers at a time may fail to start");
+    }
+    if let Some(warning) = facilitator_config::permission_warning(&loaded.facilitator.file) {
+        tracing::warn!("{warning}");
+    }
+    // A composer is needed before anything is unlocked or created.
+    setup::gateways(&loaded)?;
+    runtime.block_on(serve(args, &loaded, logging))
+}
+
+async fn serve(args: &StartArgs, loaded: &Loaded, logging: &Logging) -> Result<Exit, Failure> {
+    let chain_id = loaded.facilitator.auxiliary.chain_id;
+    refuse_second(loaded).await?;
+    let keys = unlocked(args, loaded)?;
+    let store = context::open(loaded, Access::Owner).await?;
+    let process = register(&store, loaded).await?;
+    let freed = store.release_all_claims().await?;
+    tracing::info!(chain = chain_id, unfinished = freed, version = env!("CARGO_PKG_VERSION"), "facilitator begins");
+    let setup = setup::parent(loaded, &keys, process, logging)?;
+    drop(keys);
+    let result = parent::run(setup, store.clone(), on_ready(args.json, chain_id)).await;
+    store.deregister(process).await?;
+    store.close().await;
+    match result {
+        Ok(()) => {
+            tracing::info!(chain = chain_id, "facilitator ended");
+            Ok(Exit::Done)
+        }
+        Err(error) => Err(parent_failure(&error)),
+    }
+}
+
+fn on_ready(json: bool, chain_id: u64) -> OnReady {
+    Box::new(move || {
+        let pid = std::process::id();
+        if json {
+            output::line(&format!("{{\"ready\":true,\"chain_id\":{chain_id},\"pid\":{pid}}}"));
+        } else {
+            output::line("ready");
+        }
+    })
+}
+
+fn parent_failure(error: &ParentError) -> Failure {
+    let exit = match error {
+        ParentError::Unfit { unfit, .. } => match unfit {
+            Unfit::WrongChain(_) => Exit::Node,
+            Unfit::Contracts(_) => Exit::Config,
+            Unfit::Database(_) => Exit::Database,
+        },
+        ParentError::Clerk(_) => Exit::Database,
+        ParentError::Signals(_) | ParentError::Spawn(_) => Exit::Failed,
+    };
+    Failure::new(exit, error.to_string())
+}
+
+/// Says who runs before passwords are asked for.
+async fn refuse_second(loaded: &Loaded) -> Result<(), Failure> {
+    if !context::database_path(&context::location(loaded)?).exists() {
+        return Ok(());
+    }
+    // A database that only its owner can open (older, or not finished) has nobody running on it.
+    let Ok(store) = context::open(loaded, Access::Reader).await else { return Ok(()) };
+    let found = running::find(&store, now_ms()).await;
+    store.close().await;
+    match found? {
+        Some(process) => Err(already_running(&process)),
+        None => Ok(()),
+    }
+}
+
+fn already_running(process: &Process) -> Failure {
+    let registered = &process.registered;
+    Failure::new(
+        Exit::AlreadyRunning,
+        format!(
+            "a facilitator runs already on this database or with these worker keys: pid {} on host {}, since {}; `facilitator stop` ends it",
+            registered.pid,
+            registered.host,
+            super::status::time(process.started_at_ms)
+        ),
+    )
+}
+
+async fn register(store: &Store, loaded: &Loaded) -> Result<i64, Failure> {
+    let host = running::host();
+    let pid = std::process::id();
+    let facilitator = &loaded.facilitator;
+    let keys = [&facilitator.origin, &facilitator.auxiliary]
+        .into_iter()
+        .flat_map(|chain| chain.workers.iter().map(|worker| (chain.chain_id, *worker)))
+        .collect();
+    let new = NewProcess {
+        kind: ProcessKind::Facilitator,
+        instance: setup::instance(loaded),
+        chain_id: None,
+        host: host.clone(),
+        pid,
+        pid_started: running::started(pid).unwrap_or_default(),
+        config: Some(facilitator.file.display().to_string()),
+        keys,
+    };
+    let now = now_ms();
+    match store.register(&new, &move |process| running::is_alive(process, &host, now), now).await? {
+        Registered::As(id) => Ok(id),
+        Registered::Refused(process) => Err(already_running(&process)),
+    }
+}
+
+/// All keys, with passwords from the environment, from standard input, or asked for.
+fn unlocked(args: &StartArgs, loaded: &Loaded) -> Result<Keys, Failure> {
+    let passwords = passwords(args.passwords_from_stdin, loaded)?;
+    tracing::info!(keys = loaded.facilitator.workers().len(), "unlocking the worker keys");
+    Ok(unlock(&loaded.facilitator, &passwords)?)
+}
+
+fn passwords(from_stdin: bool, loaded: &Loaded) -> Result<Passwords, Failure> {
+    let mut passwords = Passwords::from_env(std::env::vars_os())?;
+    if from_stdin {
+        read_passwords(&mut passwords)?;
+    }
+    for account in passwords.missing(&loaded.facilitator.workers()) {
+        if !std::io::stdin().is_terminal() {
+            break;
+        }
+        let password = rpassword::prompt_password(format!("Password of worker {account}: "))?;
+        passwords.insert(account, Secret::new(password));
+    }
+    if let Some(account) = passwords.missing(&loaded.facilitator.workers()).first() {
+        let variable = password_variable(*account);
+        let text = format!("no password for worker {account}: set {variable}, or run this on a terminal");
+        return Err(Failure::new(Exit::Key, text));
+    }
+    Ok(passwords)
+}
+
+/// Lines `address password`, as another `start` writes them.
+fn read_passwords(passwords: &mut Passwords) -> Result<(), Failure> {
+    for line in std::io::stdin().lock().lines() {
+        let line = zeroize::Zeroizing::new(line?);
+        let Some((account, password)) = line.split_once(' ') else { continue };
+        let account = account.parse().map_err(|_| Failure::new(Exit::Usage, "standard input: no address"))?;
+        passwords.insert(account, Secret::new(password.to_owned()));
+    }
+    Ok(())
+}
+
+/// Where a facilitator in the background logs to.
+fn log_file(home: &Home, chain_id: u64) -> PathBuf {
+    home.chain_directory(chain_id).join("facilitator.log")
+}
+
+/// The gateways that a configuration serves.
+///
+/// # Errors
+/// A mosaic config that lacks what a facilitator needs.
+pub(crate) fn configured_gateways(
+    loaded: &Loaded,
+) -> Result<Vec<facilitator_roles::messages::ConfiguredGateway>, Failure> {
+    setup::gateways(loaded)
+}

@@ -1,0 +1,163 @@
+//! Several chains, or one in the background: each is a `start` of its own, with the passwords over a pipe.
+
+use super::super::{Logging, context};
+use super::{log_file, passwords, selection};
+use crate::cli::StartArgs;
+use crate::failure::{Exit, Failure};
+use crate::output;
+use facilitator_config::{Home, Loaded};
+use std::fs::{self, OpenOptions};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+use std::process::Stdio;
+use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
+use tokio::process::{Child, Command};
+use tokio::signal::unix::{SignalKind, signal};
+use zeroize::Zeroizing;
+
+/// Starts a facilitator for each chain and waits: until all are ready (`--detach`), else until all have ended.
+pub(super) async fn run(
+    args: &StartArgs,
+    chains: &[Option<u64>],
+    home: &Home,
+    logging: &Logging,
+) -> Result<Exit, Failure> {
+    let mut children = Vec::with_capacity(chains.len());
+    for chain_id in chains {
+        let loaded = context::load_config(&selection(args, *chain_id), home).await?;
+        let input = password_lines(&loaded)?;
+        children.push(spawn(args, &loaded, home, logging, &input).await?);
+    }
+    if args.detach { wait_until_ready(children, args.json).await } else { wait_until_ended(children).await }
+}
+
+struct Started {
+    chain_id: u64,
+    child: Child,
+    log: Option<std::path::PathBuf>,
+}
+
+fn password_lines(loaded: &Loaded) -> Result<Zeroizing<String>, Failure> {
+    let passwords = passwords(false, loaded)?;
+    let mut lines = Zeroizing::new(String::new());
+    for account in loaded.facilitator.workers() {
+        if let Some(password) = passwords.get(account) {
+            lines.push_str(&format!("{account} {}\n", password.expose()));
+        }
+    }
+    Ok(lines)
+}
+
+async fn spawn(
+    args: &StartArgs,
+    loaded: &Loaded,
+    home: &Home,
+    logging: &Logging,
+    passwords: &str,
+) -> Result<Started, Failure> {
+    let chain_id = loaded.facilitator.auxiliary.chain_id;
+    let mut command = Command::new(std::env::current_exe()?);
+    command.args(["start", "--passwords-from-stdin", "--chain-id", &chain_id.to_string()]);
+    command.arg("--facilitator-config").arg(&loaded.facilitator.file);
+    if let Some(file) = &args.mosaic_config {
+        command.arg("--mosaic-config").arg(file);
+    }
+    if args.json && !args.detach {
+        command.arg("--json");
+    }
+    let level = loaded.facilitator.settings.log_level.as_str();
+    command.args(["--log-level", &logging.filter(level)]);
+    let format = match logging.format(super::setup::log_format(loaded)) {
+        facilitator_telemetry::LogFormat::Text => "text",
+        facilitator_telemetry::LogFormat::Json => "json",
+    };
+    command.args(["--log-format", format]);
+    // Ctrl-C in the terminal is passed on in order, and a detached one is not to hear of it at all.
+    command.process_group(0).stdin(Stdio::piped());
+    let log = args.detach.then(|| log_file(home, chain_id));
+    if let Some(log) = &log {
+        command.stdout(Stdio::piped()).stderr(open_log(log)?);
+    }
+    let mut child = command.spawn()?;
+    if let Some(mut input) = child.stdin.take() {
+        // A child that ended already says why by its exit code.
+        let _ended_meanwhile = input.write_all(passwords.as_bytes()).await;
+    }
+    Ok(Started { chain_id, child, log })
+}
+
+fn open_log(log: &Path) -> Result<fs::File, Failure> {
+    let failed = |error: std::io::Error| Failure::new(Exit::Failed, format!("{}: {error}", log.display()));
+    OpenOptions::new().create(true).append(true).mode(0o600).open(log).map_err(failed)
+}
+
+async fn wait_until_ready(children: Vec<Started>, json: bool) -> Result<Exit, Failure> {
+    for mut started in children {
+        let mut first = String::new();
+        if let Some(stdout) = started.child.stdout.take() {
+            BufReader::new(stdout).read_line(&mut first).await?;
+        }
+        if first.trim() != "ready" {
+            return Err(ended_early(&mut started).await);
+        }
+        let (chain_id, pid) = (started.chain_id, started.child.id().unwrap_or_default());
+        output::line(&if json {
+            format!("{{\"ready\":true,\"chain_id\":{chain_id},\"pid\":{pid}}}")
+        } else {
+            format!("ready: chain {chain_id}, pid {pid}")
+        });
+    }
+    Ok(Exit::Done)
+}
+
+/// What a background facilitator said last, with its exit code.
+async fn ended_early(started: &mut Started) -> Failure {
+    let code = started.child.wait().await.ok().and_then(|status| status.code());
+    let log = started.log.as_deref().map(fs::read_to_string).and_then(Result::ok).unwrap_or_default();
+    let last = log.lines().rev().find(|line| !line.trim().is_empty()).unwrap_or("it said nothing");
+    let text = last.strip_prefix("facilitator: ").unwrap_or(last);
+    Failure::new(exit_of(code), format!("the facilitator of chain {} did not start: {text}", started.chain_id))
+}
+
+async fn wait_until_ended(mut children: Vec<Started>) -> Result<Exit, Failure> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut worst = Exit::Done;
+    while let Some(started) = children.first_mut() {
+        tokio::select! {
+            _ = terminate.recv() => pass_on(&children),
+            _ = interrupt.recv() => pass_on(&children),
+            status = started.child.wait() => {
+                let exit = exit_of(status?.code());
+                if exit != Exit::Done {
+                    worst = exit;
+                }
+                children.remove(0);
+            }
+        }
+    }
+    Ok(worst)
+}
+
+fn pass_on(children: &[Started]) {
+    for pid in children.iter().filter_map(|started| started.child.id()) {
+        if let Ok(pid) = i32::try_from(pid) {
+            let _ended_meanwhile =
+                nix::sys::signal::kill(nix::unistd::Pid::from_raw(pid), nix::sys::signal::Signal::SIGTERM);
+        }
+    }
+}
+
+const fn exit_of(code: Option<i32>) -> Exit {
+    match code {
+        Some(0) => Exit::Done,
+        Some(2) => Exit::Usage,
+        Some(3) => Exit::Config,
+        Some(4) => Exit::AlreadyRunning,
+        Some(5) => Exit::NotRunning,
+        Some(6) => Exit::Key,
+        Some(7) => Exit::Node,
+        Some(8) => Exit::Database,
+        Some(_) | None => Exit::Failed,
+    }
+}

@@ -1,0 +1,157 @@
+//! From the configuration to what the parent works by.
+
+use super::super::{Logging, context, running};
+use crate::failure::{Exit, Failure};
+use facilitator_config::{Chain, GatewayAddresses, Keys, Loaded, LogFormat};
+use facilitator_eth::{Address, U256};
+use facilitator_protocol::model::Side;
+use facilitator_protocol::transfer::Backoff;
+use facilitator_protocol::transfer::accept::Policy;
+use facilitator_roles::messages::{ChainSetup, ConfiguredGateway, KeyBytes, ScannerSetup, SenderSetup};
+use facilitator_roles::parent::{PerSide, Setup};
+use facilitator_supervisor::RestartPolicy;
+use std::time::Duration;
+
+/// Time between two heartbeats in the database.
+const HEARTBEAT: Duration = Duration::from_secs(2);
+
+/// The configured form of log lines.
+pub(super) fn log_format(loaded: &Loaded) -> facilitator_telemetry::LogFormat {
+    match loaded.facilitator.settings.log_format {
+        LogFormat::Text => facilitator_telemetry::LogFormat::Text,
+        LogFormat::Json => facilitator_telemetry::LogFormat::Json,
+    }
+}
+
+/// Name of this instance: the same after every restart, so that it finds its own leases again.
+pub(super) fn instance(loaded: &Loaded) -> String {
+    format!("{}:{}", running::host(), loaded.facilitator.auxiliary.chain_id)
+}
+
+/// The gateways to serve.
+///
+/// # Errors
+/// A mosaic config without a composer: there is nobody who takes stake requests.
+pub(super) fn gateways(loaded: &Loaded) -> Result<Vec<ConfiguredGateway>, Failure> {
+    loaded.gateways.iter().map(|gateway| configured(loaded, gateway)).collect()
+}
+
+fn configured(loaded: &Loaded, gateway: &GatewayAddresses) -> Result<ConfiguredGateway, Failure> {
+    let Some(composer) = gateway.composer else {
+        let path = "originChain.contractAddresses.stakePoolAddress".to_owned();
+        let text = format!(
+            "{}: {path}: missing: without the composer (stake pool) there are no stake requests to accept; add its address",
+            loaded.mosaic_config.display()
+        );
+        return Err(Failure { path: Some(path), ..Failure::new(Exit::Config, text) });
+    };
+    Ok(ConfiguredGateway {
+        origin_chain_id: loaded.facilitator.origin.chain_id,
+        auxiliary_chain_id: loaded.facilitator.auxiliary.chain_id,
+        composer,
+        gateway: gateway.gateway,
+        anchor: gateway.anchor,
+        cogateway: gateway.cogateway,
+        co_anchor: gateway.co_anchor,
+        redeem_pool: gateway.redeem_pool,
+    })
+}
+
+/// Everything that the parent works by.
+pub(super) fn parent(loaded: &Loaded, keys: &Keys, process: i64, logging: &Logging) -> Result<Setup, Failure> {
+    let settings = &loaded.facilitator.settings;
+    Ok(Setup {
+        auxiliary_chain_id: loaded.facilitator.auxiliary.chain_id,
+        origin_chain_id: loaded.facilitator.origin.chain_id,
+        instance: instance(loaded),
+        process,
+        scanners: PerSide { origin: scanner(loaded, Side::Origin)?, auxiliary: scanner(loaded, Side::Auxiliary)? },
+        senders: PerSide {
+            origin: sender(loaded, keys, Side::Origin)?,
+            auxiliary: sender(loaded, keys, Side::Auxiliary)?,
+        },
+        policy: Policy {
+            min_gas_price: settings.min_gas_price,
+            min_gas_limit: settings.min_gas_limit,
+            max_bounty: settings.max_bounty.unwrap_or(U256::MAX),
+            worker_expiry_margin_blocks: settings.worker_expiry_margin_blocks,
+            funds_safety_percent: settings.funds_safety_percent.into(),
+        },
+        backoff: Backoff { base_ms: millis(settings.retry_base), max_ms: millis(settings.retry_max) },
+        recheck_ms: millis(settings.retry_max).max(millis(Duration::from_secs(60))),
+        max_workers: usize::try_from(settings.max_workers).unwrap_or(usize::MAX),
+        worker_timeout: settings.worker_timeout,
+        shutdown_timeout: settings.shutdown_timeout,
+        heartbeat: HEARTBEAT,
+        restart: RestartPolicy {
+            base: settings.restart_base,
+            max: settings.restart_max,
+            limit: settings.restart_limit,
+            window: settings.restart_window,
+        },
+        log_filter: logging.filter(settings.log_level.as_str()),
+        log_format: match logging.format(log_format(loaded)) {
+            facilitator_telemetry::LogFormat::Text => "text",
+            facilitator_telemetry::LogFormat::Json => "json",
+        },
+    })
+}
+
+const fn chain_of(loaded: &Loaded, side: Side) -> &Chain {
+    match side {
+        Side::Origin => &loaded.facilitator.origin,
+        Side::Auxiliary => &loaded.facilitator.auxiliary,
+    }
+}
+
+fn chain(loaded: &Loaded, side: Side) -> Result<ChainSetup, Failure> {
+    let chain = chain_of(loaded, side);
+    let database = context::database_path(&context::location(loaded)?);
+    Ok(ChainSetup {
+        side,
+        chain_id: chain.chain_id,
+        pair: (loaded.facilitator.origin.chain_id, loaded.facilitator.auxiliary.chain_id),
+        rpc: chain.rpc.iter().map(|endpoint| endpoint.url().to_owned()).collect(),
+        database: database.to_string_lossy().into_owned(),
+        confirmations: chain.settings.confirmations,
+        poll_interval_ms: millis(chain.settings.poll_interval),
+        rpc_timeout_ms: millis(chain.settings.rpc_timeout),
+        max_batch: chain.settings.max_batch.into(),
+    })
+}
+
+fn scanner(loaded: &Loaded, side: Side) -> Result<ScannerSetup, Failure> {
+    let configured = chain_of(loaded, side);
+    Ok(ScannerSetup {
+        chain: chain(loaded, side)?,
+        start_block: configured.settings.start_block.unwrap_or(0),
+        max_log_range: configured.settings.max_log_range,
+        gateways: gateways(loaded)?,
+        workers: configured.workers.clone(),
+    })
+}
+
+fn sender(loaded: &Loaded, keys: &Keys, side: Side) -> Result<SenderSetup, Failure> {
+    let settings = &chain_of(loaded, side).settings;
+    let own = match side {
+        Side::Origin => &keys.origin,
+        Side::Auxiliary => &keys.auxiliary,
+    };
+    let keys_of = |(address, key): &(Address, facilitator_config::Key)| (*address, KeyBytes(**key));
+    Ok(SenderSetup {
+        chain: chain(loaded, side)?,
+        instance: instance(loaded),
+        keys: own.iter().map(keys_of).collect(),
+        hash_lock_key: KeyBytes(*keys.hash_lock_key),
+        max_fee_per_gas: settings.max_fee_per_gas,
+        max_priority_fee_per_gas: settings.max_priority_fee_per_gas,
+        gas_margin_percent: settings.gas_margin_percent.into(),
+        resend_after_blocks: settings.resend_after_blocks,
+        replace_bump_percent: settings.replace_bump_percent.into(),
+        max_replacements: settings.max_replacements.into(),
+    })
+}
+
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}

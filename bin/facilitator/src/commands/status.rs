@@ -1,0 +1,227 @@
+//! `facilitator status`: how a facilitator is doing, from its database alone, so that it answers whatever the nodes do.
+
+use super::{context, running};
+use crate::cli::StatusArgs;
+use crate::failure::{Exit, Failure};
+use crate::output;
+use facilitator_roles::clock::now_ms;
+use facilitator_roles::parent::Standing;
+use facilitator_store::requests::Record;
+use facilitator_store::{Access, Store};
+use serde::Serialize;
+use std::collections::BTreeMap;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+/// Pause between two views of `--watch`.
+const WATCH: Duration = Duration::from_secs(2);
+
+#[derive(Serialize)]
+struct Status {
+    chain_id: u64,
+    origin_chain_id: u64,
+    /// `stopped` where nobody runs, else by the facilitator's own word.
+    status: String,
+    pid: Option<u32>,
+    instance: Option<String>,
+    started_at: Option<String>,
+    heartbeat_age_ms: Option<i64>,
+    scanned: BTreeMap<u64, Option<u64>>,
+    queue: BTreeMap<String, u64>,
+    unfinished: u64,
+    oldest_unfinished: Option<Oldest>,
+    standing: Option<Standing>,
+}
+
+#[derive(Serialize)]
+struct Oldest {
+    request_hash: String,
+    state: String,
+    age_s: i64,
+    waiting_for: Option<String>,
+    last_error: Option<String>,
+    next_look_in_s: Option<i64>,
+}
+
+/// Does it.
+pub(crate) async fn run(args: StatusArgs) -> Result<Exit, Failure> {
+    let home = context::home()?;
+    let loaded = context::load_config(&context::selection(&args.pair), &home).await?;
+    loop {
+        let store = context::open(&loaded, Access::Reader).await?;
+        let status = look(&store).await?;
+        store.close().await;
+        if args.json {
+            output::json(&status)?;
+        } else {
+            if args.watch {
+                output::line("\u{1b}[2J\u{1b}[H");
+            }
+            show(&status);
+        }
+        if !args.watch {
+            return Ok(Exit::Done);
+        }
+        tokio::select! {
+            () = tokio::time::sleep(WATCH) => {}
+            _ = tokio::signal::ctrl_c() => return Ok(Exit::Done),
+        }
+    }
+}
+
+async fn look(store: &Store) -> Result<Status, Failure> {
+    let now = now_ms();
+    let pair = store.pair();
+    let process = running::find(store, now).await?;
+    let standing = process.as_ref().and_then(|process| process.detail.as_deref()).and_then(|detail| {
+        // Another version may say it differently: then the rest is still worth showing.
+        serde_json::from_str::<Standing>(detail).ok()
+    });
+    let mut queue = BTreeMap::new();
+    let mut unfinished = 0;
+    for count in store.counts().await? {
+        *queue.entry(count.state.name(count.kind).to_owned()).or_default() += count.count;
+        if !count.state.is_end() {
+            unfinished += count.count;
+        }
+    }
+    let mut scanned = BTreeMap::new();
+    for chain_id in [pair.origin_chain_id, pair.auxiliary_chain_id] {
+        scanned.insert(chain_id, store.checkpoint(chain_id).await?.map(|block| block.number));
+    }
+    let status = match (&process, &standing) {
+        (None, _) => "stopped",
+        (Some(_), None) => "starting",
+        (Some(_), Some(standing)) => &standing.status,
+    };
+    Ok(Status {
+        chain_id: pair.auxiliary_chain_id,
+        origin_chain_id: pair.origin_chain_id,
+        status: status.to_owned(),
+        pid: process.as_ref().map(|process| process.registered.pid),
+        instance: process.as_ref().map(|process| process.registered.instance.clone()),
+        started_at: process.as_ref().map(|process| time(process.started_at_ms)),
+        heartbeat_age_ms: process.as_ref().map(|process| now.saturating_sub(process.heartbeat_at_ms)),
+        scanned,
+        queue,
+        unfinished,
+        oldest_unfinished: store.oldest_unfinished().await?.map(|record| oldest(&record, now)),
+        standing,
+    })
+}
+
+fn oldest(record: &Record, now: i64) -> Oldest {
+    let request = &record.request;
+    Oldest {
+        request_hash: request.terms.request_hash.to_string(),
+        state: request.state.name(request.kind).to_owned(),
+        age_s: now.saturating_sub(record.created_at_ms) / 1_000,
+        waiting_for: request.waiting_for.clone(),
+        last_error: request.last_error.clone(),
+        next_look_in_s: record.retry_at_ms.map(|at| at.saturating_sub(now).max(0) / 1_000),
+    }
+}
+
+fn show(status: &Status) {
+    let who = status.pid.map_or_else(String::new, |pid| format!(" (pid {pid})"));
+    output::line(&format!("Facilitator {} → {}: {}{who}", status.origin_chain_id, status.chain_id, status.status));
+    if let Some(started) = &status.started_at {
+        output::line(&format!(
+            "Running since {started}, last heartbeat {} ms ago",
+            status.heartbeat_age_ms.unwrap_or(0)
+        ));
+    }
+    if let Some(standing) = &status.standing {
+        show_standing(standing, status);
+    }
+    output::line("");
+    show_queue(status);
+}
+
+fn show_standing(standing: &Standing, status: &Status) {
+    let none = || "-".to_owned();
+    let mut rows = vec![["CHAIN", "ID", "STAGE", "HEAD", "FINAL", "SCANNED"].map(str::to_owned).to_vec()];
+    for chain in &standing.chains {
+        let scanned = status.scanned.get(&chain.chain_id).copied().flatten();
+        rows.push(vec![
+            chain.side.clone(),
+            chain.chain_id.to_string(),
+            chain.stage.clone(),
+            chain.head.map_or_else(none, |head| head.to_string()),
+            chain.final_block.map_or_else(none, |block| block.to_string()),
+            scanned.map_or_else(none, |block| block.to_string()),
+        ]);
+    }
+    output::line("");
+    output::line(&output::table(&rows));
+    let mut rows = vec![["PROCESS", "CHAIN", "PID", "STATE", "RESTARTS"].map(str::to_owned).to_vec()];
+    for child in &standing.children {
+        let pid = child.pid.map_or_else(none, |pid| pid.to_string());
+        rows.push(vec![child.role.clone(), child.side.clone(), pid, child.state.clone(), child.restarts.to_string()]);
+    }
+    rows.push(vec!["workers".into(), none(), none(), format!("{} of {}", standing.workers, standing.max_workers)]);
+    output::line("");
+    output::line(&output::table(&rows));
+    show_balances(standing);
+    let troubles = standing.chains.iter().filter_map(|chain| chain.trouble.as_ref().map(|text| (&chain.side, text)));
+    for (side, trouble) in troubles {
+        output::line(&format!("\nTrouble on the {side} chain: {trouble}"));
+    }
+    if let Some(trouble) = &standing.database_trouble {
+        output::line(&format!("\nTrouble with the database: {trouble}"));
+    }
+}
+
+fn show_balances(standing: &Standing) {
+    let mut rows = vec![["WORKER", "CHAIN", "BASE COIN", "BOUNTY TOKEN"].map(str::to_owned).to_vec()];
+    for chain in &standing.chains {
+        for worker in &chain.workers {
+            let amount = |amount: &Option<String>| amount.clone().unwrap_or_else(|| "-".to_owned());
+            rows.push(vec![
+                worker.address.clone(),
+                chain.side.clone(),
+                amount(&worker.coin),
+                amount(&worker.bounty_token),
+            ]);
+        }
+    }
+    if rows.len() > 1 {
+        output::line("");
+        output::line(&output::table(&rows));
+    }
+}
+
+fn show_queue(status: &Status) {
+    if status.queue.is_empty() {
+        return output::line("No requests yet.");
+    }
+    let counts: Vec<String> = status.queue.iter().map(|(state, count)| format!("{count} {state}")).collect();
+    output::line(&format!("Requests: {}", counts.join(", ")));
+    if let Some(oldest) = &status.oldest_unfinished {
+        output::line(&format!(
+            "Oldest unfinished: {} is {} for {}",
+            oldest.request_hash,
+            oldest.state,
+            age(oldest.age_s)
+        ));
+        if let Some(reason) = &oldest.waiting_for {
+            output::line(&format!("  waits for {reason}"));
+        }
+        if let Some(error) = &oldest.last_error {
+            output::line(&format!("  last error: {error}"));
+        }
+        if let Some(seconds) = oldest.next_look_in_s {
+            output::line(&format!("  looked at again within {}", age(seconds)));
+        }
+    }
+}
+
+/// Seconds for people.
+pub(crate) fn age(seconds: i64) -> String {
+    humantime::format_duration(Duration::from_secs(u64::try_from(seconds).unwrap_or(0))).to_string()
+}
+
+/// Unix milliseconds as RFC 3339.
+pub(crate) fn time(at_ms: i64) -> String {
+    let at: SystemTime = UNIX_EPOCH + Duration::from_millis(u64::try_from(at_ms).unwrap_or(0));
+    humantime::format_rfc3339_millis(at).to_string()
+}

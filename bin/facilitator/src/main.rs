@@ -1,0 +1,17 @@
+//! The `facilitator` executable: the command line, and the hidden roles that it starts itself in.
+
+mod cli;
+mod commands;
+mod failure;
+mod output;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    // Before anything else: a worker's start costs what stands before it.
+    match facilitator_roles::role_of(std::env::args_os().skip(1)) {
+        Ok(Some(role)) => facilitator_roles::play(&role),
+        Ok(None) => commands::run(),
+        Err(error) => output::usage(&error.to_string()),
+    }
+}

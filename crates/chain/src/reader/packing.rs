@@ -1,0 +1,81 @@
+//! How many view calls go into one packed call: learned from what the endpoint carries out. Pure.
+//!
+//! Invariant: between 1 (nothing is packed) and [`MAX`]. An endpoint that never carried out a packed call is left
+//! alone after a few tries; one that did is tried again.
+
+/// Most calls in one packed call: with results of up to 300 bytes each it stays below 24 KiB, the largest "contract"
+/// that may be created (EIP-170).
+pub(super) const MAX: usize = 80;
+/// Failures in a row, without any success ever, after which an endpoint is taken as unable.
+const GIVE_UP: u32 = 3;
+/// Rounds without packing before an able endpoint is tried again.
+const REST: u32 = 64;
+
+/// The present size.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Packing {
+    size: usize,
+    proven: bool,
+    failures: u32,
+    rested: u32,
+}
+
+impl Packing {
+    pub(super) fn new() -> Self {
+        Self { size: MAX, proven: false, failures: 0, rested: 0 }
+    }
+
+    /// The most calls to pack in the round that begins.
+    pub(super) fn begin(&mut self) -> usize {
+        if self.size == 1 && (self.proven || self.failures < GIVE_UP) {
+            self.rested += 1;
+            if self.rested >= REST {
+                self.rested = 0;
+                self.size = 2;
+            }
+        }
+        self.size
+    }
+
+    /// A packed call was carried out.
+    pub(super) fn succeeded(&mut self) {
+        self.proven = true;
+        self.failures = 0;
+        self.size = self.size.saturating_mul(2).min(MAX);
+    }
+
+    /// A packed call of `len` calls was not carried out, although the endpoint answered.
+    pub(super) fn failed(&mut self, len: usize) {
+        self.failures = self.failures.saturating_add(1);
+        let unable = !self.proven && self.failures >= GIVE_UP;
+        self.size = if unable { 1 } else { self.size.min(len / 2).max(1) };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_able_endpoint_recovers_and_an_unable_one_is_left_alone() {
+        let mut packing = Packing::new();
+        assert_eq!(packing.begin(), MAX);
+        packing.succeeded();
+        packing.failed(80);
+        assert_eq!(packing.begin(), 40);
+        packing.failed(2);
+        packing.failed(2);
+        packing.failed(2);
+        let rounds = (1..).find(|_| packing.begin() == 2).unwrap();
+        assert_eq!(rounds, REST);
+        packing.succeeded();
+        assert_eq!(packing.begin(), 4);
+
+        let mut unable = Packing::new();
+        for _ in 0..GIVE_UP {
+            let size = unable.begin();
+            unable.failed(size);
+        }
+        assert!((0..10 * REST).all(|_| unable.begin() == 1));
+    }
+}

@@ -1,0 +1,78 @@
+//! The questions that may be asked about a chain, and their answers: what workers and scanner exchange in frames.
+
+use bincode::{Decode, Encode};
+use facilitator_eth::{Address, B256, Bytes, U256, abi::Revert};
+use facilitator_protocol::proof::AccountProof;
+
+/// The block whose state is asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Encode, Decode)]
+pub enum At {
+    /// The newest block that the node has.
+    Latest,
+    /// The newest block with enough confirmations, as the scanner last told.
+    Final,
+    /// The block of this height.
+    Block(u64),
+}
+
+/// One question. Equal questions of one moment are asked once.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Encode, Decode)]
+pub enum Query {
+    /// What a call would return; with `from` also whether a transaction of that account would succeed. Without `from`
+    /// the contract sees some address without rights as its caller, never the same.
+    Call {
+        /// The caller that the contract sees.
+        from: Option<Address>,
+        /// The contract.
+        to: Address,
+        /// Selector and arguments.
+        data: Bytes,
+        /// On the state of which block.
+        at: At,
+    },
+    /// The base coins of an account.
+    Balance {
+        /// The account.
+        address: Address,
+        /// After which block.
+        at: At,
+    },
+    /// The code of a contract; empty for none.
+    Code {
+        /// The contract.
+        address: Address,
+        /// After which block.
+        at: At,
+    },
+    /// The proof of an account and one of its storage slots.
+    Proof {
+        /// The account.
+        address: Address,
+        /// The slot, before hashing.
+        key: B256,
+        /// Height of the block whose state is proven.
+        height: u64,
+    },
+    /// The state root in a block's header.
+    StateRoot {
+        /// Height of the block.
+        height: u64,
+    },
+}
+
+/// What became of a question.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+pub enum Answer {
+    /// Return data of a call, or a contract's code.
+    Data(Bytes),
+    /// The call fails, for this reason.
+    Reverted(Revert),
+    /// A balance, in wei.
+    Number(U256),
+    /// A proof of the account and the one slot asked for, not yet checked against any root.
+    Proof(AccountProof),
+    /// A state root.
+    Root(B256),
+    /// No answer, and why: ask again later.
+    Failed(String),
+}

@@ -1,0 +1,254 @@
+//! Fetching heads, headers and the events of a range of blocks.
+//!
+//! Invariant: what [`fetch_range`] returns lies in the range, comes from the contracts asked for, is ordered, has no
+//! log twice, and every log's block is the one whose header is returned with it. Whether the range continues what was
+//! read before is told by [`FetchedRange::continues`]; that logs are missing is not noticed here.
+
+use super::{Checkpoint, HeadWindow, Span};
+use crate::{
+    rpc::{Call, Rpc, RpcError},
+    types::{Header, parse_header, parse_logs, parse_u64},
+};
+use facilitator_eth::{Address, B256, U256};
+use facilitator_protocol::events::{DecodeError, Event, Log, decode};
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+
+/// Why a range or header could not be had.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum FetchError {
+    /// The call failed: see [`super::ScanPlan::failed`].
+    #[error(transparent)]
+    Rpc(#[from] RpcError),
+    /// The node doesn't have the block (yet, or any more): ask again later, or elsewhere.
+    #[error("the node does not have block {number}")]
+    Missing {
+        /// Height of the block.
+        number: u64,
+    },
+    /// Logs and headers are of different branches: the chain was reorganised between, or the node is several. Ask
+    /// again.
+    #[error("block {number} has hash {header} by its header and {log} by its logs")]
+    Inconsistent {
+        /// Height of the block.
+        number: u64,
+        /// Hash of the header.
+        header: B256,
+        /// Hash in the logs.
+        log: B256,
+    },
+}
+
+/// Whose logs of which kinds to read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LogFilter {
+    addresses: Vec<Address>,
+    topics: Vec<B256>,
+}
+
+impl LogFilter {
+    /// Logs of `addresses` whose first topic is one of `topics`, e.g. [`Event::TOPICS`].
+    #[must_use]
+    pub fn new(mut addresses: Vec<Address>, mut topics: Vec<B256>) -> Self {
+        addresses.sort_unstable();
+        addresses.dedup();
+        topics.sort_unstable();
+        topics.dedup();
+        Self { addresses, topics }
+    }
+
+    fn takes(&self, log: &Log) -> bool {
+        self.addresses.contains(&log.address) && log.topics.first().is_some_and(|topic| self.topics.contains(topic))
+    }
+
+    /// The call for a range, or for exactly one block when its hash is given (EIP-234): then logs and header can't be
+    /// of different branches.
+    fn call(&self, span: Span, block: Option<B256>) -> Call {
+        let mut filter = json!({ "address": self.addresses, "topics": [self.topics] });
+        match block {
+            Some(hash) => filter["blockHash"] = json!(hash),
+            None => {
+                filter["fromBlock"] = json!(quantity(span.from));
+                filter["toBlock"] = json!(quantity(span.to));
+            }
+        }
+        Call::new("eth_getLogs", json!([filter]))
+    }
+}
+
+/// An event with the log it was read from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Entry {
+    /// The log as the node returned it.
+    pub log: Log,
+    /// What it says.
+    pub event: Event,
+}
+
+/// Everything of interest in a range of blocks.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FetchedRange {
+    /// The range.
+    pub span: Span,
+    /// The first and the last block and those with logs, ascending.
+    pub headers: Vec<Header>,
+    /// The events in the order of the chain.
+    pub entries: Vec<Entry>,
+    /// Logs with the topic of a known event and another content: to be noted, and passed over.
+    pub refused: Vec<DecodeError>,
+}
+
+impl FetchedRange {
+    /// The block to remember once this range is stored.
+    #[must_use]
+    pub fn checkpoint(&self) -> Option<Checkpoint> {
+        self.headers.last().map(|header| Checkpoint { number: header.number, hash: header.hash })
+    }
+
+    /// Whether this range is the child of the block remembered before; otherwise that block is no longer on the chain.
+    #[must_use]
+    pub fn continues(&self, before: &Checkpoint) -> bool {
+        self.headers
+            .first()
+            .is_some_and(|first| first.number == before.number.saturating_add(1) && first.parent_hash == before.hash)
+    }
+}
+
+fn quantity(number: u64) -> String {
+    U256::from(number).to_quantity()
+}
+
+fn header_call(number: u64) -> Call {
+    Call::new("eth_getBlockByNumber", json!([quantity(number), false]))
+}
+
+fn read_header(number: u64, value: &Value) -> Result<Header, FetchError> {
+    let header = parse_header(value)?.ok_or(FetchError::Missing { number })?;
+    if header.number != number {
+        return Err(RpcError::malformed(format!("block {} in answer to block {number}", header.number)).into());
+    }
+    Ok(header)
+}
+
+/// The chain id that the node serves.
+///
+/// # Errors
+/// As the call.
+pub async fn fetch_chain_id(rpc: &Rpc) -> Result<u64, RpcError> {
+    parse_u64("chain id", &rpc.call("eth_chainId", json!([])).await?)
+}
+
+/// The newest block.
+///
+/// # Errors
+/// As the call; [`FetchError::Missing`] if the node has no block at all.
+pub async fn fetch_head(rpc: &Rpc) -> Result<Header, FetchError> {
+    let value = rpc.call("eth_getBlockByNumber", json!(["latest", false])).await?;
+    parse_header(&value)?.ok_or(FetchError::Missing { number: 0 })
+}
+
+/// The headers at `numbers`, in their order, in one batch.
+///
+/// # Errors
+/// The first one's that could not be had.
+pub async fn fetch_headers(rpc: &Rpc, numbers: &[u64]) -> Result<Vec<Header>, FetchError> {
+    if numbers.is_empty() {
+        return Ok(Vec::new());
+    }
+    let calls: Vec<Call> = numbers.iter().map(|number| header_call(*number)).collect();
+    let outcomes = rpc.batch(&calls).await?;
+    numbers.iter().zip(outcomes).map(|(number, outcome)| read_header(*number, &outcome?)).collect()
+}
+
+/// The events of `span` with the headers that prove where they stand; headers in `window` are not asked again.
+///
+/// One HTTP request, and a second one only for blocks with logs between the ends of the range.
+///
+/// # Errors
+/// [`FetchError`]; nothing of the range is to be used then.
+pub async fn fetch_range(
+    rpc: &Rpc,
+    filter: &LogFilter,
+    span: Span,
+    window: &HeadWindow,
+) -> Result<FetchedRange, FetchError> {
+    let mut headers = BTreeMap::new();
+    for number in [span.from, span.to] {
+        if let Some(known) = window.get(number) {
+            headers.insert(number, known.clone());
+        }
+    }
+    let exact = if span.blocks() == 1 { headers.get(&span.to).map(|header: &Header| header.hash) } else { None };
+    let mut ends = vec![span.from, span.to];
+    ends.dedup();
+    ends.retain(|number| !headers.contains_key(number));
+
+    let mut calls = vec![filter.call(span, exact)];
+    calls.extend(ends.iter().map(|number| header_call(*number)));
+    let mut outcomes = rpc.batch(&calls).await?.into_iter();
+    let mut next = || outcomes.next().unwrap_or_else(|| Err(RpcError::malformed("an outcome is missing")));
+    let logs = match (next(), exact) {
+        (Ok(value), _) => value,
+        // The node doesn't know the block by its hash any more, or doesn't know this form of the filter.
+        (Err(RpcError::Server { .. }), Some(_)) => by_range(rpc, filter, span).await?,
+        (Err(error), _) => return Err(error.into()),
+    };
+    for number in ends {
+        headers.insert(number, read_header(number, &next()?)?);
+    }
+    let logs = validate(parse_logs(&logs)?, filter, span)?;
+    let mut between: Vec<u64> = logs.iter().map(|log| log.block_number).collect();
+    between.dedup();
+    between.retain(|number| !headers.contains_key(number));
+    for header in fetch_headers(rpc, &between).await? {
+        headers.insert(header.number, header);
+    }
+    assemble(span, headers, logs)
+}
+
+async fn by_range(rpc: &Rpc, filter: &LogFilter, span: Span) -> Result<Value, RpcError> {
+    let call = filter.call(span, None);
+    rpc.call(call.method().to_owned(), call.params().clone()).await
+}
+
+/// Orders the logs and refuses what was not asked for.
+fn validate(mut logs: Vec<Log>, filter: &LogFilter, span: Span) -> Result<Vec<Log>, RpcError> {
+    let place = |log: &Log| format!("log {} of block {} from {}", log.log_index, log.block_number, log.address);
+    for log in &logs {
+        if !span.contains(log.block_number) {
+            let Span { from, to } = span;
+            return Err(RpcError::malformed(format!("{} is outside the range {from} to {to}", place(log))));
+        }
+        if !filter.takes(log) {
+            return Err(RpcError::malformed(format!("{} was not asked for", place(log))));
+        }
+    }
+    logs.sort_by_key(|log| (log.block_number, log.log_index));
+    logs.dedup();
+    let same = logs.windows(2).find(|pair| match pair {
+        [a, b] => (a.block_number, a.log_index) == (b.block_number, b.log_index),
+        _ => false,
+    });
+    match same.and_then(<[Log]>::first) {
+        Some(log) => Err(RpcError::malformed(format!("{} comes twice with different contents", place(log)))),
+        None => Ok(logs),
+    }
+}
+
+fn assemble(span: Span, headers: BTreeMap<u64, Header>, logs: Vec<Log>) -> Result<FetchedRange, FetchError> {
+    let mut entries = Vec::with_capacity(logs.len());
+    let mut refused = Vec::new();
+    for log in logs {
+        let number = log.block_number;
+        let header = headers.get(&number).ok_or(FetchError::Missing { number })?;
+        if header.hash != log.block_hash {
+            return Err(FetchError::Inconsistent { number, header: header.hash, log: log.block_hash });
+        }
+        match decode(&log) {
+            Ok(Some(event)) => entries.push(Entry { log, event }),
+            Ok(None) => {}
+            Err(error) => refused.push(error),
+        }
+    }
+    Ok(FetchedRange { span, headers: headers.into_values().collect(), entries, refused })
+}

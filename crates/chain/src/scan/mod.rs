@@ -1,0 +1,28 @@
+//! Reading a chain's events without gaps: which blocks to read next, how many at once, what to do about forks, and the
+//! reading itself.
+//!
+//! The loop belongs to the scanner's role; it asks the pure parts here ([`ScanPlan`], [`HeadWindow`],
+//! [`AncestorSearch`]) what to do and carries it out with [`fetch_range`]. Invariant: a range that was fetched is
+//! whole and of one branch as far as its headers tell, so that checkpoint and events may be committed together
+//! (law 6). Storing and undoing are left to the store.
+
+mod ancestor;
+mod fetch;
+mod plan;
+mod window;
+
+pub use ancestor::{AncestorSearch, SearchStep};
+pub use fetch::{Entry, FetchError, FetchedRange, LogFilter, fetch_chain_id, fetch_head, fetch_headers, fetch_range};
+pub use plan::{Failed, ScanPlan, Span};
+pub use window::{Advance, HeadWindow};
+
+use facilitator_eth::B256;
+
+/// A block as it is remembered: everything up to it has been read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Checkpoint {
+    /// Height.
+    pub number: u64,
+    /// Hash.
+    pub hash: B256,
+}

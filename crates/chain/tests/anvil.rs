@@ -1,0 +1,186 @@
+//! The packed call and the parsers on real nodes with the rules of four forks.
+//!
+//! Needs the pinned anvil that `scripts/devnet-tools` installs; without it these tests say so and do nothing.
+#![allow(clippy::unwrap_used, clippy::panic, clippy::print_stderr, reason = "tests")]
+
+use facilitator_chain::{
+    reader::{Answer, At, Query, Reader, ReaderOptions},
+    rpc::{Call, Rpc, RpcOptions},
+    scan::{fetch_chain_id, fetch_head},
+    types::{Execution, parse_receipt},
+};
+use facilitator_eth::{Address, B256, Bytes, abi::Revert, keccak256};
+use facilitator_protocol::proof;
+use serde_json::{Value, json};
+use std::{
+    net::TcpListener,
+    path::PathBuf,
+    process::{Child, Command, Stdio},
+    time::Duration,
+};
+
+/// Returns its call data.
+const ECHO: &str = "366000600037366000f3";
+/// Reverts with its call data.
+const REVERT: &str = "366000600037366000fd";
+/// An invalid opcode: burns all gas it is given.
+const BURN: &str = "fe";
+/// Stores 7 in slot 1 and returns its call data; its proof has a slot to show.
+const STORE: &str = "6007600155366000600037366000f3";
+
+struct Anvil {
+    child: Child,
+    rpc: Rpc,
+}
+
+impl Drop for Anvil {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn binary() -> Option<PathBuf> {
+    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../node_modules/@foundry-rs");
+    let found = std::fs::read_dir(folder).ok()?.flatten().map(|entry| entry.path().join("bin/anvil"));
+    found.into_iter().find(|path| path.is_file())
+}
+
+async fn start(fork: &str) -> Option<Anvil> {
+    let Some(binary) = binary() else {
+        eprintln!("anvil is not installed, run scripts/devnet-tools: skipped");
+        return None;
+    };
+    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let mut command = Command::new(binary);
+    command.args(["--port", &port.to_string(), "--hardfork", fork, "--silent", "--chain-id", "1407"]);
+    let child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    let rpc = Rpc::new(&format!("http://127.0.0.1:{port}"), RpcOptions::default()).unwrap();
+    let anvil = Anvil { child, rpc };
+    for _ in 0..200 {
+        if fetch_chain_id(&anvil.rpc).await.is_ok() {
+            return Some(anvil);
+        }
+        tokio::time::sleep(Duration::from_millis(25)).await;
+    }
+    panic!("anvil does not answer");
+}
+
+impl Anvil {
+    async fn send(&self, mut transaction: Value) -> Value {
+        let accounts = self.rpc.call("eth_accounts", json!([])).await.unwrap();
+        transaction["from"] = accounts[0].clone();
+        transaction["gas"] = json!("0x100000");
+        transaction["gasPrice"] = json!("0x12a05f200");
+        let hash = self.rpc.call("eth_sendTransaction", json!([transaction])).await.unwrap();
+        loop {
+            let receipt = self.rpc.call("eth_getTransactionReceipt", json!([hash])).await.unwrap();
+            if let Some(parsed) = parse_receipt(&receipt).unwrap() {
+                assert_eq!(parsed.execution, Execution::Succeeded);
+                return receipt;
+            }
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    }
+
+    async fn deploy(&self, runtime: &str) -> Address {
+        let init = format!("0x60{:02x}80600b6000396000f3{runtime}", runtime.len() / 2);
+        let receipt = self.send(json!({ "data": init })).await;
+        receipt["contractAddress"].as_str().unwrap().parse().unwrap()
+    }
+}
+
+fn view(to: Address, data: &[u8]) -> Query {
+    Query::Call { from: None, to, data: Bytes(data.to_vec()), at: At::Latest }
+}
+
+async fn packed_calls(fork: &str) {
+    let Some(anvil) = start(fork).await else { return };
+    let echo = anvil.deploy(ECHO).await;
+    let (revert, burn) = (anvil.deploy(REVERT).await, anvil.deploy(BURN).await);
+    let long: Vec<u8> = (0..=255).collect();
+    let queries = vec![
+        view(echo, b"hello"),
+        view(revert, b"no"),
+        view(burn, b""),
+        view(Address([0x99; 20]), b"x"),
+        view(burn, b"again"),
+        view(echo, &long),
+        view(echo, b""),
+    ];
+    let data = |bytes: &[u8]| Answer::Data(Bytes(bytes.to_vec()));
+    let expected = vec![
+        data(b"hello"),
+        Answer::Reverted(Revert::Other(Bytes(b"no".to_vec()))),
+        Answer::Reverted(Revert::Empty),
+        data(b""),
+        Answer::Reverted(Revert::Empty),
+        data(&long),
+        data(b""),
+    ];
+    let reader = Reader::start(anvil.rpc.clone(), ReaderOptions::default());
+    let before = anvil.rpc.stats();
+    assert_eq!(reader.ask(queries).await, expected, "{fork}");
+    let after = anvil.rpc.stats();
+    // One packed call, then the three that failed in it alone.
+    assert_eq!((after.calls - before.calls, after.requests - before.requests), (1 + 3, 2), "{fork}");
+
+    // As many and as large results as are ever packed.
+    let wide = |n: u8| [[n; 32]; 8].concat();
+    let queries = (0..80).map(|n| view(echo, &wide(n))).collect();
+    let expected: Vec<_> = (0..80).map(|n| data(&wide(n))).collect();
+    assert_eq!(reader.ask(queries).await, expected, "{fork}");
+    assert_eq!(anvil.rpc.stats().calls - after.calls, 1, "{fork}");
+}
+
+#[tokio::test]
+async fn packed_calls_work_on_byzantium() {
+    packed_calls("byzantium").await;
+}
+
+#[tokio::test]
+async fn packed_calls_work_on_london() {
+    packed_calls("london").await;
+}
+
+#[tokio::test]
+async fn packed_calls_work_on_shanghai() {
+    packed_calls("shanghai").await;
+}
+
+#[tokio::test]
+async fn packed_calls_work_on_osaka() {
+    packed_calls("osaka").await;
+}
+
+#[tokio::test]
+async fn proofs_of_a_real_node_verify_against_its_state_root() {
+    let Some(anvil) = start("london").await else { return };
+    let store = anvil.deploy(STORE).await;
+    let receipt = anvil.send(json!({ "to": store, "data": "0x" })).await;
+    let height = u64::from_str_radix(&receipt["blockNumber"].as_str().unwrap()[2..], 16).unwrap();
+    let mut key = B256::ZERO;
+    key.0[31] = 1;
+    let reader = Reader::start(anvil.rpc.clone(), ReaderOptions::default());
+    let queries = vec![
+        Query::Proof { address: store, key, height },
+        Query::Proof { address: store, key: keccak256(b"unused"), height },
+        Query::StateRoot { height },
+        Query::Code { address: store, at: At::Block(height) },
+    ];
+    let answers = reader.ask(queries).await;
+    let [Answer::Proof(used), Answer::Proof(unused), Answer::Root(root), Answer::Data(code)] = answers.as_slice()
+    else {
+        panic!("{answers:?}");
+    };
+    proof::check(used, *root).unwrap();
+    proof::check(unused, *root).unwrap();
+    assert_eq!((used.storage[0].value.to_u64(), unused.storage[0].value.to_u64()), (Some(7), Some(0)));
+    assert_eq!(code.to_string(), format!("0x{STORE}"));
+    assert!(proof::check(used, B256([1; 32])).is_err());
+    assert_eq!(fetch_head(&anvil.rpc).await.unwrap().state_root, *root);
+    assert_eq!(fetch_chain_id(&anvil.rpc).await, Ok(1407));
+    let unknown =
+        anvil.rpc.batch(&[Call::new("no_such", json!([])), Call::new("eth_chainId", json!([]))]).await.unwrap();
+    assert!(unknown[0].is_err() && unknown[1].is_ok());
+}

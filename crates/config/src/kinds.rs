@@ -1,0 +1,195 @@
+//! The kinds of optional settings: how each is read, shown, and described in the documentation.
+
+use crate::{ConfigError, node::Node};
+use facilitator_eth::U256;
+use serde_json::Value;
+use std::time::Duration;
+
+/// How one setting is read from JSON and described.
+pub(crate) trait Kind {
+    /// The type in the code.
+    type Value;
+    /// Reads and checks the value at `node`.
+    fn read(&self, node: &Node<'_>) -> Result<Self::Value, ConfigError>;
+    /// The JSON form of `value`, which [`Kind::read`] reads back.
+    fn show(&self, value: &Self::Value) -> Value;
+    /// The unit, for the documentation.
+    fn unit(&self) -> String;
+    /// What values are allowed, for the documentation.
+    fn allowed(&self) -> String;
+}
+
+/// A whole number of something.
+pub(crate) struct Count {
+    pub(crate) unit: &'static str,
+    pub(crate) min: u64,
+    pub(crate) max: u64,
+}
+
+/// A [`Count`], as a function so that the table of settings reads well.
+pub(crate) const fn count(unit: &'static str, min: u64, max: u64) -> Count {
+    Count { unit, min, max }
+}
+
+impl Kind for Count {
+    type Value = u64;
+
+    fn read(&self, node: &Node<'_>) -> Result<u64, ConfigError> {
+        node.uint(self.min, self.max)
+    }
+
+    fn show(&self, value: &u64) -> Value {
+        (*value).into()
+    }
+
+    fn unit(&self) -> String {
+        self.unit.to_owned()
+    }
+
+    fn allowed(&self) -> String {
+        format!("{} to {}", self.min, self.max)
+    }
+}
+
+/// A [`Count`] that fits 32 bits.
+pub(crate) struct Small(pub(crate) &'static str, pub(crate) u32, pub(crate) u32);
+
+impl Kind for Small {
+    type Value = u32;
+
+    fn read(&self, node: &Node<'_>) -> Result<u32, ConfigError> {
+        let number = node.uint(self.1.into(), self.2.into())?;
+        u32::try_from(number).map_err(|_| node.error(format!("must be at most {}", u32::MAX)))
+    }
+
+    fn show(&self, value: &u32) -> Value {
+        (*value).into()
+    }
+
+    fn unit(&self) -> String {
+        self.0.to_owned()
+    }
+
+    fn allowed(&self) -> String {
+        format!("{} to {}", self.1, self.2)
+    }
+}
+
+/// A time in milliseconds; its key ends in `_ms`.
+pub(crate) struct Millis(pub(crate) u64, pub(crate) u64);
+
+impl Kind for Millis {
+    type Value = Duration;
+
+    fn read(&self, node: &Node<'_>) -> Result<Duration, ConfigError> {
+        node.uint(self.0, self.1).map(Duration::from_millis)
+    }
+
+    fn show(&self, value: &Duration) -> Value {
+        u64::try_from(value.as_millis()).unwrap_or(u64::MAX).into()
+    }
+
+    fn unit(&self) -> String {
+        "milliseconds".to_owned()
+    }
+
+    fn allowed(&self) -> String {
+        format!("{} to {}", self.0, self.1)
+    }
+}
+
+/// A time in seconds; its key ends in `_s`.
+pub(crate) struct Seconds(pub(crate) u64, pub(crate) u64);
+
+impl Kind for Seconds {
+    type Value = Duration;
+
+    fn read(&self, node: &Node<'_>) -> Result<Duration, ConfigError> {
+        node.uint(self.0, self.1).map(Duration::from_secs)
+    }
+
+    fn show(&self, value: &Duration) -> Value {
+        value.as_secs().into()
+    }
+
+    fn unit(&self) -> String {
+        "seconds".to_owned()
+    }
+
+    fn allowed(&self) -> String {
+        format!("{} to {}", self.0, self.1)
+    }
+}
+
+/// An amount in the smallest unit, as decimal text (law 11), because JSON numbers lose digits beyond 2^53.
+pub(crate) struct Wei(pub(crate) &'static str);
+
+impl Kind for Wei {
+    type Value = U256;
+
+    fn read(&self, node: &Node<'_>) -> Result<U256, ConfigError> {
+        let wrong = || node.error("must be a whole number as decimal text, e.g. \"1000000000\", at most 2^256-1");
+        let text = node.value.as_str().filter(|text| text.bytes().all(|b| b.is_ascii_digit())).ok_or_else(wrong)?;
+        text.parse().map_err(|_| wrong())
+    }
+
+    fn show(&self, value: &U256) -> Value {
+        value.to_string().into()
+    }
+
+    fn unit(&self) -> String {
+        self.0.to_owned()
+    }
+
+    fn allowed(&self) -> String {
+        "decimal text".to_owned()
+    }
+}
+
+/// Another kind, or `null` for none.
+pub(crate) struct Maybe<K>(pub(crate) K);
+
+impl<K: Kind> Kind for Maybe<K> {
+    type Value = Option<K::Value>;
+
+    fn read(&self, node: &Node<'_>) -> Result<Self::Value, ConfigError> {
+        if node.value.is_null() { Ok(None) } else { self.0.read(node).map(Some) }
+    }
+
+    fn show(&self, value: &Self::Value) -> Value {
+        value.as_ref().map_or(Value::Null, |value| self.0.show(value))
+    }
+
+    fn unit(&self) -> String {
+        self.0.unit()
+    }
+
+    fn allowed(&self) -> String {
+        format!("{}, or null", self.0.allowed())
+    }
+}
+
+/// One of a few words.
+pub(crate) struct Choice<T: 'static>(pub(crate) &'static [(&'static str, T)]);
+
+impl<T: Copy + PartialEq> Kind for Choice<T> {
+    type Value = T;
+
+    fn read(&self, node: &Node<'_>) -> Result<T, ConfigError> {
+        let text = node.text()?;
+        let found = self.0.iter().find(|(word, _)| *word == text).map(|(_, value)| *value);
+        found.ok_or_else(|| node.error(format!("must be {}", self.allowed())))
+    }
+
+    fn show(&self, value: &T) -> Value {
+        self.0.iter().find(|(_, known)| known == value).map_or(Value::Null, |(word, _)| (*word).into())
+    }
+
+    fn unit(&self) -> String {
+        "word".to_owned()
+    }
+
+    fn allowed(&self) -> String {
+        self.0.iter().map(|(word, _)| *word).collect::<Vec<_>>().join(", ")
+    }
+}

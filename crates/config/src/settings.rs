@@ -1,0 +1,303 @@
+//! Every optional setting, once: key, unit, default, range and meaning. The structs, the reader, `config/README.md`
+//! and the example file all come from, or are compared with, the two tables below.
+
+use crate::{
+    ConfigError,
+    kinds::{Choice, Kind, Maybe, Millis, Seconds, Small, Wei, count},
+    node::Fields,
+};
+use facilitator_eth::U256;
+use serde_json::Value;
+use std::time::Duration;
+
+/// Where a setting stands in the facilitator config.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scope {
+    /// At the top level.
+    Top,
+    /// In each entry of `chains`.
+    Chain,
+}
+
+/// One row of the table of settings, for documentation.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Setting {
+    /// Where it stands.
+    pub scope: Scope,
+    /// Its key.
+    pub key: &'static str,
+    /// Its default as JSON.
+    pub default: Value,
+    /// Its unit.
+    pub unit: String,
+    /// What values are allowed.
+    pub allowed: String,
+    /// Its meaning.
+    pub meaning: String,
+}
+
+/// How much is logged, from nothing but failures to everything.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LogLevel {
+    /// Failures that need an operator.
+    Error,
+    /// And what heals itself but should not happen.
+    Warn,
+    /// And the steps of each request.
+    Info,
+    /// And decisions and calls.
+    Debug,
+    /// And frames and queries.
+    Trace,
+}
+
+impl LogLevel {
+    const WORDS: [(&'static str, Self); 5] = [
+        ("error", Self::Error),
+        ("warn", Self::Warn),
+        ("info", Self::Info),
+        ("debug", Self::Debug),
+        ("trace", Self::Trace),
+    ];
+
+    /// The word in the configuration, which is also a filter of the log.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Error => "error",
+            Self::Warn => "warn",
+            Self::Info => "info",
+            Self::Debug => "debug",
+            Self::Trace => "trace",
+        }
+    }
+}
+
+/// The form of log lines.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+const GWEI: u64 = 1_000_000_000;
+/// Block numbers stay within what a database column of 64 signed bits can count.
+const MAX_BLOCK: u64 = 1_000_000_000_000_000;
+
+macro_rules! settings {
+    ($(#[$outer:meta])* $name:ident, $scope:expr; $($(#[doc = $doc:expr])+ $key:literal $field:ident: $type:ty = $default:expr, $kind:expr;)+) => {
+        $(#[$outer])*
+        #[derive(Debug, Clone, PartialEq, Eq)]
+        pub struct $name {
+            $($(#[doc = $doc])+ pub $field: $type,)+
+        }
+
+        impl Default for $name {
+            fn default() -> Self {
+                Self { $($field: $default,)+ }
+            }
+        }
+
+        impl $name {
+            pub(crate) const KEYS: &'static [&'static str] = &[$($key),+];
+
+            fn read_fields(fields: &Fields<'_>) -> Result<Self, ConfigError> {
+                let default = Self::default();
+                Ok(Self { $($field: read(fields, $key, &$kind, default.$field)?,)+ })
+            }
+
+            fn rows(rows: &mut Vec<Setting>) {
+                let default = Self::default();
+                $(rows.push(Setting {
+                    scope: $scope,
+                    key: $key,
+                    default: $kind.show(&default.$field),
+                    unit: $kind.unit(),
+                    allowed: $kind.allowed(),
+                    meaning: concat!($($doc),+).trim().to_owned(),
+                });)+
+            }
+        }
+    };
+}
+
+fn read<K: Kind>(fields: &Fields<'_>, key: &'static str, kind: &K, default: K::Value) -> Result<K::Value, ConfigError> {
+    fields.optional(&[key])?.map_or(Ok(default), |node| kind.read(&node))
+}
+
+settings! {
+    /// Optional settings of one chain, in its entry of `chains`.
+    ChainSettings, Scope::Chain;
+    /// Blocks on top of a block before anything in it is acted upon; 0 trusts the newest block.
+    "confirmations" confirmations: u64 = 6, count("blocks", 0, 100_000);
+    /// Pause between two looks at the newest block.
+    "poll_interval_ms" poll_interval: Duration = Duration::from_secs(1), Millis(10, 600_000);
+    /// First block that is scanned when the database is new; null begins at the block of the first start.
+    "start_block" start_block: Option<u64> = None, Maybe(count("block number", 0, MAX_BLOCK));
+    /// Most blocks asked for in one `eth_getLogs`; ranges shrink below by themselves where an endpoint allows less.
+    "max_log_range" max_log_range: u64 = 10_000, count("blocks", 1, 1_000_000);
+    /// Cap of the gas price, or of the fee per gas with EIP-1559, that is ever paid.
+    "max_fee_per_gas" max_fee_per_gas: U256 = U256::from(500 * GWEI), Wei("wei per gas");
+    /// Tip per gas with EIP-1559.
+    "max_priority_fee_per_gas" max_priority_fee_per_gas: U256 = U256::from(GWEI), Wei("wei per gas");
+    /// Added to the estimated gas of a transaction.
+    "gas_margin_percent" gas_margin_percent: u32 = 20, Small("percent", 0, 500);
+    /// Blocks a transaction may wait before it is replaced at a higher fee.
+    "resend_after_blocks" resend_after_blocks: u64 = 3, count("blocks", 1, 10_000);
+    /// Raise of the fee of a replacement; nodes refuse less than 10.
+    "replace_bump_percent" replace_bump_percent: u32 = 15, Small("percent", 10, 1_000);
+    /// Most replacements of one transaction.
+    "max_replacements" max_replacements: u32 = 20, Small("replacements", 0, 1_000);
+    /// Longest wait for an answer of the node.
+    "rpc_timeout_ms" rpc_timeout: Duration = Duration::from_secs(10), Millis(50, 600_000);
+    /// Most calls in one HTTP request.
+    "max_batch" max_batch: u32 = 100, Small("calls", 1, 1_000);
+    /// A worker with less of the chain's coin than this takes no new request.
+    "min_balance" min_balance: U256 = U256::ZERO, Wei("wei");
+}
+
+settings! {
+    /// Optional settings at the top level.
+    Settings, Scope::Top;
+    /// Most worker processes at one time; further requests wait as rows, oldest first.
+    "max_workers" max_workers: u32 = 32, Small("processes", 1, 10_000);
+    /// Largest bounty that is put up for one request, in base token on the origin and in coin on the auxiliary chain; null for no cap.
+    "max_bounty" max_bounty: Option<U256> = None, Maybe(Wei("smallest unit"));
+    /// Requests that offer a lower gas price are skipped as unprofitable; 0 takes all.
+    "min_gas_price" min_gas_price: U256 = U256::ZERO, Wei("smallest unit per gas");
+    /// Requests that offer a lower gas limit are skipped as unprofitable; 0 takes all.
+    "min_gas_limit" min_gas_limit: U256 = U256::ZERO, Wei("gas");
+    /// Balance that a worker must have to take a request, of what the request is expected to cost.
+    "funds_safety_percent" funds_safety_percent: u32 = 150, Small("percent", 100, 10_000);
+    /// A worker whose whitelisting ends within so many blocks takes no new request.
+    "worker_expiry_margin_blocks" worker_expiry_margin_blocks: u64 = 10, count("blocks", 0, 1_000_000);
+    /// How long children may take to finish the step in hand after SIGTERM before they are killed.
+    "shutdown_timeout_s" shutdown_timeout: Duration = Duration::from_secs(20), Seconds(1, 3_600);
+    /// A worker process that says nothing for so long is ended and its request resumed.
+    "worker_timeout_s" worker_timeout: Duration = Duration::from_secs(120), Seconds(1, 86_400);
+    /// First wait before a failed step of a request is tried again; doubles with each failure.
+    "retry_base_ms" retry_base: Duration = Duration::from_secs(1), Millis(10, 3_600_000);
+    /// Longest wait before a failed step is tried again.
+    "retry_max_ms" retry_max: Duration = Duration::from_secs(300), Millis(10, 86_400_000);
+    /// First wait before a child that died is started again; doubles with each death.
+    "restart_base_ms" restart_base: Duration = Duration::from_millis(200), Millis(1, 3_600_000);
+    /// Longest wait before a child is started again.
+    "restart_max_ms" restart_max: Duration = Duration::from_secs(30), Millis(1, 3_600_000);
+    /// Deaths within `restart_window_s` after which a child is left alone and reported.
+    "restart_limit" restart_limit: u32 = 10, Small("deaths", 1, 1_000);
+    /// The time in which `restart_limit` counts deaths.
+    "restart_window_s" restart_window: Duration = Duration::from_secs(60), Seconds(1, 86_400);
+    /// How much is logged; `RUST_LOG` and `--log-level` win.
+    "log_level" log_level: LogLevel = LogLevel::Info, Choice(&LogLevel::WORDS);
+    /// The form of log lines; `--log-format` wins.
+    "log_format" log_format: LogFormat = LogFormat::Text, Choice(&[("text", LogFormat::Text), ("json", LogFormat::Json)]);
+}
+
+/// All optional settings, those of the top level first.
+#[must_use]
+pub fn table() -> Vec<Setting> {
+    let mut rows = Vec::new();
+    Settings::rows(&mut rows);
+    ChainSettings::rows(&mut rows);
+    rows
+}
+
+/// Keeps `value` at or below `limit`, which is the setting `limit_key`: a value that was given above is refused at its
+/// key, a default gives way, so that an operator who lowers a maximum alone gets what was meant.
+fn at_most<T: PartialOrd>(
+    fields: &Fields<'_>,
+    key: &'static str,
+    value: T,
+    limit_key: &str,
+    limit: T,
+) -> Result<T, ConfigError> {
+    if value <= limit {
+        return Ok(value);
+    }
+    let given = fields.optional(&[key])?;
+    given.map_or(Ok(limit), |node| Err(node.error(format!("must not be above {limit_key}"))))
+}
+
+impl ChainSettings {
+    /// Reads the settings among `fields`, default for those that are not there.
+    pub(crate) fn read(fields: &Fields<'_>) -> Result<Self, ConfigError> {
+        let mut settings = Self::read_fields(fields)?;
+        let (priority, cap) = (settings.max_priority_fee_per_gas, settings.max_fee_per_gas);
+        settings.max_priority_fee_per_gas =
+            at_most(fields, "max_priority_fee_per_gas", priority, "max_fee_per_gas", cap)?;
+        Ok(settings)
+    }
+}
+
+impl Settings {
+    /// Reads the settings among `fields`, default for those that are not there.
+    pub(crate) fn read(fields: &Fields<'_>) -> Result<Self, ConfigError> {
+        let mut settings = Self::read_fields(fields)?;
+        let (retry, restart) = (settings.retry_max, settings.restart_max);
+        settings.retry_base = at_most(fields, "retry_base_ms", settings.retry_base, "retry_max_ms", retry)?;
+        settings.restart_base = at_most(fields, "restart_base_ms", settings.restart_base, "restart_max_ms", restart)?;
+        Ok(settings)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::node::Node;
+    use serde_json::json;
+    use std::path::Path;
+
+    #[test]
+    fn every_default_is_read_back_from_its_own_json_and_its_key_tells_its_unit() {
+        let rows = table();
+        for (scope, keys) in [(Scope::Top, Settings::KEYS), (Scope::Chain, ChainSettings::KEYS)] {
+            let object: serde_json::Map<_, _> =
+                rows.iter().filter(|row| row.scope == scope).map(|row| (row.key.into(), row.default.clone())).collect();
+            assert_eq!(object.len(), keys.len(), "a key stands twice");
+            let value = Value::Object(object);
+            let fields = Node::root(Path::new("f"), &value).fields(&[keys]).unwrap();
+            match scope {
+                Scope::Top => assert_eq!(Settings::read(&fields).unwrap(), Settings::default()),
+                Scope::Chain => assert_eq!(ChainSettings::read(&fields).unwrap(), ChainSettings::default()),
+            }
+        }
+        for row in rows {
+            assert_eq!(row.key.ends_with("_ms"), row.unit == "milliseconds", "{}", row.key);
+            assert_eq!(row.key.ends_with("_s"), row.unit == "seconds", "{}", row.key);
+            assert!(row.meaning.ends_with('.') && row.meaning.len() > 20, "{}: {}", row.key, row.meaning);
+        }
+    }
+
+    #[test]
+    fn wrong_values_are_refused_at_their_key() {
+        for (key, value, message) in [
+            ("max_workers", json!(0), "must be a whole number from 1 to 10000, not 0"),
+            ("max_workers", json!("8"), "not text"),
+            ("max_workers", json!(1.5), "not 1.5"),
+            ("max_workers", json!(-1), "not -1"),
+            ("max_workers", json!(null), "not null"),
+            ("max_bounty", json!(5), "decimal text"),
+            ("max_bounty", json!("0x10"), "decimal text"),
+            ("max_bounty", json!(""), "decimal text"),
+            ("min_gas_price", json!("9".repeat(79)), "at most 2^256-1"),
+            ("log_level", json!("loud"), "must be error, warn, info, debug, trace"),
+            ("retry_base_ms", json!(3_600_000), "must not be above retry_max_ms"),
+            ("restart_base_ms", json!(30_001), "must not be above restart_max_ms"),
+        ] {
+            let value = json!({ key: value });
+            let fields = Node::root(Path::new("f"), &value).fields(&[Settings::KEYS]).unwrap();
+            let error = Settings::read(&fields).unwrap_err();
+            assert_eq!(error.path, key);
+            assert!(error.message.contains(message), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_default_gives_way_to_a_lowered_maximum() {
+        let value = json!({ "retry_max_ms": 100 });
+        let fields = Node::root(Path::new("f"), &value).fields(&[Settings::KEYS]).unwrap();
+        assert_eq!(Settings::read(&fields).unwrap().retry_base, Duration::from_millis(100));
+    }
+}

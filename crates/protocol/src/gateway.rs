@@ -1,0 +1,79 @@
+//! The contracts of one gateway pair, as configured and as the contracts themselves say.
+
+use crate::model::Side;
+use bincode::{Decode, Encode};
+use facilitator_eth::Address;
+
+/// Addresses and constants of one gateway pair on one chain pair: the only contracts that are acted upon (law 10).
+///
+/// The first seven addresses come from the configuration; the rest is read from the contracts at start and checked
+/// against them (protocol.md §1.2).
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+pub struct GatewaySet {
+    /// Chain of the value token.
+    pub origin_chain_id: u64,
+    /// Chain of the utility token.
+    pub auxiliary_chain_id: u64,
+    /// OSTComposer on the origin chain.
+    pub composer: Address,
+    /// EIP20Gateway on the origin chain.
+    pub gateway: Address,
+    /// Anchor on the origin chain: holds state roots of the auxiliary chain.
+    pub anchor: Address,
+    /// EIP20CoGateway on the auxiliary chain.
+    pub cogateway: Address,
+    /// Anchor on the auxiliary chain: holds state roots of the origin chain.
+    pub co_anchor: Address,
+    /// RedeemPool on the auxiliary chain, where there is one.
+    pub redeem_pool: Option<Address>,
+    /// Organization of the composer, which whitelists origin workers.
+    pub composer_organization: Address,
+    /// Token that is staked.
+    pub value_token: Address,
+    /// Token of the bounty on the origin chain.
+    pub base_token: Address,
+    /// Token that is minted.
+    pub utility_token: Address,
+    /// Whether minting pays base coin (OSTPrime), which a contract may refuse (protocol.md R11 d).
+    pub mints: Mints,
+    /// Storage slot of the message box in both gateways (protocol.md §4.1).
+    pub message_box_offset: u8,
+}
+
+/// What a mint pays with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode)]
+pub enum Mints {
+    /// The chain's base coin, by a transfer with 2,300 gas (OSTPrime).
+    BaseCoin,
+    /// An EIP-20 token.
+    Token,
+}
+
+impl GatewaySet {
+    /// The chain id of a side.
+    #[must_use]
+    pub const fn chain_id(&self, side: Side) -> u64 {
+        match side {
+            Side::Origin => self.origin_chain_id,
+            Side::Auxiliary => self.auxiliary_chain_id,
+        }
+    }
+
+    /// The contract with the message boxes on a side: gateway or cogateway.
+    #[must_use]
+    pub const fn box_on(&self, side: Side) -> Address {
+        match side {
+            Side::Origin => self.gateway,
+            Side::Auxiliary => self.cogateway,
+        }
+    }
+
+    /// The anchor on a side, which holds state roots of the other one.
+    #[must_use]
+    pub const fn anchor_on(&self, side: Side) -> Address {
+        match side {
+            Side::Origin => self.anchor,
+            Side::Auxiliary => self.co_anchor,
+        }
+    }
+}

@@ -1,0 +1,207 @@
+//! The checklist as a table: a request and facts that pass, then one thing changed at a time.
+
+use super::*;
+use crate::model::{LogPosition, RequestId, Terms};
+
+const PROXY: Address = Address([5; 20]);
+const FIRST: Address = Address([0xa1; 20]);
+const SECOND: Address = Address([0xa2; 20]);
+const TARGET: Address = Address([0xb1; 20]);
+
+fn request() -> Request {
+    Request {
+        id: RequestId(1),
+        kind: Kind::Stake,
+        state: State::Requested,
+        origin_chain_id: 3,
+        auxiliary_chain_id: 1406,
+        pool: Address([1; 20]),
+        terms: Terms {
+            amount: U256::from(1_000_001u64),
+            beneficiary: Address([2; 20]),
+            gas_price: U256::from(10u64),
+            gas_limit: U256::from(100_000u64),
+            nonce: U256::from(4u64),
+            sender: Address([3; 20]),
+            sender_proxy: PROXY,
+            gateway: Address([4; 20]),
+            request_hash: B256([7; 32]),
+        },
+        position: LogPosition {
+            chain_id: 3,
+            block_number: 9,
+            block_hash: B256([9; 32]),
+            tx_hash: B256([8; 32]),
+            log_index: 0,
+        },
+        attempt: 0,
+        hash_lock: None,
+        message_hash: None,
+        message_sender: None,
+        unlock_secret: None,
+        origin_worker: None,
+        auxiliary_worker: None,
+        declared_block: None,
+        proof_height: None,
+        bounty: None,
+        reward: None,
+        paid_out: None,
+        failures: 0,
+        wakes: 0,
+        waiting_for: None,
+        last_error: None,
+    }
+}
+
+fn policy() -> Policy {
+    Policy {
+        min_gas_price: U256::from(10u64),
+        min_gas_limit: U256::from(100_000u64),
+        max_bounty: U256::from(50u64),
+        worker_expiry_margin_blocks: 10,
+        funds_safety_percent: 150,
+    }
+}
+
+fn worker(address: Address) -> WorkerFacts {
+    WorkerFacts {
+        address,
+        expires_at: U256::from(111u64),
+        coin: U256::from(10_000_000u64),
+        bounty_token: U256::from(50u64),
+        in_flight: 0,
+    }
+}
+
+fn finished(nonce: u64) -> Option<ActiveMessage> {
+    Some(ActiveMessage { hash: B256([6; 32]), status: MessageStatus::Progressed, nonce: U256::from(nonce) })
+}
+
+fn facts() -> AcceptFacts {
+    AcceptFacts {
+        activated: true,
+        pending_latest: true,
+        pending_final: true,
+        proxy: PROXY,
+        next_nonce: U256::from(4u64),
+        outbox: finished(3),
+        inbox: finished(3),
+        beneficiary_exists: true,
+        beneficiary_takes_payment: true,
+        bounty: U256::from(50u64),
+        escrow: U256::from(1_000_001u64),
+        source_head: 100,
+        source_fee: FeeLevel { per_gas: U256::from(2u64) },
+        target_fee: FeeLevel { per_gas: U256::from(1u64) },
+        source_workers: vec![worker(FIRST), worker(SECOND)],
+        target_workers: vec![worker(TARGET)],
+    }
+}
+
+fn verdict(change: impl FnOnce(&mut Request, &mut AcceptFacts)) -> Verdict {
+    let (mut request, mut facts) = (request(), facts());
+    change(&mut request, &mut facts);
+    judge(&request, &facts, &policy())
+}
+
+fn refusal(change: impl FnOnce(&mut Request, &mut AcceptFacts)) -> Refusal {
+    match verdict(change) {
+        Verdict::Refuse(refusal) => refusal,
+        other => panic!("expected a refusal, not {other:?}"),
+    }
+}
+
+fn hold(change: impl FnOnce(&mut Request, &mut AcceptFacts)) -> Hold {
+    match verdict(change) {
+        Verdict::Hold(hold) => hold,
+        other => panic!("expected a hold, not {other:?}"),
+    }
+}
+
+#[test]
+fn a_request_that_passes_everything_is_accepted_by_the_first_worker_in_turn() {
+    assert_eq!(verdict(|_, _| {}), Verdict::Accept { source_worker: FIRST, target_worker: TARGET });
+}
+
+#[test]
+fn a_worker_that_cannot_pay_is_passed_over() {
+    let second = Verdict::Accept { source_worker: SECOND, target_worker: TARGET };
+    assert_eq!(verdict(|_, f| f.source_workers[0].bounty_token = U256::from(49u64)), second);
+    assert_eq!(verdict(|_, f| f.source_workers[0].coin = U256::ZERO), second);
+    assert_eq!(verdict(|_, f| f.source_workers[0].expires_at = U256::from(110u64)), second);
+}
+
+#[test]
+fn what_can_never_be_finished_is_refused() {
+    let limits = (U256::from(10u64), U256::from(100_000u64));
+    let reward = |amount| Refusal::RewardTooLarge { gas_price: limits.0, gas_limit: limits.1, amount };
+    let amount = U256::from(1_000_000u64);
+    assert_eq!(refusal(|r, _| r.terms.amount = amount), reward(amount));
+    assert!(matches!(refusal(|r, _| r.terms.gas_limit = U256::MAX), Refusal::RewardTooLarge { .. }));
+    assert_eq!(refusal(|r, _| r.terms.beneficiary = Address::ZERO), Refusal::NoBeneficiary);
+    assert!(matches!(refusal(|r, _| r.terms.gas_price = U256::from(9u64)), Refusal::GasPriceTooLow { .. }));
+    assert!(matches!(refusal(|r, _| r.terms.gas_limit = U256::from(99_999u64)), Refusal::GasLimitTooLow { .. }));
+    assert_eq!(refusal(|_, f| f.activated = false), Refusal::GatewayDeactivated);
+    assert!(matches!(refusal(|_, f| f.bounty = U256::from(51u64)), Refusal::BountyTooHigh { .. }));
+    assert!(matches!(refusal(|_, f| f.beneficiary_exists = false), Refusal::UnknownBeneficiary(_)));
+    assert!(matches!(refusal(|_, f| f.beneficiary_takes_payment = false), Refusal::BeneficiaryRefusesPayment(_)));
+    assert_eq!(refusal(|_, f| f.proxy = Address::ZERO), Refusal::ProxyDestroyed);
+    assert!(matches!(refusal(|_, f| f.next_nonce = U256::from(5u64)), Refusal::NonceUsed { .. }));
+}
+
+#[test]
+fn a_closed_request_ends_by_who_closed_it_and_only_once_that_is_final() {
+    assert_eq!(hold(|_, f| f.pending_latest = false), Hold::ClosingNotFinal);
+    let closed = |f: &mut AcceptFacts| (f.pending_latest, f.pending_final) = (false, false);
+    assert_eq!(refusal(|_, f| closed(f)), Refusal::NoLongerPending);
+    let foreign = ActiveMessage { hash: B256([9; 32]), status: MessageStatus::Declared, nonce: U256::from(4u64) };
+    let taken = refusal(|_, f| {
+        closed(f);
+        f.outbox = Some(foreign);
+    });
+    assert_eq!(taken, Refusal::TakenByOther(foreign.hash));
+    assert_eq!(taken.state(), State::TakenByOther);
+}
+
+#[test]
+fn messages_of_one_sender_go_one_after_the_other_on_both_chains() {
+    let open = |nonce: u64| {
+        Some(ActiveMessage { hash: B256([6; 32]), status: MessageStatus::Declared, nonce: U256::from(nonce) })
+    };
+    assert_eq!(hold(|_, f| f.outbox = open(3)), Hold::EarlierMessageOnSource(B256([6; 32])));
+    assert!(matches!(hold(|_, f| f.inbox = open(3)), Hold::EarlierMessageOnTarget { .. }));
+    assert!(matches!(hold(|_, f| f.inbox = None), Hold::EarlierMessageOnTarget { .. }));
+    assert!(matches!(hold(|_, f| f.inbox = finished(2)), Hold::EarlierMessageOnTarget { .. }));
+    assert!(matches!(hold(|_, f| f.next_nonce = U256::from(3u64)), Hold::NonceAhead { .. }));
+    let first = verdict(|r, f| {
+        r.terms.nonce = U256::ZERO;
+        (f.next_nonce, f.outbox, f.inbox) = (U256::ZERO, None, None);
+    });
+    assert!(matches!(first, Verdict::Accept { .. }));
+}
+
+#[test]
+fn after_a_reorg_of_the_source_the_same_message_may_be_declared_again() {
+    let again = verdict(|r, f| {
+        r.message_hash = Some(B256([6; 32]));
+        f.inbox = Some(ActiveMessage { status: MessageStatus::Declared, ..finished(4).unwrap() });
+    });
+    assert!(matches!(again, Verdict::Accept { .. }));
+}
+
+#[test]
+fn lacking_funds_say_who_lacks_how_much() {
+    let lack = hold(|_, f| f.source_workers.iter_mut().for_each(|w| w.bounty_token = U256::from(1u64)));
+    assert_eq!(lack, Hold::NoBountyFunds { account: FIRST, has: U256::from(1u64), needs: U256::from(50u64) });
+    // (50,000 + 410,000 + 105,000) gas at 2 wei and 150 %.
+    let lack = hold(|_, f| f.source_workers.iter_mut().for_each(|w| w.coin = U256::from(1_694_999u64)));
+    assert_eq!(
+        lack,
+        Hold::NoGasFunds { account: FIRST, has: U256::from(1_694_999u64), needs: U256::from(1_695_000u64) }
+    );
+    // Ten messages under way on the target: (320 + 11 x (540 + 136)) thousand gas at 1 wei and 150 %.
+    let lack = hold(|_, f| (f.target_workers[0].in_flight, f.target_workers[0].coin) = (10, U256::ZERO));
+    assert_eq!(lack, Hold::NoGasFunds { account: TARGET, has: U256::ZERO, needs: U256::from(11_634_000u64) });
+    assert!(matches!(hold(|_, f| f.source_workers.clear()), Hold::NoWhitelistedWorker { .. }));
+    assert!(matches!(hold(|_, f| f.escrow = U256::ONE), Hold::EscrowDrained { .. }));
+}

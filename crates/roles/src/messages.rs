@@ -1,0 +1,335 @@
+//! Every message between the processes, in one place: two enums for each pair of roles, so that sending the wrong one
+//! does not compile. Any change of a type that is named here raises [`PROTOCOL_VERSION`].
+//!
+//! Parent and child are the same executable, so the version only catches an executable that was replaced while its
+//! parent runs.
+
+use bincode::{Decode, Encode};
+use facilitator_chain::reader::{Answer, Query};
+use facilitator_eth::{Address, B256, U256};
+use facilitator_protocol::gateway::{GatewaySet, Mints};
+use facilitator_protocol::model::{Park, Request, Side, Step, Update};
+use facilitator_protocol::secret::{SecretInput, UnlockSecret};
+use facilitator_protocol::transfer::Backoff;
+use facilitator_protocol::transfer::accept::Policy;
+use facilitator_sender::{Head, Submit, SubmitAnswer};
+use std::fmt;
+use zeroize::Zeroize;
+
+/// Version of all frames of this module; the first thing a child says.
+pub const PROTOCOL_VERSION: u32 = 1;
+
+/// Names one question of a child, unique within that child, so that answers find their way back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Encode, Decode)]
+pub struct Ask(pub u64);
+
+/// What every child that serves one chain is told first.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+pub struct ChainSetup {
+    /// Which chain of the pair.
+    pub side: Side,
+    /// Its id; the node must say the same.
+    pub chain_id: u64,
+    /// Origin and auxiliary chain id, which the database is about.
+    pub pair: (u64, u64),
+    /// Endpoints. May contain credentials.
+    pub rpc: Vec<String>,
+    /// Database as a path or URL. May contain credentials.
+    pub database: String,
+    /// Blocks behind the head from which on a block is final.
+    pub confirmations: u64,
+    /// Milliseconds between two looks at the head.
+    pub poll_interval_ms: u64,
+    /// Milliseconds after which a call is given up.
+    pub rpc_timeout_ms: u64,
+    /// Most calls in one HTTP request.
+    pub max_batch: u64,
+}
+
+/// What a scanner is told first.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+pub struct ScannerSetup {
+    /// The chain.
+    pub chain: ChainSetup,
+    /// First block to look at if there is no checkpoint.
+    pub start_block: u64,
+    /// Widest range of one `eth_getLogs` call.
+    pub max_log_range: u64,
+    /// Contracts of the configured gateways, as far as the configuration names them.
+    pub gateways: Vec<ConfiguredGateway>,
+    /// Worker keys whose balances are watched.
+    pub workers: Vec<Address>,
+}
+
+/// The addresses of one gateway pair that the configuration gives.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+pub struct ConfiguredGateway {
+    /// Chain of the value token.
+    pub origin_chain_id: u64,
+    /// Chain of the utility token.
+    pub auxiliary_chain_id: u64,
+    /// OSTComposer.
+    pub composer: Address,
+    /// EIP20Gateway.
+    pub gateway: Address,
+    /// Anchor on the origin chain.
+    pub anchor: Address,
+    /// EIP20CoGateway.
+    pub cogateway: Address,
+    /// Anchor on the auxiliary chain.
+    pub co_anchor: Address,
+    /// RedeemPool.
+    pub redeem_pool: Option<Address>,
+}
+
+/// What the contracts of one gateway pair say on one chain (protocol.md §1.2).
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+pub enum Discovered {
+    /// On the origin chain.
+    Origin {
+        /// The gateway asked.
+        gateway: Address,
+        /// Token that is staked.
+        value_token: Address,
+        /// Token of the bounty.
+        base_token: Address,
+        /// Organization that whitelists workers.
+        composer_organization: Address,
+        /// Slot of the message box.
+        message_box_offset: u8,
+    },
+    /// On the auxiliary chain.
+    Auxiliary {
+        /// The cogateway asked.
+        cogateway: Address,
+        /// Token that is minted.
+        utility_token: Address,
+        /// What a mint pays with.
+        mints: Mints,
+        /// Slot of the message box.
+        message_box_offset: u8,
+    },
+}
+
+/// Parent to scanner.
+#[derive(Debug, Encode, Decode)]
+pub enum ToScanner {
+    /// Begin.
+    Setup(Box<ScannerSetup>),
+    /// The contracts of both chains are known to the database: scan.
+    Begin,
+    /// Read the chain for a worker.
+    Read(Ask, Vec<Query>),
+    /// Commit the checkpoint and end.
+    Stop,
+}
+
+/// Funds of one worker key, as last read; `None` where it could not be read.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+pub struct Balance {
+    /// The account.
+    pub address: Address,
+    /// Base coin, wei.
+    pub coin: Option<U256>,
+    /// Bounty token, smallest units; none on the auxiliary chain.
+    pub bounty_token: Option<U256>,
+}
+
+/// Scanner to parent.
+#[derive(Debug, Encode, Decode)]
+pub enum FromScanner {
+    /// Funds of the worker keys, from time to time.
+    Balances(Vec<Balance>),
+    /// The contracts on this chain are what the configuration says; this is what they say of themselves.
+    Checked(Vec<Discovered>),
+    /// The newest block, once for each new one.
+    Head(Head),
+    /// Events were committed that may have woken requests.
+    Woke,
+    /// The checkpoint has reached the newest final block for the first time.
+    CaughtUp,
+    /// Answers, in the order of the queries.
+    Answers(Ask, Vec<Answer>),
+    /// Something keeps it from its work; it goes on trying. `None`: it is well again.
+    Trouble(Option<String>),
+    /// It cannot work as configured; restarting does not help.
+    Unfit(Unfit),
+}
+
+/// Why a child can't work as configured.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+pub enum Unfit {
+    /// The node belongs to another chain.
+    WrongChain(String),
+    /// The contracts contradict the configuration.
+    Contracts(String),
+    /// The database can't be used.
+    Database(String),
+}
+
+/// A private key or the hash-lock key on its way to a sender. Wiped when dropped; never shown.
+#[derive(Clone, Encode, Decode)]
+pub struct KeyBytes(pub [u8; 32]);
+
+impl Drop for KeyBytes {
+    fn drop(&mut self) {
+        self.0.zeroize();
+    }
+}
+
+impl fmt::Debug for KeyBytes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("[secret]")
+    }
+}
+
+/// What a sender is told first.
+#[derive(Debug, Clone, Encode, Decode)]
+pub struct SenderSetup {
+    /// The chain.
+    pub chain: ChainSetup,
+    /// Name of this instance, the holder of the leases.
+    pub instance: String,
+    /// Worker keys.
+    pub keys: Vec<(Address, KeyBytes)>,
+    /// Key that all unlock secrets are derived from (law 3).
+    pub hash_lock_key: KeyBytes,
+    /// Most wei per gas that is ever offered.
+    pub max_fee_per_gas: U256,
+    /// Wei per gas offered to the block's producer.
+    pub max_priority_fee_per_gas: U256,
+    /// Gas limit over the estimate, percent.
+    pub gas_margin_percent: u64,
+    /// Blocks without inclusion after which a transaction is sent again or replaced.
+    pub resend_after_blocks: u64,
+    /// Rise of the fee of a replacement, percent.
+    pub replace_bump_percent: u64,
+    /// Most replacements of one transaction.
+    pub max_replacements: u64,
+}
+
+/// Parent to sender.
+#[derive(Debug, Encode, Decode)]
+pub enum ToSender {
+    /// Begin.
+    Setup(Box<SenderSetup>),
+    /// Carry out a transaction.
+    Submit(Ask, Box<Submit>),
+    /// Derive a secret.
+    Secret(Ask, SecretInput),
+    /// The chain has a new newest block.
+    Head(Head),
+    /// Sign nothing more and end.
+    Stop,
+}
+
+/// Sender to parent.
+#[derive(Debug, Encode, Decode)]
+pub enum FromSender {
+    /// Holds its leases and has looked at the journal.
+    Ready,
+    /// What became of a submitted transaction.
+    Answer(Ask, SubmitAnswer),
+    /// The secret.
+    Secret(Ask, UnlockSecret),
+    /// A transaction ended in a way that woke requests.
+    Woke,
+    /// Something keeps it from its work; it goes on trying. `None`: it is well again.
+    Trouble(Option<String>),
+    /// It cannot work as configured; restarting does not help.
+    Unfit(Unfit),
+}
+
+/// A state root of the source chain that stands, finally, in the anchor of the target chain.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode)]
+pub struct AnchoredRoot {
+    /// Height on the source chain.
+    pub height: u64,
+    /// The root.
+    pub root: B256,
+}
+
+/// How often a step of the request has failed in the journal, and how last.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+pub struct FailedStep {
+    /// The step.
+    pub step: Step,
+    /// How often.
+    pub count: u32,
+    /// The newest error.
+    pub error: String,
+}
+
+/// A worker key as the parent knows it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode)]
+pub struct WorkerKey {
+    /// Its account.
+    pub address: Address,
+    /// Unfinished accepted requests assigned to it.
+    pub in_flight: u64,
+}
+
+/// Everything a worker needs to know to take its request one step further.
+#[derive(Debug, Clone, Encode, Decode)]
+pub struct Job {
+    /// The row.
+    pub request: Request,
+    /// The contracts; `None` if the request names a gateway that is not configured.
+    pub gateway: Option<GatewaySet>,
+    /// The operator's limits.
+    pub policy: Policy,
+    /// Waits after failures.
+    pub backoff: Backoff,
+    /// Milliseconds after which a request that waits for a happening is looked at all the same.
+    pub recheck_ms: u64,
+    /// Newest block of the source chain.
+    pub source_head: Head,
+    /// Newest block of the target chain.
+    pub target_head: Head,
+    /// Wei per gas added to the base fee, on the source and the target chain.
+    pub priority_fees: (U256, U256),
+    /// Keys of the source chain, the one whose turn it is first.
+    pub source_workers: Vec<WorkerKey>,
+    /// Keys of the target chain, the one whose turn it is first.
+    pub target_workers: Vec<WorkerKey>,
+    /// Roots at or above the declaration, newest first.
+    pub roots: Vec<AnchoredRoot>,
+    /// Heights whose gateway proof is already under way or done, newest first.
+    pub proving: Vec<u64>,
+    /// Steps that failed.
+    pub failed: Vec<FailedStep>,
+}
+
+/// Parent to worker.
+#[derive(Debug, Encode, Decode)]
+pub enum ToWorker {
+    /// The green light: begin.
+    Job(Box<Job>),
+    /// Answers to a read.
+    Answers(Ask, Vec<Answer>),
+    /// What became of a submitted transaction.
+    Submitted(Ask, SubmitAnswer),
+    /// The request's secret.
+    Secret(Ask, UnlockSecret),
+    /// The update is committed.
+    Saved(Ask),
+    /// The park is committed: the worker may end.
+    Parked,
+    /// Hand back what is in hand at the next step and end.
+    Stop,
+}
+
+/// Worker to parent.
+#[derive(Debug, Encode, Decode)]
+pub enum FromWorker {
+    /// Read a chain.
+    Read(Ask, Side, Vec<Query>),
+    /// Carry out a transaction.
+    Submit(Ask, Side, Box<Submit>),
+    /// Derive the secret of the request's attempt with this number.
+    Secret(Ask, SecretInput),
+    /// Commit a change of the row before anything else happens (law 2).
+    Save(Ask, Box<Update>),
+    /// Commit and end.
+    Park(Box<Park>),
+}

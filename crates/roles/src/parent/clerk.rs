@@ -1,0 +1,260 @@
+//! The clerk: the parent's only way to the database, as a task beside the loop, so that a slow disk delays answers but
+//! never the routing.
+//!
+//! What workers hand in while a transaction is being committed goes into the next one together: a hundred parks cost one
+//! sync of the disk. A database that is busy or full is tried again for as long as the parent lives; nothing that was
+//! handed in is dropped, and nobody is told "saved" before it is.
+
+use super::asks::WorkerNo;
+use super::setup::Setup;
+use crate::clock::now_ms;
+use crate::messages::Ask;
+use facilitator_protocol::gateway::GatewaySet;
+use facilitator_protocol::model::{Park, Request, RequestId, Update};
+use facilitator_protocol::transfer::Backoff;
+use facilitator_store::requests::{Brief, Change};
+use facilitator_store::{Store, StoreError};
+use std::time::Duration;
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+
+/// Most changes in one transaction.
+const BATCH: usize = 256;
+
+/// Why the database is given up: waiting does not help.
+#[derive(Debug, thiserror::Error)]
+#[error(transparent)]
+pub struct ClerkError(#[from] pub StoreError);
+
+/// Something to be stored.
+enum Order {
+    Change(Change, Receipt),
+    Claim(u32),
+    Gateways(Vec<GatewaySet>),
+    Heartbeat(String),
+    Close,
+}
+
+/// Who hears that it is stored.
+#[derive(Clone, Copy)]
+enum Receipt {
+    Saved(WorkerNo, Ask),
+    Parked(WorkerNo),
+    Nobody,
+}
+
+/// A row that was claimed, with what the database knows around it.
+pub(super) struct Claimed {
+    pub(super) request: Request,
+    pub(super) brief: Brief,
+}
+
+/// What the clerk tells the parent.
+pub(super) enum Report {
+    Saved(WorkerNo, Ask),
+    Parked(WorkerNo),
+    /// The row belongs to somebody else by now: the worker must end.
+    Lost(RequestId),
+    Claimed(Vec<Claimed>),
+    /// The gateways are known to the database.
+    Gateways(Vec<GatewaySet>),
+    Trouble(Option<String>),
+    Broken(ClerkError),
+}
+
+/// The parent's end.
+pub(super) struct Clerk {
+    orders: mpsc::UnboundedSender<Order>,
+    task: JoinHandle<()>,
+    claiming: bool,
+}
+
+impl Clerk {
+    pub(super) fn start(store: Store, setup: &Setup) -> (Self, mpsc::Receiver<Report>) {
+        let (orders, from_parent) = mpsc::unbounded_channel();
+        let (to_parent, reports) = mpsc::channel(4 * BATCH);
+        let desk = Desk {
+            store,
+            owner: setup.instance.clone(),
+            process: setup.process,
+            backoff: Backoff { base_ms: 50, max_ms: 2_000 },
+            reports: to_parent,
+        };
+        let task = tokio::spawn(desk.run(from_parent));
+        (Self { orders, task, claiming: false }, reports)
+    }
+
+    pub(super) fn save(&self, worker: WorkerNo, ask: Ask, id: RequestId, update: Update) {
+        self.order(Order::Change(Change::Update { id, update }, Receipt::Saved(worker, ask)));
+    }
+
+    pub(super) fn park(&self, worker: WorkerNo, id: RequestId, park: Park) {
+        let retry_at_ms = park.retry_in_ms.map(|wait| now_ms().saturating_add_unsigned(wait));
+        self.order(Order::Change(Change::Park { id, park, retry_at_ms }, Receipt::Parked(worker)));
+    }
+
+    pub(super) fn note_pid(&self, id: RequestId, pid: u32) {
+        self.order(Order::Change(Change::Started { id, pid }, Receipt::Nobody));
+    }
+
+    /// Ends the claim of a row whose worker left nothing; it is taken up again after a pause.
+    pub(super) fn put_back(&self, id: RequestId, error: &str, pause: Duration) {
+        let pause = u64::try_from(pause.as_millis()).unwrap_or(u64::MAX);
+        let retry_at_ms = Some(now_ms().saturating_add_unsigned(pause));
+        self.order(Order::Change(Change::Release { id, retry_at_ms, error: Some(error.to_owned()) }, Receipt::Nobody));
+    }
+
+    /// Asks for rows; `false` if the last answer is still to come.
+    pub(super) fn claim(&mut self, limit: usize) -> bool {
+        if self.claiming {
+            return false;
+        }
+        self.claiming = true;
+        self.order(Order::Claim(u32::try_from(limit).unwrap_or(u32::MAX)));
+        true
+    }
+
+    /// The rows asked for have come.
+    pub(super) fn claimed(&mut self) {
+        self.claiming = false;
+    }
+
+    pub(super) fn is_claiming(&self) -> bool {
+        self.claiming
+    }
+
+    pub(super) fn store_gateways(&self, gateways: Vec<GatewaySet>) {
+        self.order(Order::Gateways(gateways));
+    }
+
+    /// Tells whoever reads the database how things stand.
+    pub(super) fn heartbeat(&self, detail: String) {
+        self.order(Order::Heartbeat(detail));
+    }
+
+    /// Stores what is handed in and ends.
+    pub(super) async fn close(&mut self) {
+        self.order(Order::Close);
+        if let Err(error) = (&mut self.task).await {
+            tracing::warn!(%error, "the clerk did not end in order");
+        }
+    }
+
+    fn order(&self, order: Order) {
+        // A clerk that is gone has said why: `Report::Broken`.
+        let _gone = self.orders.send(order);
+    }
+}
+
+struct Desk {
+    store: Store,
+    owner: String,
+    process: i64,
+    backoff: Backoff,
+    reports: mpsc::Sender<Report>,
+}
+
+impl Desk {
+    async fn run(self, mut orders: mpsc::UnboundedReceiver<Order>) {
+        while let Some(first) = orders.recv().await {
+            let mut batch = vec![first];
+            while batch.len() < BATCH
+                && let Ok(next) = orders.try_recv()
+            {
+                batch.push(next);
+            }
+            match self.work(batch).await {
+                Ok(true) => {}
+                Ok(false) => return,
+                Err(error) => {
+                    self.report(Report::Broken(ClerkError(error))).await;
+                    return;
+                }
+            }
+        }
+    }
+
+    /// Works through orders in their sequence, runs of changes in one transaction; `false` after the last one.
+    async fn work(&self, batch: Vec<Order>) -> Result<bool, StoreError> {
+        let (mut changes, mut receipts) = (Vec::new(), Vec::new());
+        for order in batch {
+            if let Order::Change(change, receipt) = order {
+                changes.push(change);
+                receipts.push(receipt);
+                continue;
+            }
+            self.save(&mut changes, &mut receipts).await?;
+            match order {
+                Order::Change(..) => {}
+                Order::Claim(limit) => self.claim(limit).await?,
+                Order::Gateways(gateways) => {
+                    self.persist(|| self.store.set_gateways(&gateways, now_ms())).await?;
+                    self.report(Report::Gateways(gateways)).await;
+                }
+                Order::Heartbeat(detail) => {
+                    self.persist(|| self.store.report(self.process, &detail, now_ms())).await?;
+                }
+                Order::Close => return Ok(false),
+            }
+        }
+        self.save(&mut changes, &mut receipts).await?;
+        Ok(true)
+    }
+
+    async fn save(&self, changes: &mut Vec<Change>, receipts: &mut Vec<Receipt>) -> Result<(), StoreError> {
+        if changes.is_empty() {
+            return Ok(());
+        }
+        let saved = self.persist(|| self.store.save(&self.owner, changes, now_ms())).await?;
+        for id in saved.lost {
+            self.report(Report::Lost(id)).await;
+        }
+        changes.clear();
+        for receipt in receipts.drain(..) {
+            match receipt {
+                Receipt::Saved(worker, ask) => self.report(Report::Saved(worker, ask)).await,
+                Receipt::Parked(worker) => self.report(Report::Parked(worker)).await,
+                Receipt::Nobody => {}
+            }
+        }
+        Ok(())
+    }
+
+    async fn claim(&self, limit: u32) -> Result<(), StoreError> {
+        let requests = self.persist(|| self.store.claim_ready(&self.owner, limit, now_ms())).await?;
+        let briefs = self.persist(|| self.store.brief(&requests)).await?;
+        let claimed = requests.into_iter().zip(briefs).map(|(request, brief)| Claimed { request, brief });
+        self.report(Report::Claimed(claimed.collect())).await;
+        Ok(())
+    }
+
+    /// Tries until it is stored. Only what no waiting mends is an error.
+    async fn persist<T, F>(&self, mut attempt: impl FnMut() -> F) -> Result<T, StoreError>
+    where
+        F: Future<Output = Result<T, StoreError>>,
+    {
+        let mut failures = 0_u32;
+        loop {
+            match attempt().await {
+                Ok(value) => {
+                    if failures > 0 {
+                        self.report(Report::Trouble(None)).await;
+                    }
+                    return Ok(value);
+                }
+                Err(error) if error.passes() => {
+                    failures = failures.saturating_add(1);
+                    tracing::warn!(%error, failures, "the database does not take it; trying again");
+                    self.report(Report::Trouble(Some(error.to_string()))).await;
+                    tokio::time::sleep(Duration::from_millis(self.backoff.after(failures))).await;
+                }
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    async fn report(&self, report: Report) {
+        // The parent is ending: nobody is left to hear it.
+        let _unheard = self.reports.send(report).await;
+    }
+}

@@ -1,0 +1,140 @@
+//! The workers at work, at most so many, and what each is doing.
+
+use super::asks::{Open, Question, WorkerNo};
+use super::tell;
+use crate::messages::{Job, ToWorker};
+use facilitator_chain::reader::Answer;
+use facilitator_protocol::model::RequestId;
+use facilitator_sender::{Failure, SubmitAnswer};
+use facilitator_supervisor::{ChildHandle, Stop};
+use std::collections::{BTreeMap, HashMap};
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// A worker process.
+pub(super) struct Hand {
+    /// Its request.
+    pub(super) request: RequestId,
+    /// Its process.
+    pub(super) child: ChildHandle<ToWorker>,
+    /// It has said how it leaves its request.
+    pub(super) parking: bool,
+    since: Instant,
+}
+
+/// All workers.
+pub(super) struct Crew {
+    max: usize,
+    last: u64,
+    hands: BTreeMap<WorkerNo, Hand>,
+    /// How often in a row the worker of a request died.
+    deaths: HashMap<RequestId, u32>,
+}
+
+impl Crew {
+    pub(super) fn new(max: usize) -> Self {
+        Self { max, last: 0, hands: BTreeMap::new(), deaths: HashMap::new() }
+    }
+
+    pub(super) fn next_no(&mut self) -> WorkerNo {
+        self.last += 1;
+        WorkerNo(self.last)
+    }
+
+    /// How many more may start.
+    pub(super) fn free(&self) -> usize {
+        self.max.saturating_sub(self.hands.len())
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.hands.len()
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.hands.is_empty()
+    }
+
+    /// Gives a new worker its green light.
+    pub(super) fn hire(&mut self, no: WorkerNo, request: RequestId, child: ChildHandle<ToWorker>, job: Job) {
+        tell(child.send(&ToWorker::Job(Box::new(job))));
+        let hand = Hand { request, child, parking: false, since: Instant::now() };
+        self.hands.insert(no, hand);
+    }
+
+    pub(super) fn get_mut(&mut self, no: WorkerNo) -> Option<&mut Hand> {
+        self.hands.get_mut(&no)
+    }
+
+    /// Sends to a worker, if it is still there.
+    pub(super) fn send(&self, no: WorkerNo, message: &ToWorker) {
+        if let Some(hand) = self.hands.get(&no) {
+            tell(hand.child.send(message));
+        }
+    }
+
+    /// The worker's row is parked: its deaths are forgotten.
+    pub(super) fn parked(&mut self, no: WorkerNo) {
+        if let Some(hand) = self.hands.get(&no) {
+            self.deaths.remove(&hand.request);
+        }
+        self.send(no, &ToWorker::Parked);
+    }
+
+    /// The worker is gone.
+    pub(super) fn bury(&mut self, no: WorkerNo) -> Option<Hand> {
+        self.hands.remove(&no)
+    }
+
+    /// Counts a death without parking; how many in a row it is now.
+    pub(super) fn count_death(&mut self, request: RequestId) -> u32 {
+        let deaths = self.deaths.entry(request).or_default();
+        *deaths = deaths.saturating_add(1);
+        *deaths
+    }
+
+    /// Kills the worker of a row that is somebody else's by now.
+    pub(super) fn dismiss(&self, request: RequestId) {
+        for hand in self.hands.values().filter(|hand| hand.request == request) {
+            tracing::warn!(%request, pid = hand.child.pid, "the request is no longer ours: ending its worker");
+            hand.child.stop(Stop::Await, Duration::ZERO);
+        }
+    }
+
+    /// Ends workers that live too long: their rows are resumed.
+    pub(super) fn end_the_hung(&self, limit: Duration) {
+        let now = Instant::now();
+        for hand in self.hands.values().filter(|hand| now.duration_since(hand.since) > limit) {
+            tracing::warn!(request = %hand.request, pid = hand.child.pid, "ending a worker that takes too long");
+            hand.child.stop(Stop::Await, Duration::ZERO);
+        }
+    }
+
+    /// Asks all to hand back what they have, and kills them after `within`.
+    pub(super) fn stop(&self, within: Duration) {
+        for hand in self.hands.values() {
+            tell(hand.child.send(&ToWorker::Stop));
+            hand.child.stop(Stop::Await, within);
+        }
+    }
+
+    /// Answers a question whose answerer died: the worker parks and tries again soon.
+    pub(super) fn answer_for_the_dead(&self, open: Open) {
+        let gone = "its process was restarted";
+        match open.question {
+            Question::Read { queries } => {
+                let answers = vec![Answer::Failed(gone.to_owned()); queries];
+                self.send(open.worker, &ToWorker::Answers(open.ask, answers));
+            }
+            Question::Submit => {
+                let answer = SubmitAnswer::Failed(Failure::Interrupted);
+                self.send(open.worker, &ToWorker::Submitted(open.ask, answer));
+            }
+            // There is no answer in place of a secret; the worker's row is resumed.
+            Question::Secret => {
+                if let Some(hand) = self.hands.get(&open.worker) {
+                    hand.child.stop(Stop::Await, Duration::ZERO);
+                }
+            }
+        }
+    }
+}

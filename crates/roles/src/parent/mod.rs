@@ -1,0 +1,311 @@
+//! The parent: supervises scanners, senders and workers, routes between them, claims rows, stops in order.
+//!
+//! It makes no RPC call and parses no chain data; whatever it knows stands in the database or is said again by a child
+//! that starts (law 8). One task on the main thread holds all state; the database is written by the clerk beside it.
+
+mod asks;
+mod clerk;
+mod crew;
+mod hire;
+mod report;
+mod route;
+mod setup;
+mod slot;
+mod stop;
+
+pub use clerk::ClerkError;
+pub use report::{ChainStanding, ChildStanding, Standing, WorkerBalance};
+pub use setup::{PerSide, Setup};
+
+use crate::messages::{Discovered, FromScanner, FromSender, FromWorker, PROTOCOL_VERSION, ToScanner, ToSender, Unfit};
+use crate::{scanner, sender};
+use asks::{Answerer, Asks, WorkerNo};
+use clerk::{Clerk, Report};
+use crew::Crew;
+use facilitator_protocol::gateway::GatewaySet;
+use facilitator_protocol::model::Side;
+use facilitator_sender::Head;
+use facilitator_store::Store;
+use facilitator_supervisor::{Event, SpawnError, Spawner, WatchOptions, watch};
+use slot::{Seat, Slot};
+use std::time::Duration;
+use stop::Phase;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::mpsc;
+use tokio::time::{Instant, sleep_until};
+
+/// Longest time between two looks at everything.
+const TICK: Duration = Duration::from_millis(500);
+
+/// Pause after a child could not even be started.
+const SPAWN_AGAIN: Duration = Duration::from_secs(1);
+
+/// Messages of one kind of child that wait to be handled; more make the children wait.
+const INBOX: usize = 1_024;
+
+/// Why the parent ends without having been asked to.
+#[derive(Debug, thiserror::Error)]
+pub enum ParentError {
+    /// A child says that its configuration can't work.
+    #[error("{side} chain: {text}", text = unfit_text(.unfit))]
+    Unfit {
+        /// The chain.
+        side: Side,
+        /// Why.
+        unfit: Unfit,
+    },
+    /// The database refuses its service for good.
+    #[error(transparent)]
+    Clerk(#[from] ClerkError),
+    /// Signals can't be received.
+    #[error("can't listen for signals: {0}")]
+    Signals(std::io::Error),
+    /// The own executable can't be started.
+    #[error(transparent)]
+    Spawn(SpawnError),
+}
+
+fn unfit_text(unfit: &Unfit) -> &str {
+    match unfit {
+        Unfit::WrongChain(text) | Unfit::Contracts(text) | Unfit::Database(text) => text,
+    }
+}
+
+/// What the caller is told once both chains are in working mode.
+pub type OnReady = Box<dyn FnOnce()>;
+
+/// Runs until a signal asks it to stop. To be called from the main thread.
+///
+/// # Errors
+/// [`ParentError`]. All children are gone when this returns.
+pub async fn run(setup: Setup, store: Store, on_ready: OnReady) -> Result<(), ParentError> {
+    let mut signals = Signals::new().map_err(ParentError::Signals)?;
+    let (mut parent, mut inbox) = Parent::new(setup, store, on_ready);
+    let result = parent.serve(&mut inbox, &mut signals).await;
+    parent.clerk.close().await;
+    result
+}
+
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    fn new() -> std::io::Result<Self> {
+        Ok(Self { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
+    }
+
+    async fn next(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
+}
+
+/// Everything that reaches the parent.
+struct Inbox {
+    scanners: mpsc::Receiver<Event<Side, FromScanner>>,
+    senders: mpsc::Receiver<Event<Side, FromSender>>,
+    workers: mpsc::Receiver<Event<WorkerNo, FromWorker>>,
+    clerk: mpsc::Receiver<Report>,
+}
+
+struct Outbox {
+    scanners: mpsc::Sender<Event<Side, FromScanner>>,
+    senders: mpsc::Sender<Event<Side, FromSender>>,
+    workers: mpsc::Sender<Event<WorkerNo, FromWorker>>,
+}
+
+struct Parent {
+    setup: Setup,
+    spawner: Spawner,
+    outbox: Outbox,
+    scanners: PerSide<Slot<ToScanner>>,
+    senders: PerSide<Slot<ToSender>>,
+    heads: PerSide<Option<Head>>,
+    crew: Crew,
+    asks: Asks,
+    clerk: Clerk,
+    phase: Phase,
+    on_ready: Option<OnReady>,
+    /// Why it ends, if not because it was asked to.
+    error: Option<ParentError>,
+    /// Something may have woken a row since the last claim.
+    claim_wanted: bool,
+    next_heartbeat: Instant,
+    /// What the contracts said on each chain; both together make the gateways.
+    discovered: PerSide<Option<Vec<Discovered>>>,
+    /// The gateways that are served, once both chains have been checked.
+    gateways: Vec<GatewaySet>,
+    /// Funds of the worker keys as last read.
+    balances: PerSide<Vec<WorkerBalance>>,
+    database_trouble: Option<String>,
+    /// Whose turn it is among the worker keys.
+    turns: PerSide<usize>,
+}
+
+impl Parent {
+    fn new(setup: Setup, store: Store, on_ready: OnReady) -> (Self, Inbox) {
+        let (scanners, from_scanners) = mpsc::channel(INBOX);
+        let (senders, from_senders) = mpsc::channel(INBOX);
+        let (workers, from_workers) = mpsc::channel(INBOX);
+        let (clerk, from_clerk) = Clerk::start(store, &setup);
+        let crew = Crew::new(setup.max_workers);
+        let parent = Self {
+            spawner: setup.spawner(),
+            setup,
+            outbox: Outbox { scanners, senders, workers },
+            scanners: PerSide { origin: Slot::new(), auxiliary: Slot::new() },
+            senders: PerSide { origin: Slot::new(), auxiliary: Slot::new() },
+            heads: PerSide { origin: None, auxiliary: None },
+            crew,
+            asks: Asks::default(),
+            clerk,
+            phase: Phase::Working,
+            on_ready: Some(on_ready),
+            error: None,
+            claim_wanted: true,
+            next_heartbeat: Instant::now(),
+            discovered: PerSide { origin: None, auxiliary: None },
+            gateways: Vec::new(),
+            balances: PerSide::default(),
+            database_trouble: None,
+            turns: PerSide::default(),
+        };
+        let inbox = Inbox { scanners: from_scanners, senders: from_senders, workers: from_workers, clerk: from_clerk };
+        (parent, inbox)
+    }
+
+    async fn serve(&mut self, inbox: &mut Inbox, signals: &mut Signals) -> Result<(), ParentError> {
+        while !self.is_over() {
+            self.tend();
+            let wake = self.wake_at();
+            tokio::select! {
+                () = signals.next() => self.asked_to_stop(),
+                Some(event) = inbox.workers.recv() => self.on_worker(event),
+                Some(event) = inbox.scanners.recv() => self.on_scanner(event),
+                Some(event) = inbox.senders.recv() => self.on_sender(event),
+                Some(report) = inbox.clerk.recv() => self.on_clerk(report),
+                () = sleep_until(wake) => self.claim_wanted = true,
+            }
+        }
+        self.error.take().map_or(Ok(()), Err)
+    }
+
+    /// What is to be done whatever has just happened.
+    fn tend(&mut self) {
+        let now = Instant::now();
+        if matches!(self.phase, Phase::Working) {
+            for side in [Side::Origin, Side::Auxiliary] {
+                if self.scanners[side].is_due(now) {
+                    self.start_scanner(side);
+                }
+                if self.senders[side].is_due(now) {
+                    self.start_sender(side);
+                }
+            }
+            self.say_when_ready();
+            self.claim();
+        } else {
+            self.tend_stop(now);
+        }
+        if self.next_heartbeat <= now {
+            self.next_heartbeat = now + self.setup.heartbeat;
+            self.clerk.heartbeat(self.report());
+        }
+    }
+
+    fn wake_at(&self) -> Instant {
+        let seats = self.scanners.iter().filter_map(Slot::due_at).chain(self.senders.iter().filter_map(Slot::due_at));
+        let stop = self.phase.due_at();
+        seats.chain(stop).chain([Instant::now() + TICK]).min().unwrap_or_else(Instant::now)
+    }
+
+    fn is_working(&self) -> bool {
+        let scanned = self.scanners.iter().all(|slot| slot.ready);
+        scanned && self.senders.iter().all(|slot| slot.ready) && !self.gateways.is_empty()
+    }
+
+    fn say_when_ready(&mut self) {
+        if self.is_working()
+            && let Some(say) = self.on_ready.take()
+        {
+            tracing::info!("both chains are in working mode");
+            self.next_heartbeat = Instant::now();
+            say();
+        }
+    }
+
+    /// Takes as many rows as there are free places, oldest first.
+    fn claim(&mut self) {
+        let free = self.crew.free();
+        if self.claim_wanted && free > 0 && self.is_working() && self.clerk.claim(free) {
+            self.claim_wanted = false;
+        }
+        self.crew.end_the_hung(self.setup.worker_timeout);
+    }
+
+    fn start_scanner(&mut self, side: Side) {
+        let chain_id = self.setup.scanners[side].chain.chain_id;
+        let spawned = self.spawner.spawn(scanner::ROLE, Some(&chain_id.to_string()));
+        let slot = &mut self.scanners[side];
+        match spawned {
+            Err(error) => slot.not_started(&error.to_string(), SPAWN_AGAIN),
+            Ok(spawned) => {
+                let options = WatchOptions::new(PROTOCOL_VERSION);
+                let child = watch(spawned, scanner::ROLE, side, self.outbox.scanners.clone(), options);
+                let setup = Box::new(self.setup.scanners[side].clone());
+                if let Err(error) = child.send(&ToScanner::Setup(setup)) {
+                    tracing::warn!(%side, %error, "could not brief the scanner");
+                }
+                slot.seat = Seat::Taken(child);
+            }
+        }
+    }
+
+    fn start_sender(&mut self, side: Side) {
+        let chain_id = self.setup.senders[side].chain.chain_id;
+        let spawned = self.spawner.spawn(sender::ROLE, Some(&chain_id.to_string()));
+        let slot = &mut self.senders[side];
+        match spawned {
+            Err(error) => slot.not_started(&error.to_string(), SPAWN_AGAIN),
+            Ok(spawned) => {
+                let options = WatchOptions::new(PROTOCOL_VERSION);
+                let child = watch(spawned, sender::ROLE, side, self.outbox.senders.clone(), options);
+                let setup = Box::new(self.setup.brief_sender(side));
+                if let Err(error) = child.send(&ToSender::Setup(setup)) {
+                    tracing::warn!(%side, %error, "could not brief the sender");
+                }
+                if let Some(head) = self.heads[side] {
+                    tell(child.send(&ToSender::Head(head)));
+                }
+                slot.seat = Seat::Taken(child);
+            }
+        }
+    }
+
+    /// Something that no restart mends: stop everything and say why.
+    fn give_up(&mut self, error: ParentError) {
+        tracing::error!(%error, "stopping");
+        if self.error.is_none() {
+            self.error = Some(error);
+        }
+        self.begin_stop();
+    }
+
+    /// Questions to a child that died are answered in its place.
+    fn answer_for_the_dead(&mut self, answerer: Answerer) {
+        for open in self.asks.orphaned(answerer) {
+            self.crew.answer_for_the_dead(open);
+        }
+    }
+}
+
+/// A message that can't be delivered belongs to a child that is dying: its end follows as an event of its own.
+fn tell(sent: Result<(), facilitator_ipc::IpcError>) {
+    if let Err(error) = sent {
+        tracing::debug!(%error, "a message to a child was lost; its end follows");
+    }
+}

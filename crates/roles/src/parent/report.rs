@@ -1,0 +1,131 @@
+//! How things stand, as JSON in the process table: what `status` and `list` show without asking this process.
+
+use super::slot::Slot;
+use super::stop::Phase;
+use super::{Parent, PerSide};
+use facilitator_protocol::model::Side;
+use serde::{Deserialize, Serialize};
+
+/// One report of a running facilitator. Stored as JSON; read by the command line of the same version.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Standing {
+    /// `starting`, `active` or `stopping`.
+    pub status: String,
+    /// Each chain.
+    pub chains: Vec<ChainStanding>,
+    /// Scanners and senders.
+    pub children: Vec<ChildStanding>,
+    /// Worker processes at work.
+    pub workers: usize,
+    /// Most worker processes.
+    pub max_workers: usize,
+    /// What the database keeps refusing, if it does.
+    pub database_trouble: Option<String>,
+}
+
+/// One chain as the facilitator sees it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ChainStanding {
+    /// `origin` or `auxiliary`.
+    pub side: String,
+    /// Its id.
+    pub chain_id: u64,
+    /// `starting`, `syncing` or `working`.
+    pub stage: String,
+    /// Newest block seen.
+    pub head: Option<u64>,
+    /// Newest block that is acted upon.
+    pub final_block: Option<u64>,
+    /// What keeps it from working.
+    pub trouble: Option<String>,
+    /// Balances of the worker keys: account, base coin, bounty token where there is one.
+    pub workers: Vec<WorkerBalance>,
+}
+
+/// The funds of one worker key, as last read.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WorkerBalance {
+    /// The account.
+    pub address: String,
+    /// Base coin in wei, decimal.
+    pub coin: Option<String>,
+    /// Bounty token in its smallest units, decimal; none on the auxiliary chain.
+    pub bounty_token: Option<String>,
+}
+
+/// One long-lived child.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ChildStanding {
+    /// `scanner` or `sender`.
+    pub role: String,
+    /// `origin` or `auxiliary`.
+    pub side: String,
+    /// Process id, if it runs.
+    pub pid: Option<u32>,
+    /// `starting`, `working`, `restarting`, `quarantined` or `stopped`.
+    pub state: String,
+    /// How often it was started again.
+    pub restarts: u32,
+    /// What keeps it from its work.
+    pub trouble: Option<String>,
+}
+
+impl Parent {
+    pub(super) fn report(&self) -> String {
+        let standing = self.standing();
+        serde_json::to_string(&standing).unwrap_or_default()
+    }
+
+    fn standing(&self) -> Standing {
+        let status = match (self.phase, self.on_ready.is_some()) {
+            (Phase::Working, true) => "starting",
+            (Phase::Working, false) => "active",
+            (Phase::Workers { .. } | Phase::Services { .. }, _) => "stopping",
+        };
+        let mut children = children("scanner", &self.scanners);
+        children.extend(self::children("sender", &self.senders));
+        Standing {
+            status: status.to_owned(),
+            chains: Side::ALL.iter().map(|side| self.chain_standing(*side)).collect(),
+            children,
+            workers: self.crew.len(),
+            max_workers: self.setup.max_workers,
+            database_trouble: self.database_trouble.clone(),
+        }
+    }
+
+    fn chain_standing(&self, side: Side) -> ChainStanding {
+        let scanner = &self.scanners[side];
+        let chain = &self.setup.scanners[side].chain;
+        let head = self.heads[side].map(|head| head.number);
+        let stage = match (scanner.ready, head) {
+            (true, _) => "working",
+            (false, Some(_)) => "syncing",
+            (false, None) => "starting",
+        };
+        ChainStanding {
+            side: side.to_string(),
+            chain_id: chain.chain_id,
+            stage: stage.to_owned(),
+            head,
+            final_block: head.map(|head| head.saturating_sub(chain.confirmations)),
+            trouble: scanner.trouble.clone().or_else(|| self.senders[side].trouble.clone()),
+            workers: self.balances[side].clone(),
+        }
+    }
+}
+
+fn children<Out: bincode::Encode>(role: &str, slots: &PerSide<Slot<Out>>) -> Vec<ChildStanding> {
+    let of = |side: &Side| {
+        let slot = &slots[*side];
+        ChildStanding {
+            role: role.to_owned(),
+            side: side.to_string(),
+            pid: slot.child().map(|child| child.pid),
+            state: slot.word().to_owned(),
+            restarts: slot.restarts,
+            trouble: slot.trouble.clone(),
+        }
+    };
+    Side::ALL.iter().map(of).collect()
+}

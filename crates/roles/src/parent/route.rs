@@ -1,0 +1,226 @@
+//! From one child to another: what each message leads to.
+
+use super::asks::{Answerer, Open, Question, WorkerNo};
+use super::clerk::Report;
+use super::stop::Phase;
+use super::{Parent, ParentError, WorkerBalance};
+use crate::messages::{Ask, Balance, FromScanner, FromSender, FromWorker, ToScanner, ToSender, ToWorker, Unfit};
+use facilitator_chain::reader::{Answer, Query};
+use facilitator_protocol::model::Side;
+use facilitator_protocol::secret::SecretInput;
+use facilitator_sender::{Failure, Submit, SubmitAnswer};
+use facilitator_supervisor::{End, Event};
+use std::time::Duration;
+
+/// Pause before the row of a worker that died is taken up again; doubles with each death in a row.
+const RESUME: Duration = Duration::from_millis(50);
+
+impl Parent {
+    pub(super) fn on_scanner(&mut self, event: Event<Side, FromScanner>) {
+        match event {
+            Event::Ready { key, pid } => tracing::debug!(side = %key, pid, "scanner started"),
+            Event::Message { key, message } => self.scanner_says(key, message),
+            Event::Ended { key, end } => {
+                self.answer_for_the_dead(Answerer::Scanner(key));
+                let follows = self.scanner_ended(key, &end);
+                note_end("scanner", key, &end, &follows, self.phase);
+            }
+        }
+    }
+
+    fn scanner_ended(&mut self, side: Side, end: &End) -> String {
+        let slot = &mut self.scanners[side];
+        if self.phase == Phase::Working {
+            slot.died(end, &self.setup.restart)
+        } else {
+            slot.close();
+            "stopped".to_owned()
+        }
+    }
+
+    fn scanner_says(&mut self, side: Side, message: FromScanner) {
+        match message {
+            FromScanner::Checked(found) => self.discovered(side, found),
+            FromScanner::Balances(balances) => self.balances[side] = balances.iter().map(balance_text).collect(),
+            FromScanner::Head(head) => self.note_head(side, head),
+            FromScanner::Woke => self.claim_wanted = true,
+            FromScanner::CaughtUp => {
+                self.scanners[side].ready = true;
+                self.scanners[side].trouble = None;
+                self.claim_wanted = true;
+            }
+            FromScanner::Answers(ask, answers) => {
+                if let Some(open) = self.asks.close(ask, Answerer::Scanner(side)) {
+                    self.crew.send(open.worker, &ToWorker::Answers(open.ask, answers));
+                }
+            }
+            FromScanner::Trouble(trouble) => self.scanners[side].trouble = trouble,
+            FromScanner::Unfit(unfit) => self.unfit(side, unfit),
+        }
+    }
+
+    pub(super) fn on_sender(&mut self, event: Event<Side, FromSender>) {
+        match event {
+            Event::Ready { key, pid } => tracing::debug!(side = %key, pid, "sender started"),
+            Event::Message { key, message } => self.sender_says(key, message),
+            Event::Ended { key, end } => {
+                self.answer_for_the_dead(Answerer::Sender(key));
+                let follows = self.sender_ended(key, &end);
+                note_end("sender", key, &end, &follows, self.phase);
+            }
+        }
+    }
+
+    fn sender_ended(&mut self, side: Side, end: &End) -> String {
+        let slot = &mut self.senders[side];
+        if self.phase == Phase::Working {
+            slot.died(end, &self.setup.restart)
+        } else {
+            slot.close();
+            "stopped".to_owned()
+        }
+    }
+
+    fn sender_says(&mut self, side: Side, message: FromSender) {
+        match message {
+            FromSender::Ready => {
+                self.senders[side].ready = true;
+                self.senders[side].trouble = None;
+                self.claim_wanted = true;
+            }
+            FromSender::Answer(ask, answer) => {
+                if let Some(open) = self.asks.close(ask, Answerer::Sender(side)) {
+                    self.crew.send(open.worker, &ToWorker::Submitted(open.ask, answer));
+                }
+            }
+            FromSender::Secret(ask, secret) => {
+                if let Some(open) = self.asks.close(ask, Answerer::Sender(side)) {
+                    self.crew.send(open.worker, &ToWorker::Secret(open.ask, secret));
+                }
+            }
+            FromSender::Woke => self.claim_wanted = true,
+            FromSender::Trouble(trouble) => self.senders[side].trouble = trouble,
+            FromSender::Unfit(unfit) => self.unfit(side, unfit),
+        }
+    }
+
+    pub(super) fn unfit(&mut self, side: Side, unfit: Unfit) {
+        self.give_up(ParentError::Unfit { side, unfit });
+    }
+
+    pub(super) fn on_worker(&mut self, event: Event<WorkerNo, FromWorker>) {
+        match event {
+            Event::Ready { .. } => {}
+            Event::Message { key, message } => self.worker_says(key, message),
+            Event::Ended { key, end } => self.worker_ended(key, &end),
+        }
+    }
+
+    fn worker_says(&mut self, no: WorkerNo, message: FromWorker) {
+        let Some(hand) = self.crew.get_mut(no) else { return };
+        let request = hand.request;
+        match message {
+            FromWorker::Read(ask, side, queries) => self.read(no, ask, side, queries),
+            FromWorker::Submit(ask, side, submit) => self.submit(no, ask, side, submit),
+            FromWorker::Secret(ask, of) => self.secret(no, ask, of),
+            FromWorker::Save(ask, update) => self.clerk.save(no, ask, request, *update),
+            FromWorker::Park(park) => {
+                hand.parking = true;
+                self.clerk.park(no, request, *park);
+            }
+        }
+    }
+
+    fn read(&mut self, worker: WorkerNo, ask: Ask, side: Side, queries: Vec<Query>) {
+        let answerer = Answerer::Scanner(side);
+        let question = Question::Read { queries: queries.len() };
+        let Some(scanner) = self.scanners[side].child() else {
+            let answers = vec![Answer::Failed("its scanner is being restarted".to_owned()); queries.len()];
+            return self.crew.send(worker, &ToWorker::Answers(ask, answers));
+        };
+        let named = self.asks.note(Open { worker, ask, answerer, question });
+        if let Err(error) = scanner.send(&ToScanner::Read(named, queries)) {
+            tracing::debug!(%side, %error, "a read was not delivered");
+            self.give_back(named, answerer);
+        }
+    }
+
+    fn submit(&mut self, worker: WorkerNo, ask: Ask, side: Side, submit: Box<Submit>) {
+        let answerer = Answerer::Sender(side);
+        let Some(sender) = self.senders[side].child() else {
+            let answer = SubmitAnswer::Failed(Failure::Interrupted);
+            return self.crew.send(worker, &ToWorker::Submitted(ask, answer));
+        };
+        let named = self.asks.note(Open { worker, ask, answerer, question: Question::Submit });
+        if let Err(error) = sender.send(&ToSender::Submit(named, submit)) {
+            tracing::debug!(%side, %error, "a transaction was not handed over");
+            self.give_back(named, answerer);
+        }
+    }
+
+    /// Secrets are derived by the sender of the origin chain; both hold the key, one is enough.
+    fn secret(&mut self, worker: WorkerNo, ask: Ask, of: SecretInput) {
+        let answerer = Answerer::Sender(Side::Origin);
+        let named = self.asks.note(Open { worker, ask, answerer, question: Question::Secret });
+        let sent = self.senders[Side::Origin].child().map(|sender| sender.send(&ToSender::Secret(named, of)));
+        match sent {
+            Some(Ok(())) => {}
+            Some(Err(_)) | None => self.give_back(named, answerer),
+        }
+    }
+
+    fn give_back(&mut self, named: Ask, answerer: Answerer) {
+        if let Some(open) = self.asks.close(named, answerer) {
+            self.crew.answer_for_the_dead(open);
+        }
+    }
+
+    fn worker_ended(&mut self, no: WorkerNo, end: &End) {
+        self.asks.forget(no);
+        let Some(hand) = self.crew.bury(no) else { return };
+        self.claim_wanted = true;
+        if hand.parking {
+            // What it said last is with the clerk: the row is parked whether the worker saw it or not.
+            return;
+        }
+        let deaths = self.crew.count_death(hand.request);
+        let doublings = deaths.saturating_sub(1).min(20);
+        let pause = RESUME.saturating_mul(1 << doublings).min(self.setup.restart.max);
+        tracing::warn!(request = %hand.request, pid = end.pid, %end, ?pause, "a worker died; its request is resumed");
+        self.clerk.put_back(hand.request, &format!("its worker died: {end}"), pause);
+    }
+
+    pub(super) fn on_clerk(&mut self, report: Report) {
+        match report {
+            Report::Saved(no, ask) => self.crew.send(no, &ToWorker::Saved(ask)),
+            Report::Parked(no) => {
+                self.crew.parked(no);
+                self.claim_wanted = true;
+            }
+            Report::Gateways(sets) => self.gateways_stored(sets),
+            Report::Lost(request) => self.crew.dismiss(request),
+            Report::Claimed(claimed) => {
+                self.clerk.claimed();
+                self.hire(claimed);
+            }
+            Report::Trouble(trouble) => self.database_trouble = trouble,
+            Report::Broken(error) => self.give_up(error.into()),
+        }
+    }
+}
+
+fn balance_text(balance: &Balance) -> WorkerBalance {
+    WorkerBalance {
+        address: balance.address.to_string(),
+        coin: balance.coin.map(|amount| amount.to_string()),
+        bounty_token: balance.bounty_token.map(|amount| amount.to_string()),
+    }
+}
+
+fn note_end(role: &str, side: Side, end: &End, follows: &str, phase: Phase) {
+    if phase == Phase::Working {
+        tracing::warn!(role, %side, pid = end.pid, %end, follows, "a child process ended");
+    } else {
+        tracing::debug!(role, %side, pid = end.pid, %end, "a child process ended");
+    }
+}

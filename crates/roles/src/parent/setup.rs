@@ -1,0 +1,156 @@
+//! What the parent is given: everything that was configured, checked and unlocked before any child is started.
+
+use crate::messages::{ConfiguredGateway, Discovered, ScannerSetup, SenderSetup};
+use facilitator_protocol::gateway::GatewaySet;
+use facilitator_protocol::model::Side;
+use facilitator_protocol::transfer::Backoff;
+use facilitator_protocol::transfer::accept::Policy;
+use facilitator_supervisor::{DEFAULT_ENVIRONMENT, RestartPolicy, Spawner};
+use std::ffi::OsString;
+use std::ops::{Index, IndexMut};
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// One value for each chain of the pair.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct PerSide<T> {
+    /// For the origin chain.
+    pub origin: T,
+    /// For the auxiliary chain.
+    pub auxiliary: T,
+}
+
+impl<T> PerSide<T> {
+    /// Both values.
+    pub fn iter(&self) -> impl Iterator<Item = &T> {
+        [&self.origin, &self.auxiliary].into_iter()
+    }
+}
+
+impl<T> Index<Side> for PerSide<T> {
+    type Output = T;
+
+    fn index(&self, side: Side) -> &T {
+        match side {
+            Side::Origin => &self.origin,
+            Side::Auxiliary => &self.auxiliary,
+        }
+    }
+}
+
+impl<T> IndexMut<Side> for PerSide<T> {
+    fn index_mut(&mut self, side: Side) -> &mut T {
+        match side {
+            Side::Origin => &mut self.origin,
+            Side::Auxiliary => &mut self.auxiliary,
+        }
+    }
+}
+
+/// Everything that a parent works by.
+#[derive(Debug, Clone)]
+pub struct Setup {
+    /// Chain of the utility token: the name of this facilitator.
+    pub auxiliary_chain_id: u64,
+    /// Chain of the value token.
+    pub origin_chain_id: u64,
+    /// Name of this instance.
+    pub instance: String,
+    /// Its row in the process table.
+    pub process: i64,
+    /// What the scanners are told.
+    pub scanners: PerSide<ScannerSetup>,
+    /// What the senders are told, keys included: kept to start a sender again.
+    pub senders: PerSide<SenderSetup>,
+    /// The operator's limits for accepting.
+    pub policy: Policy,
+    /// Waits after failures of a request.
+    pub backoff: Backoff,
+    /// Milliseconds after which a waiting request is looked at all the same.
+    pub recheck_ms: u64,
+    /// Most worker processes at a time.
+    pub max_workers: usize,
+    /// Longest life of a worker.
+    pub worker_timeout: Duration,
+    /// Time for an orderly end.
+    pub shutdown_timeout: Duration,
+    /// Time between two heartbeats in the database.
+    pub heartbeat: Duration,
+    /// When a child that died is started again.
+    pub restart: RestartPolicy,
+    /// What the children log.
+    pub log_filter: String,
+    /// `text` or `json`.
+    pub log_format: &'static str,
+}
+
+impl Setup {
+    /// Starts children with their part of the environment: no password reaches them.
+    pub(super) fn spawner(&self) -> Spawner {
+        let own = [("RUST_LOG", self.log_filter.as_str()), (crate::LOG_FORMAT, self.log_format)];
+        let names: Vec<&str> = DEFAULT_ENVIRONMENT.iter().copied().chain([crate::LOG_FORMAT]).collect();
+        let inherited = std::env::vars_os().filter(|(name, _)| own.iter().all(|(own, _)| name != own));
+        let own = own.iter().map(|(name, value)| (OsString::from(name), OsString::from(value)));
+        Spawner::new(PathBuf::from("/proc/self/exe"), &names, inherited.chain(own))
+    }
+
+    /// What the sender of a chain is told; wiped when dropped.
+    pub(super) fn brief_sender(&self, side: Side) -> SenderSetup {
+        self.senders[side].clone()
+    }
+}
+
+/// One gateway pair from what is configured and what its contracts say on both chains.
+///
+/// # Errors
+/// In words, if a chain said nothing of the gateway or the two chains contradict each other (protocol.md §1.2).
+pub(super) fn combine(
+    configured: &ConfiguredGateway,
+    origin: &[Discovered],
+    auxiliary: &[Discovered],
+) -> Result<GatewaySet, String> {
+    let on_origin = origin.iter().find_map(|found| match found {
+        Discovered::Origin { gateway, value_token, base_token, composer_organization, message_box_offset }
+            if *gateway == configured.gateway =>
+        {
+            Some((*value_token, *base_token, *composer_organization, *message_box_offset))
+        }
+        Discovered::Origin { .. } | Discovered::Auxiliary { .. } => None,
+    });
+    let on_auxiliary = auxiliary.iter().find_map(|found| match found {
+        Discovered::Auxiliary { cogateway, utility_token, mints, message_box_offset }
+            if *cogateway == configured.cogateway =>
+        {
+            Some((*utility_token, *mints, *message_box_offset))
+        }
+        Discovered::Origin { .. } | Discovered::Auxiliary { .. } => None,
+    });
+    let (Some((value_token, base_token, composer_organization, offset)), Some((utility_token, mints, other))) =
+        (on_origin, on_auxiliary)
+    else {
+        return Err(format!("gateway {} was not checked on both chains", configured.gateway));
+    };
+    if offset != other {
+        return Err(format!(
+            "gateway {} keeps its messages at slot {offset}, its cogateway {} at slot {other}: \
+             they are of different generations and can't prove to each other",
+            configured.gateway, configured.cogateway
+        ));
+    }
+    Ok(GatewaySet {
+        origin_chain_id: configured.origin_chain_id,
+        auxiliary_chain_id: configured.auxiliary_chain_id,
+        composer: configured.composer,
+        gateway: configured.gateway,
+        anchor: configured.anchor,
+        cogateway: configured.cogateway,
+        co_anchor: configured.co_anchor,
+        redeem_pool: configured.redeem_pool,
+        composer_organization,
+        value_token,
+        base_token,
+        utility_token,
+        mints,
+        message_box_offset: offset,
+    })
+}

@@ -1,0 +1,289 @@
+//! Follows the head: ranges of final blocks into the database, forks undone.
+
+use super::{ToParent, unfit};
+use crate::child::ChildError;
+use crate::clock::now_ms;
+use crate::messages::{FromScanner, ScannerSetup};
+use facilitator_chain::reader::Reader;
+use facilitator_chain::rpc::Rpc;
+use facilitator_chain::scan::{
+    Advance, AncestorSearch, Checkpoint, Failed, FetchError, FetchedRange, HeadWindow, LogFilter, ScanPlan, SearchStep,
+    fetch_head, fetch_headers, fetch_range,
+};
+use facilitator_chain::types::Header;
+use facilitator_eth::Address;
+use facilitator_protocol::events::Event;
+use facilitator_protocol::model::Side;
+use facilitator_sender::Head;
+use facilitator_store::scan::{Block, BlockRef, ScanCommit};
+use facilitator_store::{Store, StoreError};
+use std::time::Duration;
+
+/// Deepest fork that is followed without an operator; deeper ones change nothing and raise an alarm.
+const MAX_FORK: u64 = 60;
+
+/// Blocks whose hashes are remembered, above what forks may need.
+const REMEMBERED: u32 = 1_024;
+
+/// Pause after a range that could not be read.
+const PAUSE: Duration = Duration::from_millis(500);
+
+/// The loop's state.
+pub(super) struct Follower {
+    chain_id: u64,
+    start_block: u64,
+    store: Store,
+    rpc: Rpc,
+    reader: Reader,
+    parent: ToParent,
+    filter: LogFilter,
+    plan: ScanPlan,
+    window: HeadWindow,
+    checkpoint: Option<BlockRef>,
+    head: Option<u64>,
+    final_height: Option<u64>,
+    caught_up: bool,
+    troubled: bool,
+    pause: Duration,
+}
+
+impl Follower {
+    pub(super) async fn begin(
+        setup: &ScannerSetup,
+        store: Store,
+        rpc: Rpc,
+        reader: Reader,
+        parent: ToParent,
+    ) -> Result<Self, ChildError> {
+        let checkpoint = store.checkpoint(setup.chain.chain_id).await?;
+        let confirmations = setup.chain.confirmations;
+        let capacity = usize::try_from(confirmations).unwrap_or(usize::MAX).saturating_add(16).min(512);
+        Ok(Self {
+            chain_id: setup.chain.chain_id,
+            start_block: setup.start_block,
+            store,
+            rpc,
+            reader,
+            parent,
+            filter: LogFilter::new(watched(setup), Event::TOPICS.to_vec()),
+            plan: ScanPlan::new(confirmations, setup.max_log_range),
+            window: HeadWindow::new(capacity),
+            checkpoint,
+            head: None,
+            final_height: None,
+            caught_up: false,
+            troubled: false,
+            pause: Duration::ZERO,
+        })
+    }
+
+    fn next_block(&self) -> u64 {
+        self.checkpoint.map_or(self.start_block, |block| block.number.saturating_add(1))
+    }
+
+    /// Whether final blocks wait to be read.
+    pub(super) fn is_behind(&self) -> bool {
+        self.head.is_some_and(|head| self.plan.next(self.next_block(), head).is_some())
+    }
+
+    /// A pause after a failure; none otherwise.
+    pub(super) async fn more(&self) {
+        if !self.pause.is_zero() {
+            tokio::time::sleep(self.pause).await;
+        }
+    }
+
+    /// Looks at the head.
+    pub(super) async fn look(&mut self) -> Result<(), ChildError> {
+        match fetch_head(&self.rpc).await {
+            Ok(header) => self.saw(header).await,
+            Err(error) => self.trouble(error.to_string()).await,
+        }
+    }
+
+    async fn saw(&mut self, header: Header) -> Result<(), ChildError> {
+        self.well().await?;
+        let head = Head { number: header.number, base_fee: header.base_fee };
+        match self.window.push(header.clone()) {
+            Advance::Repeated | Advance::Behind => return self.say_caught_up().await,
+            Advance::Gap { from, to } => {
+                let numbers: Vec<u64> = (from..=to).collect();
+                // Without the headers between, the window begins anew: they only save calls.
+                for missing in fetch_headers(&self.rpc, &numbers).await.unwrap_or_default() {
+                    self.window.push(missing);
+                }
+                if matches!(self.window.push(header.clone()), Advance::Gap { .. }) {
+                    self.window.clear();
+                    self.window.push(header);
+                }
+            }
+            Advance::Forked { at } => tracing::info!(chain = self.chain_id, at, "the head is on another branch"),
+            Advance::Extended | Advance::Restarted => {}
+        }
+        self.head = Some(head.number);
+        if let Some(height) = self.plan.final_height(head.number) {
+            let height = self.final_height.map_or(height, |known| known.max(height));
+            self.final_height = Some(height);
+            self.reader.set_final(height);
+        }
+        self.parent.send(&FromScanner::Head(head)).await?;
+        while self.is_behind() && self.pause.is_zero() && self.caught_up {
+            self.step().await?;
+        }
+        self.say_caught_up().await
+    }
+
+    async fn say_caught_up(&mut self) -> Result<(), ChildError> {
+        if !self.caught_up && self.head.is_some() && !self.is_behind() {
+            self.caught_up = true;
+            self.parent.send(&FromScanner::CaughtUp).await?;
+        }
+        Ok(())
+    }
+
+    /// Reads and commits the next range.
+    pub(super) async fn step(&mut self) -> Result<(), ChildError> {
+        let Some(span) = self.head.and_then(|head| self.plan.next(self.next_block(), head)) else { return Ok(()) };
+        self.pause = Duration::ZERO;
+        match fetch_range(&self.rpc, &self.filter, span, &self.window).await {
+            Ok(range) => {
+                let forked = self
+                    .checkpoint
+                    .is_some_and(|known| !range.continues(&Checkpoint { number: known.number, hash: known.hash }));
+                if forked {
+                    return self.follow_fork().await;
+                }
+                self.commit(&range).await?;
+                self.plan.succeeded(span);
+                self.say_caught_up().await
+            }
+            Err(FetchError::Rpc(error)) => {
+                let failed = self.plan.failed(span, &error);
+                if failed != Failed::Smaller {
+                    self.pause = PAUSE;
+                    self.trouble(error.to_string()).await?;
+                }
+                Ok(())
+            }
+            Err(error @ (FetchError::Missing { .. } | FetchError::Inconsistent { .. })) => {
+                self.window.clear();
+                self.pause = PAUSE;
+                self.trouble(error.to_string()).await
+            }
+        }
+    }
+
+    async fn commit(&mut self, range: &FetchedRange) -> Result<(), ChildError> {
+        let Some(reached) = range.checkpoint() else { return Ok(()) };
+        for refused in &range.refused {
+            tracing::warn!(chain = self.chain_id, error = %refused, "a log with a known topic can't be read; passed over");
+        }
+        let checkpoint = BlockRef { number: reached.number, hash: reached.hash };
+        let commit = ScanCommit {
+            chain_id: self.chain_id,
+            previous: self.checkpoint,
+            blocks: range.headers.iter().map(block).collect(),
+            events: range.entries.iter().map(|entry| (entry.log.clone(), entry.event.clone())).collect(),
+            checkpoint,
+        };
+        match self.store.commit_scan(&commit, now_ms()).await {
+            Ok(committed) => {
+                self.checkpoint = Some(checkpoint);
+                if committed.woken > 0 || !committed.requests.is_empty() {
+                    self.parent.send(&FromScanner::Woke).await?;
+                }
+                Ok(())
+            }
+            Err(error) => self.store_refused(error).await,
+        }
+    }
+
+    async fn store_refused(&mut self, error: StoreError) -> Result<(), ChildError> {
+        if error.passes() {
+            self.pause = PAUSE;
+            return self.trouble(error.to_string()).await;
+        }
+        if let StoreError::CheckpointMoved { .. } = error {
+            let unfit = unfit(error.to_string());
+            self.parent.send(&FromScanner::Unfit(unfit.clone())).await?;
+            return Err(ChildError::Unfit(unfit));
+        }
+        Err(error.into())
+    }
+
+    /// The checkpoint is no longer on the chain: finds the common ancestor and undoes what came after it, or changes
+    /// nothing and says so if the fork is too deep.
+    async fn follow_fork(&mut self) -> Result<(), ChildError> {
+        let known = self.store.recent_blocks(self.chain_id, REMEMBERED).await?;
+        let known = known.iter().map(|block| Checkpoint { number: block.number, hash: block.hash }).collect();
+        let mut search = AncestorSearch::new(known, MAX_FORK);
+        loop {
+            match search.step() {
+                SearchStep::Ask(number) => match fetch_headers(&self.rpc, &[number]).await {
+                    Ok(headers) => search.answer(headers.first().map(|header| header.hash)),
+                    Err(FetchError::Missing { .. }) => search.answer(None),
+                    Err(error @ (FetchError::Rpc(_) | FetchError::Inconsistent { .. })) => {
+                        self.pause = PAUSE;
+                        return self.trouble(error.to_string()).await;
+                    }
+                },
+                SearchStep::Found(ancestor) => return self.undo(ancestor).await,
+                SearchStep::TooDeep { depth, .. } => {
+                    self.pause = PAUSE;
+                    let text = format!(
+                        "the chain forked {depth} blocks deep, {MAX_FORK} or more are not undone by themselves: \
+                         nothing was changed; check the node"
+                    );
+                    return self.trouble(text).await;
+                }
+            }
+        }
+    }
+
+    async fn undo(&mut self, ancestor: Checkpoint) -> Result<(), ChildError> {
+        self.window.clear();
+        let to = BlockRef { number: ancestor.number, hash: ancestor.hash };
+        if self.checkpoint == Some(to) {
+            return Ok(());
+        }
+        let undone = self.store.rollback_to(self.chain_id, to, now_ms()).await?;
+        tracing::warn!(chain = self.chain_id, block = ancestor.number, ?undone, "followed a fork");
+        self.checkpoint = Some(to);
+        Ok(self.parent.send(&FromScanner::Woke).await?)
+    }
+
+    async fn trouble(&mut self, text: String) -> Result<(), ChildError> {
+        if !self.troubled {
+            tracing::warn!(chain = self.chain_id, error = text, "reading the chain fails; trying again");
+        }
+        self.troubled = true;
+        Ok(self.parent.send(&FromScanner::Trouble(Some(text))).await?)
+    }
+
+    async fn well(&mut self) -> Result<(), ChildError> {
+        self.pause = Duration::ZERO;
+        if !self.troubled {
+            return Ok(());
+        }
+        self.troubled = false;
+        tracing::info!(chain = self.chain_id, "the chain can be read again");
+        Ok(self.parent.send(&FromScanner::Trouble(None)).await?)
+    }
+}
+
+const fn block(header: &Header) -> Block {
+    Block { number: header.number, hash: header.hash, parent_hash: header.parent_hash }
+}
+
+/// The contracts whose events matter on this chain.
+fn watched(setup: &ScannerSetup) -> Vec<Address> {
+    let of = |gateway: &crate::messages::ConfiguredGateway| match setup.chain.side {
+        Side::Origin => vec![gateway.composer, gateway.gateway, gateway.anchor],
+        Side::Auxiliary => {
+            let mut addresses = vec![gateway.cogateway, gateway.co_anchor];
+            addresses.extend(gateway.redeem_pool);
+            addresses
+        }
+    };
+    setup.gateways.iter().flat_map(of).collect()
+}

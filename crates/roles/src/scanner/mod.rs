@@ -1,0 +1,154 @@
+//! The scanner: reads one chain into the database and answers the workers' questions about it.
+//!
+//! It is the only process that reads this chain for anybody: what hundred workers ask within a moment becomes one HTTP
+//! request. Events and checkpoint are committed together (law 6) and only once final; then the parent is told.
+//! Killed anywhere it repeats a range, which the database recognises.
+
+pub mod check;
+mod follow;
+mod funds;
+
+use crate::child::{self, ChildError, ms};
+use crate::clock::now_ms;
+use crate::messages::{FromScanner, ScannerSetup, ToScanner, Unfit};
+use facilitator_chain::reader::{Reader, ReaderOptions};
+use facilitator_chain::rpc::Rpc;
+use facilitator_ipc::{FrameReader, FrameSender};
+use follow::Follower;
+use std::time::Duration;
+use tokio::net::unix::pipe;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::time::{Instant, MissedTickBehavior, interval, interval_at};
+
+/// Name of the role.
+pub const ROLE: &str = "scanner";
+
+/// Time between two looks at the funds of the worker keys.
+const FUNDS_INTERVAL: Duration = Duration::from_secs(30);
+
+/// Longest pause between two tries to reach the node at the beginning.
+const MAX_PAUSE: Duration = Duration::from_secs(10);
+
+type ToParent = FrameSender<FromScanner>;
+type FromParent = FrameReader<ToScanner, pipe::Receiver>;
+
+/// Runs a scanner over standard input and output.
+///
+/// # Errors
+/// [`ChildError`]; the parent starts another one, but for [`ChildError::Unfit`].
+pub async fn run() -> Result<(), ChildError> {
+    let (link, first) = child::begin::<FromScanner, ToScanner>(ROLE).await?;
+    let ToScanner::Setup(setup) = first else { return Err(ChildError::OutOfTurn) };
+    let result = serve(*setup, link.sender, link.receiver).await;
+    // What was said last must reach the parent.
+    link.writer.finish().await?;
+    result
+}
+
+async fn serve(setup: ScannerSetup, parent: ToParent, mut orders: FromParent) -> Result<(), ChildError> {
+    let store = child::open_store(&setup.chain, now_ms()).await?;
+    let rpc = child::client(&setup.chain)?;
+    let reader = Reader::start(rpc.clone(), ReaderOptions::default());
+    if !prepare(&setup, &rpc, &reader, &parent, &mut orders).await? {
+        return Ok(());
+    }
+    let follower = Follower::begin(&setup, store, rpc, reader.clone(), parent.clone()).await?;
+    watch(setup, follower, reader, parent, orders).await
+}
+
+/// Checks node and contracts until they answer, then waits for the other chain's scanner to have done so too. `false`:
+/// asked to stop.
+async fn prepare(
+    setup: &ScannerSetup,
+    rpc: &Rpc,
+    reader: &Reader,
+    parent: &ToParent,
+    orders: &mut FromParent,
+) -> Result<bool, ChildError> {
+    let mut pause = ms(setup.chain.poll_interval_ms).min(MAX_PAUSE);
+    loop {
+        match checked(setup, rpc, reader).await {
+            Ok(found) => {
+                parent.send(&FromScanner::Checked(found)).await?;
+                return wait_for_begin(orders).await;
+            }
+            Err(check::CheckError::Unfit(unfit)) => {
+                parent.send(&FromScanner::Unfit(unfit.clone())).await?;
+                return Err(ChildError::Unfit(unfit));
+            }
+            Err(check::CheckError::Unreachable(text)) => {
+                parent.send(&FromScanner::Trouble(Some(text))).await?;
+            }
+        }
+        tokio::select! {
+            () = tokio::time::sleep(pause) => pause = (pause * 2).min(MAX_PAUSE),
+            order = orders.next() => match order? {
+                Some(ToScanner::Stop) | None => return Ok(false),
+                Some(ToScanner::Setup(_) | ToScanner::Begin | ToScanner::Read(..)) => {}
+            },
+        }
+    }
+}
+
+async fn checked(
+    setup: &ScannerSetup,
+    rpc: &Rpc,
+    reader: &Reader,
+) -> Result<Vec<crate::messages::Discovered>, check::CheckError> {
+    let wrong = child::wrong_chain(rpc, &setup.chain).await;
+    if let Some(unfit) = wrong.map_err(|error| check::CheckError::Unreachable(error.to_string()))? {
+        return Err(check::CheckError::Unfit(unfit));
+    }
+    check::contracts(setup.chain.side, &setup.gateways, reader).await
+}
+
+async fn wait_for_begin(orders: &mut FromParent) -> Result<bool, ChildError> {
+    loop {
+        match orders.next().await? {
+            Some(ToScanner::Begin) => return Ok(true),
+            Some(ToScanner::Stop) | None => return Ok(false),
+            Some(ToScanner::Setup(_) | ToScanner::Read(..)) => {}
+        }
+    }
+}
+
+async fn watch(
+    setup: ScannerSetup,
+    mut follower: Follower,
+    reader: Reader,
+    parent: ToParent,
+    mut orders: FromParent,
+) -> Result<(), ChildError> {
+    let mut terminated = signal(SignalKind::terminate()).map_err(ChildError::Signals)?;
+    let mut poll = interval(ms(setup.chain.poll_interval_ms));
+    poll.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut funds = interval_at(Instant::now() + Duration::from_secs(1), FUNDS_INTERVAL);
+    loop {
+        tokio::select! {
+            order = orders.next() => match order? {
+                Some(ToScanner::Read(ask, queries)) => {
+                    let (reader, parent) = (reader.clone(), parent.clone());
+                    // Questions gather in the reader while others are asked; scanning does not wait for them.
+                    tokio::spawn(async move {
+                        let answers = reader.ask(queries).await;
+                        if let Err(error) = parent.send(&FromScanner::Answers(ask, answers)).await {
+                            tracing::debug!(%error, "an answer was not delivered");
+                        }
+                    });
+                }
+                Some(ToScanner::Stop) => return Ok(()),
+                Some(ToScanner::Setup(_) | ToScanner::Begin) => {}
+                None => return Err(ChildError::ParentGone),
+            },
+            _ = terminated.recv() => return Ok(()),
+            _ = poll.tick() => follower.look().await?,
+            () = follower.more(), if follower.is_behind() => follower.step().await?,
+            _ = funds.tick() => funds::report(&setup, &reader, &parent),
+        }
+    }
+}
+
+/// The database says that this scanner must not go on.
+fn unfit(text: String) -> Unfit {
+    Unfit::Database(text)
+}

@@ -1,0 +1,120 @@
+//! REQUESTED to ACCEPTED: the checklist, then the one transaction that locks the bounty.
+//!
+//! Order, and what a death right there leads to: facts read (nothing happened) → attempt with hash lock and message
+//! hash committed (the next worker derives the same secret) → submitted to the sender, which journals before it signs
+//! (the next submit of the same intent finds it) → parked.
+
+use super::case::Case;
+use super::desk::{Desk, Leave};
+use super::facts;
+use facilitator_eth::{Address, U256};
+use facilitator_protocol::contracts::pool;
+use facilitator_protocol::gateway::GatewaySet;
+use facilitator_protocol::hashes;
+use facilitator_protocol::model::{Attempt, Kind, Park, Side, Stage, Step, Update};
+use facilitator_protocol::transfer::accept::{AcceptFacts, Refusal, Verdict, judge, judge_terms};
+use facilitator_sender::{Allowance, Submit, SubmitAnswer, Visibility};
+use tokio::io::AsyncRead;
+
+/// Law 10: an event from the genuine composer proves nothing about its gateway.
+pub(super) fn refuse_unknown_gateway(case: &Case) -> Park {
+    refuse(case, &Refusal::UnknownGateway(case.request().terms.gateway))
+}
+
+fn refuse(case: &Case, refusal: &Refusal) -> Park {
+    case.finish(refusal.state(), Some(refusal.to_string()))
+}
+
+pub(super) async fn run<R: AsyncRead + Unpin>(
+    desk: &mut Desk<R>,
+    case: &Case,
+    gateway: &GatewaySet,
+) -> Result<Park, Leave> {
+    if let Err(refusal) = judge_terms(case.request(), &case.job.policy) {
+        return Ok(refuse(case, &refusal));
+    }
+    if let Some((count, error)) = case.fresh_failure(Step::Accept) {
+        return Ok(case.failed_times(Stage::Accept, &error, count));
+    }
+    let facts = facts::read(desk, case, gateway).await?;
+    match judge(case.request(), &facts, &case.job.policy) {
+        Verdict::Refuse(refusal) => Ok(refuse(case, &refusal)),
+        Verdict::Hold(hold) => Ok(case.hold(hold.to_string())),
+        Verdict::Accept { source_worker, target_worker } => {
+            accept(desk, case, gateway, &facts, (source_worker, target_worker)).await
+        }
+    }
+}
+
+/// Commits the attempt, then hands the accept to the sender. `workers`: of the source and of the target chain.
+async fn accept<R: AsyncRead + Unpin>(
+    desk: &mut Desk<R>,
+    case: &Case,
+    gateway: &GatewaySet,
+    facts: &AcceptFacts,
+    workers: (Address, Address),
+) -> Result<Park, Leave> {
+    let attempt = next_attempt(desk, case, facts).await?;
+    desk.save(attempt_update(case, attempt, workers, facts)).await?;
+    let submit = transaction(case, gateway, attempt, facts.bounty, workers.0);
+    let answers = desk.submit_many(vec![(case.source(), submit)]).await?;
+    match answers.first() {
+        Some(SubmitAnswer::Failed(failure)) => Ok(case.submit_failed(Stage::Accept, failure)),
+        Some(_) | None => Ok(case.wait_for_happening("the accept to be mined and confirmed".to_owned())),
+    }
+}
+
+/// The same secret as ever, unless it is public while no chain knows its message (law 3).
+async fn next_attempt<R: AsyncRead + Unpin>(
+    desk: &mut Desk<R>,
+    case: &Case,
+    facts: &AcceptFacts,
+) -> Result<Attempt, Leave> {
+    let request = case.request();
+    let known_on_target = facts.inbox.is_some_and(|message| Some(message.hash) == request.message_hash);
+    let burnt = request.unlock_secret.is_some() && !known_on_target;
+    let number = if burnt { request.attempt.saturating_add(1) } else { request.attempt };
+    let hash_lock = desk.secret(case.secret_input(facts.proxy, number)).await?.hash_lock();
+    let message_hash = hashes::message_of_request(request.kind, &request.terms, facts.proxy, hash_lock);
+    Ok(Attempt { number, hash_lock, message_hash })
+}
+
+fn attempt_update(case: &Case, attempt: Attempt, workers: (Address, Address), facts: &AcceptFacts) -> Update {
+    let (origin, auxiliary) = match case.source() {
+        Side::Origin => workers,
+        Side::Auxiliary => (workers.1, workers.0),
+    };
+    Update {
+        attempt: Some(attempt),
+        message_sender: Some(facts.proxy),
+        origin_worker: Some(origin),
+        auxiliary_worker: Some(auxiliary),
+        bounty: Some(facts.bounty),
+        log: Some(format!("accepting as message {} with a bounty of {}", attempt.message_hash, facts.bounty)),
+        ..Update::default()
+    }
+}
+
+fn transaction(case: &Case, gateway: &GatewaySet, attempt: Attempt, bounty: U256, worker: Address) -> Submit {
+    let request = case.request();
+    let (value, allowance) = match request.kind {
+        Kind::Stake => {
+            let allowance = Allowance { token: gateway.base_token, spender: request.pool, amount: bounty };
+            (U256::ZERO, (!bounty.is_zero()).then_some(allowance))
+        }
+        Kind::Redeem => (bounty, None),
+    };
+    Submit {
+        intent: format!("accept:{}:{}", request.id, attempt.number),
+        request_id: Some(request.id),
+        step: Step::Accept,
+        from: Some(worker),
+        to: request.pool,
+        value,
+        data: pool::accept(request.kind, &request.terms, attempt.hash_lock),
+        allowance,
+        after: None,
+        visibility: Visibility::Public,
+        expect: Some(attempt.message_hash),
+    }
+}

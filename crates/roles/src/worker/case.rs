@@ -1,0 +1,240 @@
+//! One request in hand: the job, what the chains said about it, and the ways to leave it.
+
+use super::answers::{Reading, ask};
+use super::desk::{Desk, Leave};
+use crate::messages::Job;
+use facilitator_chain::reader::{Answer, At, Query};
+use facilitator_eth::Address;
+use facilitator_protocol::contracts::View;
+use facilitator_protocol::contracts::gateway as gateways;
+use facilitator_protocol::gateway::GatewaySet;
+use facilitator_protocol::model::{Kind, MessageStatus, Park, Request, Side, Stage, State, Step, Update, Wait};
+use facilitator_protocol::secret::SecretInput;
+use facilitator_protocol::transfer::{BoxStatus, Statuses};
+use facilitator_sender::Failure;
+use tokio::io::AsyncRead;
+
+/// A request in the hands of its worker.
+pub(super) struct Case {
+    /// What the parent gave.
+    pub(super) job: Job,
+    statuses: Option<Statuses>,
+}
+
+impl Case {
+    pub(super) const fn new(job: Job) -> Self {
+        Self { job, statuses: None }
+    }
+
+    pub(super) const fn request(&self) -> &Request {
+        &self.job.request
+    }
+
+    pub(super) const fn kind(&self) -> Kind {
+        self.job.request.kind
+    }
+
+    pub(super) const fn source(&self) -> Side {
+        self.kind().source()
+    }
+
+    pub(super) const fn target(&self) -> Side {
+        self.kind().target()
+    }
+
+    /// The key that signs on a side, as assigned at the accept.
+    pub(super) const fn worker_on(&self, side: Side) -> Option<Address> {
+        match side {
+            Side::Origin => self.job.request.origin_worker,
+            Side::Auxiliary => self.job.request.auxiliary_worker,
+        }
+    }
+
+    pub(super) const fn target_worker(&self) -> Option<Address> {
+        self.worker_on(self.target())
+    }
+
+    /// Law 1: what both chains say about the message now. Without a message there is nothing to ask.
+    pub(super) async fn read_statuses<R: AsyncRead + Unpin>(
+        &mut self,
+        desk: &mut Desk<R>,
+        gateway: &GatewaySet,
+    ) -> Result<Statuses, Leave> {
+        let statuses = match self.request().message_hash {
+            None => Statuses {
+                outbox: BoxStatus::settled(MessageStatus::Undeclared),
+                inbox: BoxStatus::settled(MessageStatus::Undeclared),
+            },
+            Some(message) => {
+                let (source, target) = (self.source(), self.target());
+                let (outbox, inbox) = (gateways::outbox_status(message), gateways::inbox_status(message));
+                let reads = vec![
+                    (source, at_latest_and_final(gateway.box_on(source), &outbox)),
+                    (target, at_latest_and_final(gateway.box_on(target), &inbox)),
+                ];
+                let answers = desk.read_many(reads).await?;
+                let outbox = box_status(source, &outbox, answers.first().map_or(&[], Vec::as_slice))?;
+                let inbox = box_status(target, &inbox, answers.get(1).map_or(&[], Vec::as_slice))?;
+                Statuses { outbox, inbox }
+            }
+        };
+        self.statuses = Some(statuses);
+        Ok(statuses)
+    }
+
+    /// What was read of the chains, for the row.
+    pub(super) fn observed(&self) -> Update {
+        let latest = |pick: fn(&Statuses) -> BoxStatus| self.statuses.as_ref().map(|s| pick(s).latest);
+        Update { outbox: latest(|s| s.outbox), inbox: latest(|s| s.inbox), ..Update::default() }
+    }
+
+    /// Where the message stands by what was read: the single state derived from the two legs.
+    pub(super) fn observed_state(&self) -> State {
+        use MessageStatus::{Declared, DeclaredRevocation, Progressed, Revoked, Undeclared};
+        let Some(Statuses { outbox, inbox }) = self.statuses else { return self.request().state };
+        match (outbox.finalised, inbox.finalised) {
+            (Undeclared, _) => State::Requested,
+            (Declared | DeclaredRevocation, Undeclared) if self.request().state == State::AccountProven => {
+                State::AccountProven
+            }
+            (Declared | DeclaredRevocation, Undeclared) => State::Accepted,
+            (Declared | DeclaredRevocation, Declared | DeclaredRevocation | Revoked) => State::IntentConfirmed,
+            (Progressed, Undeclared | Declared | DeclaredRevocation | Revoked) => State::SourceProgressed,
+            (Declared | DeclaredRevocation, Progressed) => State::TargetProgressed,
+            // Both legs are done; COMPLETE is said by the decision alone, once nothing can take it back.
+            (Progressed, Progressed) => State::TargetProgressed,
+            (Revoked, _) => State::Revoked,
+        }
+    }
+
+    /// How often `step` failed by the journal, if that is more often than the row has waited for.
+    pub(super) fn fresh_failure(&self, step: Step) -> Option<(u32, String)> {
+        let failed = self.job.failed.iter().find(|failed| failed.step == step)?;
+        (failed.count > self.request().failures).then(|| (failed.count, failed.error.clone()))
+    }
+
+    /// The input that this request's secret of an attempt is derived from (law 3).
+    pub(super) fn secret_input(&self, proxy: Address, attempt: u32) -> SecretInput {
+        let request = self.request();
+        SecretInput {
+            chain_id: request.position.chain_id,
+            pool: request.pool,
+            gateway: request.terms.gateway,
+            request_hash: request.terms.request_hash,
+            proxy,
+            nonce: request.terms.nonce,
+            attempt,
+        }
+    }
+
+    fn park(&self, update: Update, wait: Wait, waiting_for: Option<String>, retry_in_ms: Option<u64>) -> Park {
+        Park { update, wait, waiting_for, retry_in_ms, wakes_seen: self.request().wakes }
+    }
+
+    /// Something was sent or is under way: the next final event of the message wakes the request.
+    pub(super) fn wait_for_happening(&self, what: String) -> Park {
+        let update = Update { state: Some(self.observed_state()), ..self.observed() };
+        self.wait_with(update, what)
+    }
+
+    /// As [`Case::wait_for_happening`], with more to change in the row.
+    pub(super) fn wait_with(&self, update: Update, what: String) -> Park {
+        self.park(update, Wait::Happening, Some(what), Some(self.job.recheck_ms))
+    }
+
+    /// A state root is missing.
+    pub(super) fn wait_for_root(&self, gateway: &GatewaySet, at_least: u64) -> Park {
+        let (source, target) = (self.source(), self.target());
+        let wait = Wait::Root { chain_id: gateway.chain_id(target), anchor: gateway.anchor_on(target), at_least };
+        let what = format!(
+            "a state root of the {source} chain at block {at_least} or later to be anchored on the {target} chain"
+        );
+        let update = Update { state: Some(self.observed_state()), ..self.observed() };
+        self.park(update, wait, Some(what), Some(self.job.recheck_ms))
+    }
+
+    /// Not now: time or the operator mends it.
+    pub(super) fn hold(&self, reason: String) -> Park {
+        let failures = self.request().failures.saturating_add(1);
+        let update = Update { state: Some(self.observed_state()), failures: Some(failures), ..self.observed() };
+        self.park(update, Wait::Happening, Some(reason), Some(self.job.backoff.after(failures)))
+    }
+
+    /// A step failed; it is tried again after the back-off.
+    pub(super) fn failed(&self, stage: Stage, error: &str) -> Park {
+        self.failed_times(stage, error, self.request().failures.saturating_add(1))
+    }
+
+    /// As [`Case::failed`], with the number of failures that the journal counts.
+    pub(super) fn failed_times(&self, stage: Stage, error: &str, failures: u32) -> Park {
+        let update = Update {
+            state: Some(State::Failed(stage)),
+            failures: Some(failures),
+            last_error: Some(error.to_owned()),
+            log: Some(format!("{stage} failed (attempt {failures}): {error}")),
+            ..self.observed()
+        };
+        let what = format!("the next try after: {error}");
+        self.park(update, Wait::Happening, Some(what), Some(self.job.backoff.after(failures)))
+    }
+
+    /// As [`Case::failed`], for the answer of a sender.
+    pub(super) fn submit_failed(&self, stage: Stage, failure: &Failure) -> Park {
+        self.failed(stage, &failure.to_string())
+    }
+
+    /// An end state.
+    pub(super) fn finish(&self, state: State, reason: Option<String>) -> Park {
+        let name = state.name(self.kind());
+        let log = reason.as_ref().map_or_else(|| name.to_owned(), |reason| format!("{name}: {reason}"));
+        let update = Update { state: Some(state), failures: Some(0), log: Some(log), ..self.observed() };
+        let update = match (state, reason) {
+            (State::Skipped | State::TakenByOther | State::Revoked | State::Rejected, Some(reason)) => {
+                Update { last_error: Some(reason), ..update }
+            }
+            (_, Some(_) | None) => update,
+        };
+        self.park(update, Wait::End, None, None)
+    }
+
+    /// The facilitator stops: whatever was decided is decided again by the next worker.
+    pub(super) fn hand_back(&self) -> Park {
+        self.park(Update::default(), Wait::Nothing, Some("the facilitator to start again".to_owned()), None)
+    }
+
+    /// A chain could not be read. That is no failure of the step, so the state stays.
+    pub(super) fn unreadable(&self, side: Side, text: &str) -> Park {
+        let failures = self.request().failures.saturating_add(1);
+        let error = format!("could not read the {side} chain: {text}");
+        let update = Update { failures: Some(failures), last_error: Some(error.clone()), ..Update::default() };
+        self.park(update, Wait::Happening, Some(error), Some(self.job.backoff.after(failures)))
+    }
+
+    /// The chains say what no rule covers.
+    pub(super) fn contradiction(&self, statuses: Statuses) -> Park {
+        let Statuses { outbox, inbox } = statuses;
+        let error = format!(
+            "the chains contradict each other: the message is {} in the outbox and {} in the inbox; \
+             check both nodes, then `facilitator requests retry`",
+            outbox.latest, inbox.latest
+        );
+        let update = Update {
+            state: Some(State::Unknown),
+            last_error: Some(error.clone()),
+            log: Some(error.clone()),
+            ..self.observed()
+        };
+        self.park(update, Wait::Happening, Some(error), Some(self.job.backoff.max_ms))
+    }
+}
+
+fn at_latest_and_final(to: Address, view: &View<MessageStatus>) -> Vec<Query> {
+    [At::Latest, At::Final].map(|at| ask(to, view, at)).to_vec()
+}
+
+fn box_status(side: Side, view: &View<MessageStatus>, answers: &[Answer]) -> Result<BoxStatus, Leave> {
+    let mut reading = Reading::new(side, answers);
+    let latest = reading.view(view)?;
+    let finalised = reading.view(view)?;
+    Ok(BoxStatus { latest, finalised })
+}

@@ -1,0 +1,234 @@
+//! Reads everything that the pre-accept checklist asks for: one round on both chains; a second one only for a sender
+//! that has sent messages before, or whose proxy is another than its event names.
+
+use super::answers::{Reading, ask, latest};
+use super::case::Case;
+use super::desk::{Desk, Leave};
+use crate::messages::WorkerKey;
+use facilitator_chain::reader::{Answer, At, Query};
+use facilitator_eth::{Address, B256, U256};
+use facilitator_protocol::contracts::gateway::ActiveProcess;
+use facilitator_protocol::contracts::{gateway as gateways, organization, pool, token};
+use facilitator_protocol::gateway::GatewaySet;
+use facilitator_protocol::model::{Kind, MessageStatus, Side};
+use facilitator_protocol::transfer::accept::{AcceptFacts, ActiveMessage, FeeLevel, WorkerFacts};
+use facilitator_sender::Head;
+use tokio::io::AsyncRead;
+
+pub(super) async fn read<R: AsyncRead + Unpin>(
+    desk: &mut Desk<R>,
+    case: &Case,
+    gateway: &GatewaySet,
+) -> Result<AcceptFacts, Leave> {
+    let (source_side, target_side) = (case.source(), case.target());
+    let reads = vec![(source_side, source_queries(case, gateway)), (target_side, target_queries(case, gateway))];
+    let answers = desk.read_many(reads).await?;
+    let mut source = read_source(case, answers_of(&answers, 0))?;
+    let mut target = read_target(case, answers_of(&answers, 1))?;
+    if source.proxy != case.request().terms.sender_proxy && !source.proxy.is_zero() {
+        let (next_nonce, outbox, inbox) = read_other_proxy(desk, case, gateway, source.proxy).await?;
+        (source.next_nonce, source.active, target.active) = (next_nonce, outbox, inbox);
+    }
+    let outbox = with_nonce(desk, gateway, source_side, source.active).await?;
+    let inbox = with_nonce(desk, gateway, target_side, target.active).await?;
+    Ok(combine(case, source, target, outbox, inbox))
+}
+
+fn answers_of(answers: &[Vec<Answer>], index: usize) -> &[Answer] {
+    answers.get(index).map_or(&[], Vec::as_slice)
+}
+
+fn combine(
+    case: &Case,
+    source: SourceFacts,
+    target: TargetFacts,
+    outbox: Option<ActiveMessage>,
+    inbox: Option<ActiveMessage>,
+) -> AcceptFacts {
+    let job = &case.job;
+    AcceptFacts {
+        activated: source.activated,
+        pending_latest: source.pending_latest,
+        pending_final: source.pending_final,
+        proxy: source.proxy,
+        next_nonce: source.next_nonce,
+        outbox,
+        inbox,
+        beneficiary_exists: target.beneficiary_exists,
+        beneficiary_takes_payment: target.beneficiary_takes_payment,
+        bounty: source.bounty,
+        escrow: source.escrow,
+        source_head: job.source_head.number,
+        source_fee: fee_level(job.source_head, job.priority_fees.0),
+        target_fee: fee_level(job.target_head, job.priority_fees.1),
+        source_workers: source.workers,
+        target_workers: target.workers,
+    }
+}
+
+/// What the sender's fee policy offers at this head; on a chain without a base fee the priority fee stands for it.
+fn fee_level(head: Head, priority: U256) -> FeeLevel {
+    let base = head.base_fee.unwrap_or(U256::ZERO);
+    FeeLevel { per_gas: base.saturating_add(base).saturating_add(priority) }
+}
+
+/// The token that a pool holds for its pending requests.
+const fn escrowed_token(kind: Kind, gateway: &GatewaySet) -> Address {
+    match kind {
+        Kind::Stake => gateway.value_token,
+        Kind::Redeem => gateway.utility_token,
+    }
+}
+
+fn source_queries(case: &Case, gateway: &GatewaySet) -> Vec<Query> {
+    let (request, terms) = (case.request(), &case.request().terms);
+    let at_box = gateway.box_on(case.source());
+    let pending = pool::request_hash_of(request.kind, terms.sender, terms.gateway);
+    let mut queries = vec![
+        ask(request.pool, &pending, At::Latest),
+        ask(request.pool, &pending, At::Final),
+        latest(request.pool, &pool::proxy_of(request.kind, terms.sender)),
+        latest(at_box, &gateways::bounty()),
+        latest(escrowed_token(request.kind, gateway), &token::balance_of(request.pool)),
+        latest(at_box, &gateways::get_nonce(terms.sender_proxy)),
+        latest(at_box, &gateways::outbox_active_process(terms.sender_proxy)),
+    ];
+    if request.kind == Kind::Stake {
+        queries.push(latest(at_box, &gateways::activated()));
+    }
+    for worker in &case.job.source_workers {
+        let address = worker.address;
+        queries.push(latest(gateway.composer_organization, &organization::expiration_height(address)));
+        queries.push(Query::Balance { address, at: At::Latest });
+        queries.push(latest(gateway.base_token, &token::balance_of(address)));
+    }
+    queries
+}
+
+struct SourceFacts {
+    pending_latest: bool,
+    pending_final: bool,
+    proxy: Address,
+    bounty: U256,
+    escrow: U256,
+    next_nonce: U256,
+    active: Option<(B256, MessageStatus)>,
+    activated: bool,
+    workers: Vec<WorkerFacts>,
+}
+
+/// In the order of [`source_queries`].
+fn read_source(case: &Case, answers: &[Answer]) -> Result<SourceFacts, Leave> {
+    let (kind, terms) = (case.kind(), &case.request().terms);
+    let mut reading = Reading::new(case.source(), answers);
+    let pending = pool::request_hash_of(kind, terms.sender, terms.gateway);
+    Ok(SourceFacts {
+        pending_latest: reading.view(&pending)? == terms.request_hash,
+        pending_final: reading.view(&pending)? == terms.request_hash,
+        proxy: reading.view(&pool::proxy_of(kind, terms.sender))?,
+        bounty: reading.view(&gateways::bounty())?,
+        escrow: reading.view(&token::balance_of(case.request().pool))?,
+        next_nonce: reading.view(&gateways::get_nonce(terms.sender_proxy))?,
+        active: known(reading.view(&gateways::outbox_active_process(terms.sender_proxy))?),
+        activated: kind == Kind::Redeem || reading.view(&gateways::activated())?,
+        workers: read_source_workers(&mut reading, kind, &case.job.source_workers)?,
+    })
+}
+
+fn read_source_workers(reading: &mut Reading<'_>, kind: Kind, keys: &[WorkerKey]) -> Result<Vec<WorkerFacts>, Leave> {
+    let mut workers = Vec::with_capacity(keys.len());
+    for WorkerKey { address, in_flight } in keys.iter().copied() {
+        let expires_at = reading.view(&organization::expiration_height(address))?;
+        let coin = reading.number()?;
+        let tokens = reading.view(&token::balance_of(address))?;
+        let bounty_token = match kind {
+            Kind::Stake => tokens,
+            Kind::Redeem => coin,
+        };
+        workers.push(WorkerFacts { address, expires_at, coin, bounty_token, in_flight });
+    }
+    Ok(workers)
+}
+
+fn target_queries(case: &Case, gateway: &GatewaySet) -> Vec<Query> {
+    let terms = &case.request().terms;
+    let at_box = gateway.box_on(case.target());
+    let mut queries = vec![latest(at_box, &gateways::inbox_active_process(terms.sender_proxy))];
+    if case.kind() == Kind::Stake {
+        queries.push(latest(gateway.utility_token, &token::exists(terms.beneficiary)));
+        // In the cogateway's name: exactly what a mint will do, down to a beneficiary that refuses OSTPrime's payment.
+        let data = token::increase_supply(terms.beneficiary, terms.amount);
+        let from = Some(gateway.cogateway);
+        queries.push(Query::Call { from, to: gateway.utility_token, data, at: At::Latest });
+    }
+    let balances = case.job.target_workers.iter();
+    queries.extend(balances.map(|worker| Query::Balance { address: worker.address, at: At::Latest }));
+    queries
+}
+
+struct TargetFacts {
+    active: Option<(B256, MessageStatus)>,
+    beneficiary_exists: bool,
+    beneficiary_takes_payment: bool,
+    workers: Vec<WorkerFacts>,
+}
+
+/// In the order of [`target_queries`].
+fn read_target(case: &Case, answers: &[Answer]) -> Result<TargetFacts, Leave> {
+    let terms = &case.request().terms;
+    let mut reading = Reading::new(case.target(), answers);
+    let active = known(reading.view(&gateways::inbox_active_process(terms.sender_proxy))?);
+    let mints = case.kind() == Kind::Stake;
+    let beneficiary_exists = !mints || reading.view(&token::exists(terms.beneficiary))?;
+    let beneficiary_takes_payment = !mints || reading.simulation()?.is_ok();
+    let mut workers = Vec::with_capacity(case.job.target_workers.len());
+    for WorkerKey { address, in_flight } in case.job.target_workers.iter().copied() {
+        let coin = reading.number()?;
+        workers.push(WorkerFacts { address, expires_at: U256::MAX, coin, bounty_token: U256::MAX, in_flight });
+    }
+    Ok(TargetFacts { active, beneficiary_exists, beneficiary_takes_payment, workers })
+}
+
+fn known(active: ActiveProcess) -> Option<(B256, MessageStatus)> {
+    (!active.message_hash.is_zero()).then_some((active.message_hash, active.status))
+}
+
+type Active = Option<(B256, MessageStatus)>;
+
+/// The sender destroyed its proxy and has a new one (protocol.md R10): what counts is the new one.
+async fn read_other_proxy<R: AsyncRead + Unpin>(
+    desk: &mut Desk<R>,
+    case: &Case,
+    gateway: &GatewaySet,
+    proxy: Address,
+) -> Result<(U256, Active, Active), Leave> {
+    let (source, target) = (case.source(), case.target());
+    let nonce = gateways::get_nonce(proxy);
+    let outbox = gateways::outbox_active_process(proxy);
+    let inbox = gateways::inbox_active_process(proxy);
+    let at_source = gateway.box_on(source);
+    let reads = vec![
+        (source, vec![latest(at_source, &nonce), latest(at_source, &outbox)]),
+        (target, vec![latest(gateway.box_on(target), &inbox)]),
+    ];
+    let answers = desk.read_many(reads).await?;
+    let mut from_source = Reading::new(source, answers_of(&answers, 0));
+    let next_nonce = from_source.view(&nonce)?;
+    let outbox = known(from_source.view(&outbox)?);
+    let inbox = known(Reading::new(target, answers_of(&answers, 1)).view(&inbox)?);
+    Ok((next_nonce, outbox, inbox))
+}
+
+/// The nonce of a message, which only `messages(hash)` tells.
+async fn with_nonce<R: AsyncRead + Unpin>(
+    desk: &mut Desk<R>,
+    gateway: &GatewaySet,
+    side: Side,
+    active: Active,
+) -> Result<Option<ActiveMessage>, Leave> {
+    let Some((hash, status)) = active else { return Ok(None) };
+    let view = gateways::messages(hash);
+    let answers = desk.read(side, vec![latest(gateway.box_on(side), &view)]).await?;
+    let nonce = Reading::new(side, &answers).view(&view)?.nonce;
+    Ok(Some(ActiveMessage { hash, status, nonce }))
+}

@@ -1,0 +1,68 @@
+//! The worker: takes one request one step further and ends.
+//!
+//! It holds no key, no database and no connection to a node. It reads both chains through the parent, lets the pure
+//! machine of [`facilitator_protocol::transfer`] decide, hands transactions to the senders and parks. Killed at any
+//! instruction it loses nothing: whatever it had decided is in the row or can be read from the chains again.
+
+mod accept;
+mod answers;
+mod case;
+mod desk;
+mod facts;
+mod progress;
+mod prove;
+
+pub use desk::{Desk, Leave};
+
+use crate::messages::{Job, PROTOCOL_VERSION, ToWorker};
+use case::Case;
+use facilitator_ipc::{ChildLink, WriterOptions};
+use facilitator_protocol::model::Park;
+use facilitator_protocol::transfer::{Decision, decide};
+use tokio::io::AsyncRead;
+
+/// Name of the role, as in the child's hello and on its command line.
+pub const ROLE: &str = "worker";
+
+/// Runs a worker over standard input and output.
+///
+/// # Errors
+/// [`Leave`] if the connection to the parent does not hold until the request is parked.
+pub async fn run() -> Result<(), Leave> {
+    let link = ChildLink::<_, ToWorker>::from_stdio(PROTOCOL_VERSION, ROLE, WriterOptions::default())?;
+    let mut desk = Desk::new(link.sender, link.receiver);
+    let job = desk.job().await?;
+    let park = drive(&mut desk, job).await?;
+    desk.park(park).await
+}
+
+/// From the green light to the decision how the request is left.
+///
+/// Trouble with a chain or a stop parks the request too: only a broken connection is an error.
+///
+/// # Errors
+/// [`Leave`] if the parent is gone.
+pub async fn drive<R: AsyncRead + Unpin>(desk: &mut Desk<R>, job: Job) -> Result<Park, Leave> {
+    let mut case = Case::new(job);
+    match step(desk, &mut case).await {
+        Ok(park) => Ok(park),
+        Err(Leave::Stopped) => Ok(case.hand_back()),
+        Err(Leave::Unreadable { side, text }) => Ok(case.unreadable(side, &text)),
+        Err(fatal) => Err(fatal),
+    }
+}
+
+async fn step<R: AsyncRead + Unpin>(desk: &mut Desk<R>, case: &mut Case) -> Result<Park, Leave> {
+    let Some(gateway) = case.job.gateway.clone() else {
+        return Ok(accept::refuse_unknown_gateway(case));
+    };
+    let statuses = case.read_statuses(desk, &gateway).await?;
+    match decide(statuses) {
+        Decision::Inspect => accept::run(desk, case, &gateway).await,
+        Decision::Prove => prove::run(desk, case, &gateway).await,
+        Decision::Progress(legs) => progress::run(desk, case, &gateway, legs).await,
+        Decision::Await(awaited) => Ok(case.wait_for_happening(awaited.to_string())),
+        Decision::Finish(state) => Ok(case.finish(state, None)),
+        Decision::Contradiction => Ok(case.contradiction(statuses)),
+    }
+}

@@ -1,0 +1,121 @@
+//! STAKE_INTENT_CONFIRMED to COMPLETE: the secret is revealed on both chains at once.
+//!
+//! By the time this is called the inbox is final (law 4). Both legs are simulated before either is handed over, so that
+//! a leg that would revert never publishes the secret (protocol.md R4); they leave together.
+
+use super::answers::Reading;
+use super::case::Case;
+use super::desk::{Desk, Leave};
+use facilitator_chain::reader::{At, Query};
+use facilitator_eth::{B256, Bytes, U256};
+use facilitator_protocol::contracts::gateway as gateways;
+use facilitator_protocol::gateway::GatewaySet;
+use facilitator_protocol::model::{Kind, Park, Side, Stage, Step};
+use facilitator_protocol::secret::UnlockSecret;
+use facilitator_protocol::transfer::Legs;
+use facilitator_sender::{Submit, SubmitAnswer, Visibility};
+use tokio::io::AsyncRead;
+
+struct Leg {
+    leg: gateways::Leg,
+    side: Side,
+    step: Step,
+    stage: Stage,
+}
+
+fn legs_of(kind: Kind, legs: Legs) -> Vec<Leg> {
+    let source = || Leg {
+        leg: gateways::Leg::Source,
+        side: kind.source(),
+        step: Step::ProgressSource,
+        stage: Stage::ProgressSource,
+    };
+    let target = || Leg {
+        leg: gateways::Leg::Target,
+        side: kind.target(),
+        step: Step::ProgressTarget,
+        stage: Stage::ProgressTarget,
+    };
+    match legs {
+        Legs::Both => vec![source(), target()],
+        Legs::Source => vec![source()],
+        Legs::Target => vec![target()],
+    }
+}
+
+pub(super) async fn run<R: AsyncRead + Unpin>(
+    desk: &mut Desk<R>,
+    case: &mut Case,
+    gateway: &GatewaySet,
+    legs: Legs,
+) -> Result<Park, Leave> {
+    let legs = legs_of(case.kind(), legs);
+    for leg in &legs {
+        if let Some((count, error)) = case.fresh_failure(leg.step) {
+            return Ok(case.failed_times(leg.stage, &error, count));
+        }
+    }
+    let Some(message) = case.request().message_hash else {
+        return Err(Leave::OutOfTurn("a request to be progressed has no message"));
+    };
+    let proxy = case.request().message_sender.unwrap_or(case.request().terms.sender_proxy);
+    let secret = desk.secret(case.secret_input(proxy, case.request().attempt)).await?;
+    if Some(secret.hash_lock()) != case.request().hash_lock {
+        let error = "the hash-lock key does not give this message's secret: it was accepted under another key";
+        return Ok(case.failed(Stage::ProgressSource, error));
+    }
+    if let Some(park) = simulate(desk, case, gateway, &legs, message, &secret).await? {
+        return Ok(park);
+    }
+    let submits = legs.iter().map(|leg| (leg.side, transaction(case, gateway, leg, message, &secret))).collect();
+    let answers = desk.submit_many(submits).await?;
+    for (answer, leg) in answers.iter().zip(&legs) {
+        if let SubmitAnswer::Failed(failure) = answer {
+            return Ok(case.submit_failed(leg.stage, failure));
+        }
+    }
+    Ok(case.wait_for_happening("the progress transactions to be mined and confirmed".to_owned()))
+}
+
+/// Asks both chains whether the legs would succeed; `Some` parks the request because one would not.
+async fn simulate<R: AsyncRead + Unpin>(
+    desk: &mut Desk<R>,
+    case: &Case,
+    gateway: &GatewaySet,
+    legs: &[Leg],
+    message: B256,
+    secret: &UnlockSecret,
+) -> Result<Option<Park>, Leave> {
+    let query = |leg: &Leg| {
+        let (to, data) = (gateway.box_on(leg.side), call_data(case.kind(), leg, message, secret));
+        (leg.side, vec![Query::Call { from: None, to, data, at: At::Latest }])
+    };
+    let answers = desk.read_many(legs.iter().map(query).collect()).await?;
+    for (leg, answers) in legs.iter().zip(&answers) {
+        if let Err(revert) = Reading::new(leg.side, answers).simulation()? {
+            let error = format!("{} would revert, so the secret is kept: {revert}", leg.step);
+            return Ok(Some(case.failed(leg.stage, &error)));
+        }
+    }
+    Ok(None)
+}
+
+fn call_data(kind: Kind, leg: &Leg, message: B256, secret: &UnlockSecret) -> Bytes {
+    gateways::progress(kind, leg.leg, message, secret)
+}
+
+fn transaction(case: &Case, gateway: &GatewaySet, leg: &Leg, message: B256, secret: &UnlockSecret) -> Submit {
+    Submit {
+        intent: format!("{}:{message}", leg.step),
+        request_id: Some(case.request().id),
+        step: leg.step,
+        from: case.worker_on(leg.side),
+        to: gateway.box_on(leg.side),
+        value: U256::ZERO,
+        data: call_data(case.kind(), leg, message, secret),
+        allowance: None,
+        after: None,
+        visibility: Visibility::Reveals,
+        expect: None,
+    }
+}

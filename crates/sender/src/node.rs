@@ -1,0 +1,237 @@
+//! What the sender asks a node, each kind of question for many transactions in one HTTP request.
+//!
+//! Invariant: an answer of the wrong form is an error of that question alone. What the answers mean is decided in
+//! [`crate::policy`]; when to ask again by the loop.
+
+use facilitator_chain::rpc::{Call, Rpc, RpcError};
+use facilitator_eth::{Address, B256, Bytes, U256, abi};
+use facilitator_store::journal::Inclusion;
+use serde_json::{Value, json};
+
+/// A question about the state at a given block.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Question {
+    /// Transactions of the account.
+    Count(Address),
+    /// Transactions of the account at the newest final block.
+    FinalCount(Address),
+    /// Base coin of the account, wei.
+    Balance(Address),
+    /// What the spender may take of the owner's tokens.
+    Allowance(TokenFlow),
+    /// What the node suggests to pay for gas.
+    GasPrice,
+    /// The hash of the block at a height.
+    BlockHash(u64),
+}
+
+/// Whose tokens of which kind may be taken by whom.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct TokenFlow {
+    pub(crate) owner: Address,
+    pub(crate) token: Address,
+    pub(crate) spender: Address,
+}
+
+/// A transaction as it is simulated.
+#[derive(Clone)]
+pub(crate) struct Simulation {
+    pub(crate) from: Address,
+    pub(crate) to: Address,
+    pub(crate) value: U256,
+    pub(crate) data: Bytes,
+}
+
+/// A receipt: where a transaction was mined and whether it succeeded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Receipt {
+    pub(crate) inclusion: Inclusion,
+    pub(crate) success: Success,
+}
+
+/// The status of a receipt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Success {
+    Yes,
+    Reverted,
+}
+
+/// The answers to one batch: the outer error says that the node answered nothing at all.
+pub(crate) type Answers<T> = Result<Vec<Result<T, RpcError>>, RpcError>;
+
+/// The node behind one endpoint.
+#[derive(Debug, Clone)]
+pub(crate) struct Node {
+    rpc: Rpc,
+}
+
+impl Node {
+    pub(crate) fn new(rpc: Rpc) -> Self {
+        Self { rpc }
+    }
+
+    /// Answers as words: numbers as they are, hashes as bytes.
+    pub(crate) async fn ask(&self, questions: &[Question], head: u64, finalised: u64) -> Answers<B256> {
+        let calls: Vec<Call> = questions.iter().map(|question| call_of(*question, head, finalised)).collect();
+        let answers = self.rpc.batch(&calls).await?;
+        let read = |(question, answer): (&Question, Result<Value, RpcError>)| word_of(*question, &answer?);
+        Ok(questions.iter().zip(answers).map(read).collect())
+    }
+
+    /// Number and base fee of the newest block.
+    pub(crate) async fn head(&self) -> Result<crate::Head, RpcError> {
+        let block = self.rpc.call("eth_getBlockByNumber", json!(["latest", false])).await?;
+        let number = parse::<U256>(&block["number"])?.to_u64().ok_or_else(|| malformed("a block number"))?;
+        let base_fee = if block["baseFeePerGas"].is_null() { None } else { Some(parse(&block["baseFeePerGas"])?) };
+        Ok(crate::Head { number, base_fee })
+    }
+
+    /// Estimates of gas at the newest block.
+    pub(crate) async fn simulate(&self, asked: &[Simulate<'_>]) -> Answers<Value> {
+        let calls: Vec<Call> = asked.iter().map(Simulate::call).collect();
+        self.rpc.batch(&calls).await
+    }
+
+    /// Hands over signed transactions in this order.
+    pub(crate) async fn send(&self, raw: &[&Bytes]) -> Answers<Value> {
+        let calls: Vec<Call> = raw.iter().map(|raw| Call::new("eth_sendRawTransaction", json!([raw]))).collect();
+        self.rpc.batch(&calls).await
+    }
+
+    /// The receipts of these transactions; `None` where there is none.
+    pub(crate) async fn receipts(&self, hashes: &[B256]) -> Answers<Option<Receipt>> {
+        let calls: Vec<Call> =
+            hashes.iter().map(|hash| Call::new("eth_getTransactionReceipt", json!([hash]))).collect();
+        let answers = self.rpc.batch(&calls).await?;
+        Ok(answers.into_iter().map(|answer| receipt(&answer?)).collect())
+    }
+
+    /// All receipts of some blocks.
+    ///
+    /// # Errors
+    /// When any of the blocks could not be read as a whole.
+    pub(crate) async fn block_receipts(&self, first: u64, last: u64) -> Result<Vec<Receipt>, RpcError> {
+        let calls: Vec<Call> =
+            (first..=last).map(|number| Call::new("eth_getBlockReceipts", json!([quantity(number)]))).collect();
+        let mut found = Vec::new();
+        for answer in self.rpc.batch(&calls).await? {
+            let answer = answer?;
+            let list = answer.as_array().ok_or_else(|| malformed("a list of receipts"))?;
+            for value in list {
+                found.extend(receipt(value)?);
+            }
+        }
+        Ok(found)
+    }
+}
+
+/// One way to try a transaction out.
+pub(crate) enum Simulate<'a> {
+    /// How much gas it needs at the newest block.
+    Estimate(&'a Simulation),
+    /// What it returns at the newest block.
+    Call(&'a Simulation),
+    /// What it returns on top of the given block, with so much gas.
+    Replay(&'a Simulation, u64, u64),
+}
+
+impl Simulate<'_> {
+    fn call(&self) -> Call {
+        match self {
+            Self::Estimate(simulation) => Call::new("eth_estimateGas", json!([simulation.params(), "latest"])),
+            Self::Call(simulation) => Call::new("eth_call", json!([simulation.params(), "latest"])),
+            Self::Replay(simulation, block, gas) => {
+                let mut params = simulation.params();
+                params["gas"] = json!(quantity(*gas));
+                Call::new("eth_call", json!([params, quantity(*block)]))
+            }
+        }
+    }
+}
+
+impl Simulation {
+    fn params(&self) -> Value {
+        let data = self.data.to_string();
+        // `data` beside `input` is for nodes of old; those that know both want them equal.
+        json!({ "from": address(self.from), "to": address(self.to), "value": self.value.to_quantity(), "data": data })
+    }
+}
+
+fn call_of(question: Question, head: u64, finalised: u64) -> Call {
+    let at = quantity(head);
+    match question {
+        Question::Count(account) => Call::new("eth_getTransactionCount", json!([address(account), at])),
+        Question::FinalCount(account) => {
+            Call::new("eth_getTransactionCount", json!([address(account), quantity(finalised)]))
+        }
+        Question::Balance(account) => Call::new("eth_getBalance", json!([address(account), at])),
+        Question::Allowance(TokenFlow { owner, token, spender }) => {
+            let arguments = [abi::Value::Address(owner), abi::Value::Address(spender)];
+            let data = abi::call(abi::selector("allowance(address,address)"), &arguments).to_string();
+            Call::new("eth_call", json!([{ "to": address(token), "data": data }, at]))
+        }
+        Question::GasPrice => Call::new("eth_gasPrice", json!([])),
+        Question::BlockHash(number) => Call::new("eth_getBlockByNumber", json!([quantity(number), false])),
+    }
+}
+
+fn word_of(question: Question, answer: &Value) -> Result<B256, RpcError> {
+    match question {
+        Question::Count(_) | Question::FinalCount(_) | Question::Balance(_) | Question::GasPrice => {
+            Ok(parse::<U256>(answer)?.to_word())
+        }
+        Question::Allowance(_) => {
+            let data: Bytes = parse(answer)?;
+            data.0.try_into().map(B256).map_err(|_| malformed("an allowance of 32 bytes"))
+        }
+        Question::BlockHash(_) => parse(&answer["hash"]),
+    }
+}
+
+/// The gas of an estimate.
+pub(crate) fn gas(answer: &Value) -> Result<u64, RpcError> {
+    parse::<U256>(answer)?.to_u64().ok_or_else(|| malformed("an amount of gas"))
+}
+
+/// The bytes that a call returned.
+pub(crate) fn returned(answer: &Value) -> Result<Bytes, RpcError> {
+    parse(answer)
+}
+
+fn receipt(value: &Value) -> Result<Option<Receipt>, RpcError> {
+    // Some nodes know the transaction before they know its block.
+    if value.is_null() || value["blockHash"].is_null() {
+        return Ok(None);
+    }
+    let number = |field: &str| parse::<U256>(&value[field])?.to_u64().ok_or_else(|| malformed("a receipt's number"));
+    let gas_price = if value["effectiveGasPrice"].is_null() { U256::ZERO } else { parse(&value["effectiveGasPrice"])? };
+    let inclusion = Inclusion {
+        hash: parse(&value["transactionHash"])?,
+        block_number: number("blockNumber")?,
+        block_hash: parse(&value["blockHash"])?,
+        gas_used: number("gasUsed")?,
+        gas_price,
+    };
+    let success = match number("status")? {
+        0 => Success::Reverted,
+        _ => Success::Yes,
+    };
+    Ok(Some(Receipt { inclusion, success }))
+}
+
+fn parse<T: std::str::FromStr>(value: &Value) -> Result<T, RpcError> {
+    value.as_str().and_then(|text| text.parse().ok()).ok_or_else(|| malformed(std::any::type_name::<T>()))
+}
+
+fn malformed(wanted: &str) -> RpcError {
+    RpcError::Malformed { message: format!("expected {wanted}") }
+}
+
+fn quantity(number: u64) -> String {
+    format!("{number:#x}")
+}
+
+/// Lower case: some nodes refuse a checksum they don't like.
+fn address(address: Address) -> String {
+    address.to_lower_hex()
+}

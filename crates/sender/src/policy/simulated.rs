@@ -1,0 +1,122 @@
+//! What a node's simulation of a transaction means: whether it may be signed, and with how much gas.
+//!
+//! Invariant: there is no default. What could not be estimated is not signed, and what would not do what it's for
+//! (protocol.md R4: also what must not be revealed in vain) is not signed either.
+
+use super::answer;
+use crate::types::Failure;
+use facilitator_chain::rpc::RpcError;
+use facilitator_eth::{B256, Bytes, abi::Revert};
+
+/// Whether a transaction may be signed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Verdict {
+    /// With this gas limit.
+    Sign(u64),
+    /// It would fail, or do something else than it's for.
+    Refuse(Failure),
+    /// The account lacks base coin even for the simulation.
+    Short,
+    /// The node could not tell.
+    Unknown(RpcError),
+}
+
+/// Decides by the estimate of gas and, where a certain return value is expected, by what a call returned.
+#[must_use]
+pub fn judge(
+    estimate: Result<u64, RpcError>,
+    call: Option<(B256, Result<Bytes, RpcError>)>,
+    margin_percent: u32,
+) -> Verdict {
+    let gas = match estimate {
+        Ok(gas) => gas,
+        Err(error) => return refusal(error),
+    };
+    match call {
+        None => Verdict::Sign(with_margin(gas, margin_percent)),
+        Some((expected, Ok(got))) if got.0 == expected.0 => Verdict::Sign(with_margin(gas, margin_percent)),
+        Some((expected, Ok(got))) => Verdict::Refuse(Failure::Unexpected { expected, got }),
+        Some((_, Err(error))) => refusal(error),
+    }
+}
+
+fn refusal(error: RpcError) -> Verdict {
+    // Before reverts: "gas required exceeds allowance" may stand beside it, and only the funds can mend both.
+    if answer::lacks_funds(&error) {
+        return Verdict::Short;
+    }
+    match error.revert_data() {
+        Some(data) => Verdict::Refuse(Failure::WouldRevert(reason(&data, &error))),
+        None => Verdict::Unknown(error),
+    }
+}
+
+/// Some nodes give the reason in words alone.
+fn reason(data: &Bytes, error: &RpcError) -> Revert {
+    if !data.is_empty() {
+        return Revert::decode(&data.0);
+    }
+    let text = error.to_string();
+    match text.split_once("execution reverted: ") {
+        Some((_, words)) if !words.trim().is_empty() => Revert::Reason(words.trim().chars().take(256).collect()),
+        Some(_) | None => Revert::Empty,
+    }
+}
+
+/// State may change between the estimate and the block: proofs grow, slots become non-zero.
+fn with_margin(gas: u64, percent: u32) -> u64 {
+    let scaled = u128::from(gas) * (100 + u128::from(percent)) / 100;
+    u64::try_from(scaled).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use facilitator_eth::abi;
+    use serde_json::json;
+
+    fn server(code: i64, message: &str, data: Option<serde_json::Value>) -> RpcError {
+        RpcError::Server { code, message: message.into(), data }
+    }
+
+    fn would_revert(reason: Revert) -> Verdict {
+        Verdict::Refuse(Failure::WouldRevert(reason))
+    }
+
+    #[test]
+    fn only_what_would_succeed_is_signed() {
+        let said = "Stake request must exists.";
+        let data = abi::call(abi::selector("Error(string)"), &[abi::Value::Bytes(Bytes(said.into()))]).to_string();
+        let expected = B256([7; 32]);
+        let down = RpcError::Timeout { endpoint: "http://node".into(), message: "10 s".into() };
+        let returned = |byte: u8| Some((expected, Ok(Bytes(vec![byte; 32]))));
+        let cases = [
+            (Ok(100_000), None, Verdict::Sign(120_000)),
+            (Ok(u64::MAX), None, Verdict::Sign(u64::MAX)),
+            (Ok(100_000), returned(7), Verdict::Sign(120_000)),
+            (Ok(100_000), returned(8), Verdict::Refuse(Failure::Unexpected { expected, got: Bytes(vec![8; 32]) })),
+            (
+                Err(server(3, "execution reverted", Some(json!(data)))),
+                returned(7),
+                would_revert(Revert::Reason(said.into())),
+            ),
+            (Err(server(3, "execution reverted", Some(json!("0x")))), None, would_revert(Revert::Empty)),
+            (
+                Err(server(-32000, "execution reverted: Invalid nonce.", None)),
+                None,
+                would_revert(Revert::Reason("Invalid nonce.".into())),
+            ),
+            (Err(server(-32000, "insufficient funds for transfer", None)), None, Verdict::Short),
+            (
+                Err(server(-32000, "header not found", None)),
+                None,
+                Verdict::Unknown(server(-32000, "header not found", None)),
+            ),
+            (Ok(1), Some((expected, Err(down.clone()))), Verdict::Unknown(down.clone())),
+            (Err(down.clone()), returned(7), Verdict::Unknown(down)),
+        ];
+        for (estimate, call, verdict) in cases {
+            assert_eq!(judge(estimate.clone(), call.clone(), 20), verdict, "{estimate:?} {call:?}");
+        }
+    }
+}

@@ -1,0 +1,87 @@
+//! Keeping the right to sign: one lease per account, renewed long before it ends (law 5).
+
+use super::{Sender, to_ms};
+use crate::SenderError;
+use facilitator_eth::Address;
+use facilitator_store::leases::{Acquired, Lease};
+
+impl Sender {
+    /// Renews the leases that are due and tries for those that another process held.
+    ///
+    /// # Errors
+    /// [`facilitator_store::StoreError::LeaseLost`] when another process took one over: what is in memory about that
+    /// account is worth nothing from then on, so the process ends.
+    pub(super) async fn keep_leases(&mut self, now_ms: i64) -> Result<(), SenderError> {
+        let ttl_ms = to_ms(self.settings.lease_ttl_ms);
+        for (address, renew_at) in self.renewals() {
+            if now_ms < renew_at {
+                continue;
+            }
+            let held = self.accounts.get(&address).and_then(|account| account.lease.clone());
+            match held {
+                Some(lease) => {
+                    let renewed = self.store.renew_lease(&lease, ttl_ms, now_ms).await?;
+                    self.set_lease(address, renewed);
+                }
+                None => self.acquire(address, now_ms).await?,
+            }
+        }
+        Ok(())
+    }
+
+    /// Tries for a lease; on success also takes over what the journal holds for the account.
+    pub(super) async fn acquire(&mut self, address: Address, now_ms: i64) -> Result<(), SenderError> {
+        let ttl_ms = to_ms(self.settings.lease_ttl_ms);
+        let chain = self.settings.chain_id;
+        let outcome = self.store.acquire_lease(chain, address, &self.owner, ttl_ms, now_ms).await?;
+        match outcome {
+            Acquired::Held(lease) => {
+                self.set_lease(address, lease);
+                self.load(address, now_ms).await
+            }
+            Acquired::Refused { owner, expires_at_ms } => {
+                tracing::warn!(account = %address, chain, owner, "another process signs for the account");
+                if let Some(account) = self.accounts.get_mut(&address) {
+                    let soon = now_ms.saturating_add(ttl_ms / 3);
+                    account.retry_at_ms = expires_at_ms.clamp(now_ms.saturating_add(1), soon.max(now_ms + 1));
+                }
+                Ok(())
+            }
+        }
+    }
+
+    fn set_lease(&mut self, address: Address, lease: Lease) {
+        if let Some(account) = self.accounts.get_mut(&address) {
+            account.lease = Some(lease);
+        }
+    }
+
+    /// When each account's lease wants attention, Unix milliseconds.
+    fn renewals(&self) -> Vec<(Address, i64)> {
+        let early = to_ms(self.settings.lease_ttl_ms / 3 * 2);
+        let due = |account: &super::Account| {
+            account.lease.as_ref().map_or(account.retry_at_ms, |lease| lease.expires_at_ms.saturating_sub(early))
+        };
+        self.accounts.iter().map(|(address, account)| (*address, due(account))).collect()
+    }
+
+    pub(super) fn next_renewal(&self) -> Option<i64> {
+        self.renewals().into_iter().map(|(_, at)| at).min()
+    }
+
+    pub(super) fn leases(&self) -> Vec<Lease> {
+        self.accounts.values().filter_map(|account| account.lease.clone()).collect()
+    }
+
+    /// Gives the accounts back at a clean end, so that a successor need not wait for the leases to run out. What is
+    /// in flight stays journalled.
+    ///
+    /// # Errors
+    /// [`SenderError::Store`]; harmless, the leases run out by themselves.
+    pub async fn close(self) -> Result<(), SenderError> {
+        for lease in self.leases() {
+            self.store.release_lease(&lease).await?;
+        }
+        Ok(())
+    }
+}

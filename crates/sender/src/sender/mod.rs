@@ -1,0 +1,296 @@
+//! The loop's object: one sender signs for some accounts of one chain.
+//!
+//! The caller feeds it submissions, heads and the time, and calls [`Sender::work`] after each of them and at
+//! [`Sender::next_wake`]. Everything that is due is then done in a few HTTP requests: one for what is known at this
+//! head, one for receipts if an account's count moved, one for all estimates, one for all broadcasts; and one database
+//! commit for all signatures before any of them leaves (law 2).
+//!
+//! Dying anywhere is harmless: the journal holds what was intended and signed, and a new sender begins by sending the
+//! same bytes again. Decisions are in [`crate::policy`]; this module only carries them out.
+
+mod broadcast;
+mod end;
+mod gaps;
+mod intake;
+mod lease;
+mod observe;
+mod prepare;
+mod settle;
+mod sign;
+mod start;
+mod survey;
+
+use crate::{
+    SenderError, Settings,
+    book::Book,
+    node::{Answers, Node, Question},
+    policy::fee::{self, Market},
+    types::{Head, Outcome},
+};
+use facilitator_chain::rpc::RpcError;
+use facilitator_eth::{Address, U256, tx::SecretKey};
+use facilitator_store::{Store, journal::Journal, leases::Lease};
+use std::collections::{BTreeMap, BTreeSet};
+use survey::Survey;
+
+/// Rounds of preparing within one call of [`Sender::work`]: an approval may follow accepts and precede others.
+const MAX_ROUNDS: usize = 8;
+
+/// An account that this sender holds the key of.
+struct Account {
+    key: SecretKey,
+    /// The right to sign; `None` while another process holds it.
+    lease: Option<Lease>,
+    /// When to try for a lease that another process holds, Unix milliseconds.
+    retry_at_ms: i64,
+    /// Transaction count when last asked.
+    count: Option<u64>,
+    /// Head at which the count last moved.
+    progress: u64,
+    /// Highest nonce of a transaction that was final: below it nothing is signed.
+    highest_final: Option<u64>,
+    /// Head at which a gap of nonces was first seen.
+    gap_since: Option<u64>,
+}
+
+/// Whether a step of [`Sender::work`] changed something that another round may build upon.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Progress {
+    Made,
+    Idle,
+}
+
+/// Whether the node answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Reach {
+    Ok,
+    Down,
+}
+
+/// Whether the node knows `eth_getBlockReceipts`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Support {
+    Assumed,
+    Refused,
+}
+
+/// Signs and sends for some accounts of one chain. See the module's head.
+pub struct Sender {
+    journal: Journal,
+    store: Store,
+    node: Node,
+    settings: Settings,
+    owner: String,
+    accounts: BTreeMap<Address, Account>,
+    book: Book,
+    survey: Survey,
+    head: Option<Head>,
+    head_at_ms: i64,
+    /// Head up to which all receipts of our transactions were looked for.
+    observed: Option<u64>,
+    last_chosen: Option<Address>,
+    block_receipts: Support,
+    node_failures: u32,
+    node_retry_at_ms: Option<i64>,
+    outcomes: Vec<Outcome>,
+}
+
+/// How an account stands, for the status page.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AccountView {
+    /// The account.
+    pub account: Address,
+    /// Base coin in wei when last asked at the present head.
+    pub balance: Option<U256>,
+    /// Transaction count when last asked.
+    pub count: Option<u64>,
+    /// Entries alive: queued, in flight, or mined and not final.
+    pub live: usize,
+    /// Transactions signed and not mined.
+    pub in_flight: usize,
+}
+
+impl Sender {
+    /// Takes note of the newest block, as the scanner tells it. Follow with [`Sender::work`].
+    pub fn on_head(&mut self, head: Head, now_ms: i64) {
+        self.head_at_ms = now_ms;
+        // The scanner reached the node: no reason to go on waiting.
+        self.node_retry_at_ms = None;
+        self.set_head(head);
+    }
+
+    fn set_head(&mut self, head: Head) {
+        if self.head != Some(head) {
+            self.head = Some(head);
+            self.survey.clear();
+        }
+    }
+
+    /// Does everything that is due and returns what has happened to intents since the last call.
+    ///
+    /// A node that doesn't answer is no error: what is due is tried again at [`Sender::next_wake`] or the next head.
+    ///
+    /// # Errors
+    /// [`SenderError`]: the process must end and start again from the journal.
+    pub async fn work(&mut self, now_ms: i64) -> Result<Vec<Outcome>, SenderError> {
+        self.keep_leases(now_ms).await?;
+        if !self.node_is_resting(now_ms) && !self.book.is_empty() {
+            self.act(now_ms).await?;
+        }
+        Ok(std::mem::take(&mut self.outcomes))
+    }
+
+    async fn act(&mut self, now_ms: i64) -> Result<(), SenderError> {
+        let Some(head) = self.ensure_head(now_ms).await else { return Ok(()) };
+        if self.look(head, now_ms).await == Reach::Down {
+            return Ok(());
+        }
+        self.observe(head, now_ms).await?;
+        self.close_gaps(head, now_ms).await?;
+        for _ in 0..MAX_ROUNDS {
+            // What a round queued or ended may raise new questions at the same head.
+            if self.look(head, now_ms).await == Reach::Down || self.prepare(head, now_ms).await? == Progress::Idle {
+                break;
+            }
+        }
+        self.broadcast(head, now_ms).await
+    }
+
+    /// When to call [`Sender::work`] even if nothing arrives, Unix milliseconds; `None` while there is nothing to do.
+    #[must_use]
+    pub fn next_wake(&self) -> Option<i64> {
+        let renewal = self.next_renewal();
+        if self.book.is_empty() {
+            return renewal;
+        }
+        let work = self.node_retry_at_ms.unwrap_or_else(|| self.head_at_ms.saturating_add(self.silence_ms()));
+        Some(renewal.map_or(work, |renewal| renewal.min(work)))
+    }
+
+    /// The accounts with what is known about them.
+    #[must_use]
+    pub fn accounts(&self) -> Vec<AccountView> {
+        let view = |(address, account): (&Address, &Account)| AccountView {
+            account: *address,
+            balance: self.survey.balance(*address),
+            count: account.count,
+            live: self.book.of(*address).count(),
+            in_flight: self.book.in_flight(*address).len(),
+        };
+        self.accounts.iter().map(view).collect()
+    }
+
+    /// How long without a head until the sender asks by itself.
+    fn silence_ms(&self) -> i64 {
+        to_ms(self.settings.poll_interval_ms.saturating_mul(3))
+    }
+
+    /// The head as told; asked for if nobody tells it.
+    async fn ensure_head(&mut self, now_ms: i64) -> Option<Head> {
+        if self.head.is_none() || now_ms >= self.head_at_ms.saturating_add(self.silence_ms()) {
+            match self.node.head().await {
+                Ok(head) => {
+                    self.node_answered();
+                    self.head_at_ms = now_ms;
+                    self.set_head(head);
+                }
+                Err(error) => {
+                    self.node_failed(&error, now_ms);
+                    return None;
+                }
+            }
+        }
+        self.head
+    }
+
+    /// Asks what the next decisions need and isn't known at this head yet.
+    async fn look(&mut self, head: Head, now_ms: i64) -> Reach {
+        let wanted = survey::needs(&self.book, head, self.settings.confirmations);
+        self.ask(wanted, head, now_ms).await
+    }
+
+    async fn ask(&mut self, wanted: BTreeSet<Question>, head: Head, now_ms: i64) -> Reach {
+        let questions = self.survey.missing(wanted);
+        if questions.is_empty() {
+            return Reach::Ok;
+        }
+        let finalised = head.number.saturating_sub(self.settings.confirmations);
+        let answers = self.node.ask(&questions, head.number, finalised).await;
+        let Some(answers) = self.reached(answers, now_ms) else { return Reach::Down };
+        for (question, answer) in questions.into_iter().zip(answers) {
+            match answer {
+                Ok(answer) => self.survey.put(question, answer),
+                Err(error) => {
+                    tracing::debug!(?question, %error, "the node could not answer");
+                    self.node_failed(&error, now_ms);
+                }
+            }
+        }
+        Reach::Ok
+    }
+
+    /// Notes whether the node answered at all.
+    fn reached<T>(&mut self, answers: Answers<T>, now_ms: i64) -> Option<Vec<Result<T, RpcError>>> {
+        match answers {
+            Ok(answers) => {
+                self.node_answered();
+                Some(answers)
+            }
+            Err(error) => {
+                self.node_failed(&error, now_ms);
+                None
+            }
+        }
+    }
+
+    fn node_answered(&mut self) {
+        self.node_failures = 0;
+        self.node_retry_at_ms = None;
+    }
+
+    fn node_failed(&mut self, error: &RpcError, now_ms: i64) {
+        let doublings = self.node_failures.min(16);
+        self.node_failures = self.node_failures.saturating_add(1);
+        let wait = self.settings.retry_base_ms.saturating_mul(1 << doublings).min(self.settings.retry_max_ms).max(1);
+        self.node_retry_at_ms = Some(now_ms.saturating_add(to_ms(wait)));
+        tracing::warn!(chain = self.settings.chain_id, %error, retry_in_ms = wait, "the node did not answer the sender");
+    }
+
+    fn node_is_resting(&self, now_ms: i64) -> bool {
+        self.node_retry_at_ms.is_some_and(|at| now_ms < at)
+    }
+
+    fn market(&self, head: Head) -> Option<Market> {
+        match head.base_fee {
+            Some(base_fee) => Some(Market::Dynamic { base_fee }),
+            None => self.survey.gas_price().map(|gas_price| Market::Legacy { gas_price }),
+        }
+    }
+
+    fn fee_limits(&self) -> fee::Limits {
+        fee::Limits {
+            cap: self.settings.max_fee_per_gas,
+            priority: self.settings.max_priority_fee_per_gas,
+            bump_percent: self.settings.replace_bump_percent,
+        }
+    }
+
+    fn may_sign(&self, account: Address) -> bool {
+        self.accounts.get(&account).is_some_and(|account| account.lease.is_some())
+    }
+}
+
+impl std::fmt::Debug for Sender {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Sender")
+            .field("chain_id", &self.settings.chain_id)
+            .field("accounts", &self.accounts.keys())
+            .field("head", &self.head)
+            .field("live", &self.book.len())
+            .finish_non_exhaustive()
+    }
+}
+
+fn to_ms(ms: u64) -> i64 {
+    i64::try_from(ms).unwrap_or(i64::MAX)
+}

@@ -1,0 +1,220 @@
+//! Finding out which transactions in flight were mined: counts first, receipts only where a count moved.
+
+use super::{Reach, Sender, Support, end::Ending};
+use crate::{
+    SenderError,
+    book::Flight,
+    node::{Question, Receipt, Simulate, Simulation, Success},
+    policy::receipt::{self, Counts, Pending, Receipts, Source},
+    types::{Failure, Head},
+};
+use facilitator_eth::{B256, Bytes, abi::Revert, tx};
+use facilitator_protocol::model::Step;
+use facilitator_store::journal::{EntryId, EntryState, Inclusion, Notify};
+use std::collections::{BTreeSet, HashMap};
+
+impl Sender {
+    /// Brings the book up to what the chain says at this head.
+    pub(super) async fn observe(&mut self, head: Head, now_ms: i64) -> Result<(), SenderError> {
+        self.note_counts(head);
+        self.settle(head, now_ms).await?;
+        let asked = self.pending(head, Pending::Ask);
+        if !asked.is_empty() {
+            let Some(found) = self.receipts(&asked, head, now_ms).await else { return Ok(()) };
+            self.apply(&asked, &found, head, now_ms).await?;
+            self.drop_superseded(head, now_ms).await?;
+        }
+        self.observed = Some(head.number);
+        // Without confirmations a receipt is the end.
+        self.settle(head, now_ms).await
+    }
+
+    fn note_counts(&mut self, head: Head) {
+        for (address, account) in &mut self.accounts {
+            let Some(count) = self.survey.count(*address) else { continue };
+            if account.count != Some(count) {
+                account.count = Some(count);
+                account.progress = head.number;
+            }
+        }
+    }
+
+    fn pending(&self, head: Head, wanted: Pending) -> Vec<EntryId> {
+        let decide = |flight: &&Flight| {
+            let (Some(nonce), Some(latest)) = (flight.entry.nonce, self.survey.count(flight.account)) else {
+                return false;
+            };
+            let counts = Counts { latest, finalised: self.survey.final_count(flight.account) };
+            let receipts = if flight.missing_at == Some(head.number) { Receipts::Missing } else { Receipts::NotAsked };
+            receipt::pending(nonce, counts, receipts) == wanted
+        };
+        self.book.iter().filter(|flight| flight.is_in_flight()).filter(decide).map(Flight::id).collect()
+    }
+
+    /// The receipts of all attempts of these entries, by hash; `None` if the node did not answer.
+    async fn receipts(&mut self, ids: &[EntryId], head: Head, now_ms: i64) -> Option<HashMap<B256, Receipt>> {
+        let mut found = HashMap::new();
+        if self.block_receipts == Support::Assumed
+            && let Source::Blocks(first, last) = receipt::source(ids.len(), self.observed, head.number)
+        {
+            match self.node.block_receipts(first, last).await {
+                Ok(receipts) => found.extend(receipts.into_iter().map(|receipt| (receipt.inclusion.hash, receipt))),
+                // Whatever it is, single receipts are the way that every node knows.
+                Err(error) => {
+                    tracing::debug!(%error, "no receipts by block");
+                    if !error.is_transient() {
+                        self.block_receipts = Support::Refused;
+                    }
+                }
+            }
+        }
+        let hashes: Vec<B256> = ids
+            .iter()
+            .filter_map(|id| self.book.get(*id))
+            .map(|flight| flight.entry.attempts.iter().map(|attempt| attempt.hash).collect::<Vec<_>>())
+            .filter(|attempts| !attempts.iter().any(|hash| found.contains_key(hash)))
+            .flatten()
+            .collect();
+        if hashes.is_empty() {
+            return Some(found);
+        }
+        let answers = self.node.receipts(&hashes).await;
+        for answer in self.reached(answers, now_ms)? {
+            match answer {
+                Ok(Some(receipt)) => drop(found.insert(receipt.inclusion.hash, receipt)),
+                Ok(None) => {}
+                // One unanswered question must not look like a missing receipt.
+                Err(error) => {
+                    self.node_failed(&error, now_ms);
+                    return None;
+                }
+            }
+        }
+        Some(found)
+    }
+
+    async fn apply(
+        &mut self,
+        asked: &[EntryId],
+        found: &HashMap<B256, Receipt>,
+        head: Head,
+        now_ms: i64,
+    ) -> Result<(), SenderError> {
+        let mut mined: Vec<(EntryId, Inclusion)> = Vec::new();
+        let mut reverted: Vec<(EntryId, Inclusion)> = Vec::new();
+        for id in asked {
+            let Some(flight) = self.book.get_mut(*id) else { continue };
+            match flight.entry.attempts.iter().find_map(|attempt| found.get(&attempt.hash)) {
+                Some(receipt) if receipt.success == Success::Yes => mined.push((*id, receipt.inclusion)),
+                Some(receipt) => reverted.push((*id, receipt.inclusion)),
+                None => flight.missing_at = Some(head.number),
+            }
+        }
+        if !mined.is_empty() {
+            self.journal.mined(&mined, Notify::Nobody, now_ms).await?;
+        }
+        for (id, inclusion) in mined {
+            if let Some(flight) = self.book.get_mut(id) {
+                flight.entry.state = EntryState::Mined;
+                flight.entry.inclusion = Some(inclusion);
+                flight.missing_at = None;
+            }
+            self.tell_of(id);
+        }
+        let reasons = self.reasons(&reverted, now_ms).await;
+        for ((id, inclusion), reason) in reverted.into_iter().zip(reasons) {
+            if let Some(flight) = self.book.get_mut(id) {
+                tracing::warn!(intent = flight.entry.intent, hash = %inclusion.hash, %reason, "transaction reverted");
+                flight.reverted = Some((inclusion, reason));
+            }
+        }
+        Ok(())
+    }
+
+    /// Why mined transactions reverted: they are replayed on the state before their block. That is not exactly the
+    /// state they met, so the reason is for people; decisions rest on the chain's status.
+    async fn reasons(&mut self, reverted: &[(EntryId, Inclusion)], now_ms: i64) -> Vec<Revert> {
+        let unknown = || vec![Revert::Empty; reverted.len()];
+        let replays: Vec<(Simulation, u64, u64)> = reverted
+            .iter()
+            .filter_map(|(id, at)| {
+                let flight = self.book.get(*id)?;
+                let gas = flight.newest()?.gas_limit;
+                Some((simulation(flight)?, at.block_number.saturating_sub(1), gas))
+            })
+            .collect();
+        if replays.is_empty() || replays.len() != reverted.len() {
+            return unknown();
+        }
+        let asked: Vec<Simulate<'_>> =
+            replays.iter().map(|(simulation, block, gas)| Simulate::Replay(simulation, *block, *gas)).collect();
+        let answers = self.node.simulate(&asked).await;
+        let Some(answers) = self.reached(answers, now_ms) else { return unknown() };
+        let reason = |answer: Result<_, facilitator_chain::rpc::RpcError>| {
+            answer.err().and_then(|error| error.revert_data()).map_or(Revert::Empty, |data| Revert::decode(&data.0))
+        };
+        answers.into_iter().map(reason).collect()
+    }
+
+    /// Gives up those whose nonce another transaction used, once that is final.
+    async fn drop_superseded(&mut self, head: Head, now_ms: i64) -> Result<(), SenderError> {
+        let suspects = self.pending(head, Pending::Suspect);
+        let questions: BTreeSet<Question> = suspects
+            .iter()
+            .filter_map(|id| self.book.get(*id))
+            .map(|flight| Question::FinalCount(flight.account))
+            .collect();
+        if self.ask(questions, head, now_ms).await == Reach::Down {
+            return Ok(());
+        }
+        let mut endings = Vec::new();
+        let mut again = Vec::new();
+        for id in self.pending(head, Pending::Superseded) {
+            let Some(flight) = self.book.get(id) else { continue };
+            let (account, nonce) = (flight.account, flight.entry.nonce.unwrap_or_default());
+            tracing::warn!(intent = flight.entry.intent, %account, nonce, "another transaction used the nonce");
+            match flight.entry.step {
+                // Their purpose is bound to the moment: whether they are still needed is decided anew.
+                Step::Approve | Step::Cancel => {
+                    endings.push(Ending::unmined(id, Failure::Superseded { account, nonce }));
+                }
+                Step::Accept | Step::ProveGateway | Step::Confirm | Step::ProgressSource | Step::ProgressTarget => {
+                    again.push(id);
+                }
+            }
+        }
+        self.fail(endings, now_ms).await?;
+        self.requeue(&again, now_ms).await
+    }
+
+    /// Queues entries again whose nonce is lost for good: estimated and signed anew, with a new nonce.
+    async fn requeue(&mut self, ids: &[EntryId], now_ms: i64) -> Result<(), SenderError> {
+        if ids.is_empty() {
+            return Ok(());
+        }
+        self.journal.requeue(ids, now_ms).await?;
+        for id in ids {
+            let Some(flight) = self.book.get_mut(*id) else { continue };
+            flight.entry.state = EntryState::Queued;
+            flight.entry.nonce = None;
+            flight.missing_at = None;
+            flight.sent_at = None;
+            flight.data = call_data(flight);
+        }
+        Ok(())
+    }
+}
+
+/// A flight as it is simulated; `None` if its call data is unknown.
+pub(super) fn simulation(flight: &Flight) -> Option<Simulation> {
+    let data = call_data(flight)?;
+    Some(Simulation { from: flight.account, to: flight.entry.to, value: flight.entry.value, data })
+}
+
+/// The call data: at hand, or taken out of the bytes that were signed before a restart.
+pub(super) fn call_data(flight: &Flight) -> Option<Bytes> {
+    flight
+        .data
+        .clone()
+        .or_else(|| flight.newest().and_then(|attempt| tx::open(&attempt.raw)).map(|opened| opened.transaction.data))
+}

@@ -1,0 +1,173 @@
+//! Choosing nonce and fee, signing, and committing the signatures before anything else happens to them.
+
+use super::{Progress, Sender, end::Ending, observe::call_data, prepare::Ready};
+use crate::{
+    SenderError,
+    policy::{
+        fee,
+        funds::{self, Funds},
+        nonce,
+    },
+    types::{Failure, Head},
+};
+use facilitator_eth::{
+    Address, U256,
+    tx::{self, Fee, Transaction},
+};
+use facilitator_store::journal::{Attempt, EntryId, EntryState, Signature};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// What an account has already given away within one round.
+struct Ledger {
+    count: u64,
+    taken: BTreeSet<u64>,
+    /// Highest nonce that was final: a chain that has less lost something, which comes first.
+    highest_final: Option<u64>,
+    balance: U256,
+    reserved: U256,
+}
+
+/// What became of one candidate.
+enum Signing {
+    Signed(Signature),
+    Refused(Ending),
+    /// Later: something isn't known, or others in flight hold the funds.
+    Later,
+}
+
+impl Sender {
+    /// Signs what is ready, oldest first, with one commit for all.
+    ///
+    /// Dying after the commit leaves entries that the next sender broadcasts as they are; dying before it leaves them
+    /// queued and the signatures forgotten, with the nonces free.
+    pub(super) async fn sign(&mut self, head: Head, ready: Vec<Ready>, now_ms: i64) -> Result<Progress, SenderError> {
+        let Some(market) = self.market(head) else { return Ok(Progress::Idle) };
+        let fee = match fee::first(market, self.fee_limits()) {
+            Ok(fee) => fee,
+            Err(reached) => {
+                let failure = Failure::FeeCap { needed: reached.needed, cap: reached.cap };
+                let endings: Vec<Ending> =
+                    ready.iter().map(|ready| Ending::unmined(ready.id, failure.clone())).collect();
+                let progress = if endings.is_empty() { Progress::Idle } else { Progress::Made };
+                self.fail(endings, now_ms).await?;
+                return Ok(progress);
+            }
+        };
+        let mut ledgers: BTreeMap<Address, Ledger> =
+            self.accounts.keys().filter_map(|account| Some((*account, self.ledger(*account)?))).collect();
+        let (mut signatures, mut endings) = (Vec::new(), Vec::new());
+        for Ready { id, gas_limit } in ready {
+            match self.sign_first(id, gas_limit, fee, &mut ledgers)? {
+                Signing::Signed(signature) => signatures.push(signature),
+                Signing::Refused(ending) => endings.push(ending),
+                Signing::Later => {}
+            }
+        }
+        let made = !signatures.is_empty() || !endings.is_empty();
+        self.commit(signatures, now_ms).await?;
+        self.fail(endings, now_ms).await?;
+        Ok(if made { Progress::Made } else { Progress::Idle })
+    }
+
+    fn ledger(&self, account: Address) -> Option<Ledger> {
+        let count = self.survey.count(account)?;
+        // Those below the count are paid for in the balance at this head.
+        let reserved = self
+            .book
+            .in_flight(account)
+            .into_iter()
+            .filter_map(|flight| flight.signed().map(|signed| (signed, flight.entry.value)))
+            .filter(|((nonce, _, _), _)| *nonce >= count)
+            .map(|((_, gas_limit, fee), value)| funds::cost(gas_limit, fee::price(fee), value))
+            .fold(U256::ZERO, U256::saturating_add);
+        let (taken, balance) = (self.book.nonces(account), self.survey.balance(account)?);
+        let highest_final = self.accounts.get(&account)?.highest_final;
+        Some(Ledger { count, taken, highest_final, balance, reserved })
+    }
+
+    fn sign_first(
+        &self,
+        id: EntryId,
+        gas_limit: u64,
+        fee: Fee,
+        ledgers: &mut BTreeMap<Address, Ledger>,
+    ) -> Result<Signing, SenderError> {
+        let Some(flight) = self.book.get(id) else { return Ok(Signing::Later) };
+        let account = flight.account;
+        let Some(ledger) = ledgers.get_mut(&account) else { return Ok(Signing::Later) };
+        if let Some(nonce) = flight.fixed_nonce.filter(|nonce| *nonce < ledger.count) {
+            return Ok(Signing::Refused(Ending::unmined(id, Failure::Superseded { account, nonce })));
+        }
+        let cost = funds::cost(gas_limit, fee::price(fee), flight.entry.value);
+        match funds::check(ledger.balance, ledger.reserved, cost) {
+            Funds::Enough => {}
+            Funds::Later => return Ok(Signing::Later),
+            Funds::Short => {
+                let failure = Failure::InsufficientFunds { account, needed: cost, has: ledger.balance };
+                return Ok(Signing::Refused(Ending::unmined(id, failure)));
+            }
+        }
+        let nonce = flight.fixed_nonce.unwrap_or_else(|| nonce::next(ledger.count, &ledger.taken));
+        if flight.fixed_nonce.is_none() && ledger.highest_final.is_some_and(|highest| highest >= nonce) {
+            return Ok(Signing::Later);
+        }
+        let Some(signature) = self.signature(id, nonce, gas_limit, fee)? else { return Ok(Signing::Later) };
+        ledger.taken.insert(nonce);
+        ledger.reserved = ledger.reserved.saturating_add(cost);
+        Ok(Signing::Signed(signature))
+    }
+
+    /// Signs one attempt in memory; `None` if the entry or its call data is gone.
+    pub(super) fn signature(
+        &self,
+        id: EntryId,
+        nonce: u64,
+        gas_limit: u64,
+        fee: Fee,
+    ) -> Result<Option<Signature>, SenderError> {
+        let Some(flight) = self.book.get(id) else { return Ok(None) };
+        let (Some(data), Some(account)) = (call_data(flight), self.accounts.get(&flight.account)) else {
+            return Ok(None);
+        };
+        let (chain_id, to, value) = (self.settings.chain_id, flight.entry.to, flight.entry.value);
+        let transaction = Transaction { chain_id, nonce, to, value, data, gas_limit, fee };
+        let account_of = flight.account;
+        let signed = tx::sign(&transaction, &account.key).map_err(|source| SenderError::Sign {
+            account: account_of,
+            chain_id,
+            source,
+        })?;
+        let (hash, raw) = (signed.hash, signed.raw);
+        Ok(Some(Signature { id, account: account_of, nonce, hash, raw, gas_limit, fee }))
+    }
+
+    /// Commits signatures under the leases of their accounts; only then are they known to the rest of the sender.
+    pub(super) async fn commit(&mut self, signatures: Vec<Signature>, now_ms: i64) -> Result<(), SenderError> {
+        if signatures.is_empty() {
+            return Ok(());
+        }
+        self.journal.sign(&self.leases(), &signatures, now_ms).await?;
+        for signature in signatures {
+            let Some(flight) = self.book.get_mut(signature.id) else { continue };
+            let number = flight.newest().map_or(1, |attempt| attempt.number.saturating_add(1));
+            let Signature { account, nonce, hash, raw, gas_limit, fee, .. } = signature;
+            flight.entry.state = EntryState::Signed;
+            flight.entry.account = Some(account);
+            flight.entry.nonce = Some(nonce);
+            flight.entry.waiting_for = None;
+            flight.sent_at = None;
+            flight.refused_at = None;
+            flight.entry.attempts.push(Attempt {
+                number,
+                hash,
+                raw,
+                gas_limit,
+                fee,
+                signed_at_ms: now_ms,
+                broadcast_at_ms: None,
+                broadcast_block: None,
+            });
+        }
+        Ok(())
+    }
+}

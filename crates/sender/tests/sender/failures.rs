@@ -1,0 +1,89 @@
+//! What ends badly, with a reason that says what to do.
+
+use crate::{
+    chain::{fine, hopeless, unlucky},
+    world::{World, plain, submit},
+};
+use facilitator_eth::{U256, abi::Revert};
+use facilitator_sender::{Failure, Submit, SubmitAnswer};
+
+fn reason() -> Revert {
+    Revert::Reason("Stake request must exists.".to_owned())
+}
+
+#[tokio::test]
+async fn what_would_revert_is_never_sent() {
+    let mut world = World::new().await;
+    let dependent = Submit { after: Some("bad".to_owned()), ..plain(2) };
+    world.submit(vec![submit("bad", hopeless()), dependent, plain(1)]).await;
+    world.head().await;
+    assert_eq!(world.failure("bad"), Some(&Failure::WouldRevert(reason())));
+    assert!(matches!(world.failure("plain:2"), Some(Failure::DependencyFailed(_))));
+    world.blocks(5).await;
+    assert!(world.is_final("plain:1"));
+    assert_eq!(world.node.chain().seen.len(), 1);
+    // A failed intent may be tried again.
+    assert_eq!(world.submit(vec![submit("bad", fine(3))]).await, [SubmitAnswer::Queued]);
+    world.blocks(5).await;
+    assert!(world.is_final("bad"));
+}
+
+#[tokio::test]
+async fn a_revert_counts_when_it_is_final() {
+    let mut world = World::new().await;
+    let dependent = Submit { after: Some("unlucky".to_owned()), ..plain(2) };
+    world.submit(vec![submit("unlucky", unlucky()), dependent, plain(1)]).await;
+    world.head().await;
+    world.blocks(3).await;
+    assert_eq!(world.failure("unlucky"), None, "a reorg may still undo it");
+    world.restart().await;
+    world.blocks(1).await;
+    let expected = Failure::Reverted { hash: world.node.chain().mined()[0].hash, block: 1, reason: reason() };
+    assert_eq!(world.failure("unlucky"), Some(&expected));
+    assert!(matches!(world.failure("plain:2"), Some(Failure::DependencyFailed(_))));
+    // The nonce is used all the same.
+    world.submit(vec![plain(3)]).await;
+    world.blocks(5).await;
+    assert!(world.is_final("plain:3"));
+}
+
+#[tokio::test]
+async fn money_is_counted_for_all_in_flight() {
+    let mut world = World::new().await;
+    // 50,000 gas with a fifth on top at 210 wei: 12,600,000 wei for each.
+    let cost = 12_600_000_u64;
+    world.node.chain().balances.insert(world.account(), U256::from(2 * cost + 1));
+    world.submit((0..3).map(plain).collect()).await;
+    world.head().await;
+    assert_eq!(world.node.chain().pool.len(), 2);
+    assert_eq!(world.last("plain:2"), None, "it waits for what the others give back");
+    world.node.chain().balances.insert(world.account(), U256::from(cost - 1));
+    world.blocks(1).await;
+    let failure = world.failure("plain:2").unwrap();
+    assert_eq!(
+        failure,
+        &Failure::InsufficientFunds { account: world.account(), needed: U256::from(cost), has: U256::from(cost - 1) }
+    );
+}
+
+#[tokio::test]
+async fn a_price_above_the_cap_is_not_paid() {
+    let mut world = World::new().await;
+    world.node.chain().base_fee = Some(10_001);
+    world.submit(vec![plain(1)]).await;
+    world.head().await;
+    let expected = Failure::FeeCap { needed: U256::from(10_001u64), cap: U256::from(10_000u64) };
+    assert_eq!(world.failure("plain:1"), Some(&expected));
+    assert!(world.node.chain().seen.is_empty());
+}
+
+#[tokio::test]
+async fn a_node_that_can_not_estimate_is_given_ten_blocks() {
+    let mut world = World::new().await;
+    world.node.chain().estimate_error = Some("header not found");
+    world.submit(vec![plain(1)]).await;
+    world.blocks(9).await;
+    assert_eq!(world.last("plain:1"), None);
+    world.blocks(1).await;
+    assert!(matches!(world.failure("plain:1"), Some(Failure::Unreachable(_))), "{:?}", world.outcomes);
+}

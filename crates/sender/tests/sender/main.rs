@@ -1,0 +1,13 @@
+//! The sender against a fake node that fails on command, with a real journal.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test says what cannot go wrong by panicking")]
+
+mod allowances;
+mod chain;
+mod crashes;
+mod failures;
+mod flow;
+mod http;
+mod nonces;
+mod stuck;
+mod world;

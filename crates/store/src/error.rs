@@ -1,0 +1,181 @@
+//! What can go wrong with the database, one variant a decision of the caller.
+
+use facilitator_eth::Address;
+
+/// Why the database did not do it. Nothing was changed in any of these cases.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// Somebody else kept it locked for longer than the limit. Try again later; nothing is lost.
+    #[error("database {name} is busy: another process has kept it locked for {waited_ms} ms; end that process or wait")]
+    Busy {
+        /// The database.
+        name: String,
+        /// How long was waited.
+        waited_ms: u64,
+    },
+    /// There is none, and this caller must not make one.
+    #[error("database {name} does not exist; `facilitator start` creates it")]
+    Missing {
+        /// The database.
+        name: String,
+    },
+    /// The file is something else.
+    #[error(
+        "{name} is not a database: it is a file of another kind or damaged from its first page; name another file in `db.db_path` or move this one away"
+    )]
+    NotADatabase {
+        /// The file.
+        name: String,
+    },
+    /// A database of another program.
+    #[error(
+        "database {name} belongs to another program: it has the table `{table}` but no facilitator version; name another one in the config's `db`"
+    )]
+    Foreign {
+        /// The database.
+        name: String,
+        /// One of its tables.
+        table: String,
+    },
+    /// A facilitator's database, but of other chains.
+    #[error("database {name} belongs to the chain pair {found}, not {wanted}; name another one in the config's `db`")]
+    OtherPair {
+        /// The database.
+        name: String,
+        /// Origin and auxiliary chain stored in it.
+        found: String,
+        /// Those of the config.
+        wanted: String,
+    },
+    /// Written by a newer program: using it could destroy what this one does not know.
+    #[error(
+        "database {name} has schema version {found}, but this program knows only up to {known}; use the newer facilitator that wrote it"
+    )]
+    Newer {
+        /// The database.
+        name: String,
+        /// Version found.
+        found: i64,
+        /// Newest version known.
+        known: i64,
+    },
+    /// Written by an older program and not yet migrated, which only the owner does.
+    #[error(
+        "database {name} has schema version {found}, this program needs {known}; `facilitator start` brings it up to date"
+    )]
+    Older {
+        /// The database.
+        name: String,
+        /// Version found.
+        found: i64,
+        /// Version needed.
+        known: i64,
+    },
+    /// It may be read but not written.
+    #[error(
+        "database {name} cannot be written: file, directory or file system is read-only for this user; check owner and mode"
+    )]
+    ReadOnly {
+        /// The database.
+        name: String,
+    },
+    /// No room left.
+    #[error("database {name} cannot grow: the file system is full or a quota is reached; make room")]
+    Full {
+        /// The database.
+        name: String,
+    },
+    /// Its pages contradict each other, or a stored value is none of its type.
+    #[error("database {name} is damaged: {problem}; stop, restore a copy or move it away and recover from the chains")]
+    Damaged {
+        /// The database.
+        name: String,
+        /// What was found.
+        problem: String,
+    },
+    /// It could not be reached or opened.
+    #[error("database {name} cannot be used: {problem}")]
+    Unavailable {
+        /// The database.
+        name: String,
+        /// What the system says.
+        problem: String,
+    },
+    /// Someone else holds the account now: what this process wanted to sign must not leave it (law 5).
+    #[error(
+        "account {account} on chain {chain_id} is no longer held by `{owner}` with token {token}: another sender took over; this one must stop signing for it"
+    )]
+    LeaseLost {
+        /// The account.
+        account: Address,
+        /// The chain.
+        chain_id: u64,
+        /// Who thought to hold it.
+        owner: String,
+        /// The outdated fencing token.
+        token: i64,
+    },
+    /// The scan did not start at the stored checkpoint: another scanner moved it.
+    #[error(
+        "checkpoint of chain {chain_id} is at {found}, not at {expected} as this scanner believes: another scanner runs on the same database; end one of them"
+    )]
+    CheckpointMoved {
+        /// The chain.
+        chain_id: u64,
+        /// Stored block, in words.
+        found: String,
+        /// Block that was expected, in words.
+        expected: String,
+    },
+    /// A journal entry is not in the state that the change needs.
+    #[error("transaction {entry} cannot be {change}: it is {state} by now")]
+    WrongState {
+        /// Row number of the entry.
+        entry: i64,
+        /// The change.
+        change: &'static str,
+        /// Its state, or why not.
+        state: String,
+    },
+    /// A number that the database cannot hold exactly.
+    #[error("{what} {number} does not fit the database (at most 2^63-1)")]
+    TooLarge {
+        /// What it is.
+        what: &'static str,
+        /// The number.
+        number: u64,
+    },
+    /// The statement itself is wrong: a mistake of this program.
+    #[error("database {name} refused a statement: {problem}; please report this")]
+    Statement {
+        /// The database.
+        name: String,
+        /// What it says.
+        problem: String,
+    },
+}
+
+impl StoreError {
+    /// Whether it may pass by itself or be mended while the program runs: trying again later is worth it.
+    #[must_use]
+    pub const fn passes(&self) -> bool {
+        match self {
+            Self::Busy { .. } | Self::Full { .. } | Self::ReadOnly { .. } | Self::Unavailable { .. } => true,
+            Self::Missing { .. }
+            | Self::NotADatabase { .. }
+            | Self::Foreign { .. }
+            | Self::OtherPair { .. }
+            | Self::Newer { .. }
+            | Self::Older { .. }
+            | Self::Damaged { .. }
+            | Self::LeaseLost { .. }
+            | Self::CheckpointMoved { .. }
+            | Self::WrongState { .. }
+            | Self::TooLarge { .. }
+            | Self::Statement { .. } => false,
+        }
+    }
+}
+
+/// Short for results of this crate.
+pub type Result<T> = std::result::Result<T, StoreError>;

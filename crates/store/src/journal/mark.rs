@@ -1,0 +1,222 @@
+//! What happened to the entries: signed, sent, mined, final, failed.
+//!
+//! Each call is one transaction, all or none. The order that the sender keeps (law 2) is: `queue`, `sign`, hand over to
+//! the node, `sent`. A death between two of them leaves an entry that [`Journal::live`] shows in the earlier state, and
+//! the next step is done again with the same bytes.
+
+use super::{EntryId, Failed, Inclusion, Journal, Notify, Sent, Signature};
+use crate::{
+    db::{Tx, Value, args},
+    error::{Result, StoreError},
+    leases::Lease,
+};
+use facilitator_eth::tx::Fee;
+
+impl Journal {
+    /// Persists signatures, each a further attempt of its entry with the same account and nonce, if the leases of their
+    /// accounts are still the present ones.
+    ///
+    /// # Errors
+    /// [`StoreError::LeaseLost`] if somebody else took over an account, or no lease for it was given;
+    /// [`StoreError::WrongState`] if an entry is mined or ended by now, or has another nonce or account; the latter as
+    /// [`StoreError::Statement`] if another live entry has the nonce. Nothing is stored then, and nothing may be sent.
+    pub async fn sign(&self, leases: &[Lease], signed: &[Signature], now_ms: i64) -> Result<()> {
+        let mut tx = self.db.begin().await?;
+        self.check_leases(&mut tx, leases, signed, now_ms).await?;
+        for signature in signed {
+            self.sign_one(&mut tx, signature, now_ms).await?;
+        }
+        tx.commit().await
+    }
+
+    async fn check_leases(&self, tx: &mut Tx, leases: &[Lease], signed: &[Signature], now_ms: i64) -> Result<()> {
+        let mut checked = Vec::new();
+        for account in signed.iter().map(|signature| signature.account) {
+            if checked.contains(&account) {
+                continue;
+            }
+            let held = leases.iter().find(|lease| lease.account == account && lease.chain_id == self.chain_id);
+            let Some(lease) = held else {
+                let (chain_id, owner) = (self.chain_id, "nobody".to_owned());
+                return Err(StoreError::LeaseLost { account, chain_id, owner, token: 0 });
+            };
+            lease.check(tx, now_ms).await?;
+            checked.push(account);
+        }
+        Ok(())
+    }
+
+    async fn sign_one(&self, tx: &mut Tx, signature: &Signature, now_ms: i64) -> Result<()> {
+        let sql =
+            "UPDATE transactions SET state = 'signed', account = $3, nonce = $4, waiting_for = NULL, updated_at_ms = $5
+            WHERE id = $1 AND chain_id = $2 AND state IN ('queued', 'signed', 'broadcast')
+              AND (nonce IS NULL OR nonce = $4) AND (account IS NULL OR account = $3)";
+        let args = args![signature.id, self.chain_id, signature.account, signature.nonce, now_ms];
+        if tx.execute(sql, args).await? == 0 {
+            return Err(self.wrong_state(tx, signature.id, "signed").await);
+        }
+        let (price, max_fee, max_priority) = match signature.fee {
+            Fee::Legacy { gas_price } => (Some(gas_price), None, None),
+            Fee::Dynamic { max_fee, max_priority } => (None, Some(max_fee), Some(max_priority)),
+        };
+        let sql =
+            "INSERT INTO attempts (transaction_id, number, hash, raw, gas_limit, gas_price, max_fee, max_priority,
+                signed_at_ms)
+            VALUES ($1, (SELECT COALESCE(MAX(number), 0) + 1 FROM attempts WHERE transaction_id = $1),
+                $2, $3, $4, $5, $6, $7, $8)";
+        let Signature { id, hash, raw, gas_limit, .. } = signature;
+        tx.execute(sql, args![id, hash, raw, gas_limit, price, max_fee, max_priority, now_ms]).await.map(drop)
+    }
+
+    /// Notes that attempts were handed to a node; only the first time counts.
+    ///
+    /// # Errors
+    /// [`StoreError`] of the database. Harmless: the same bytes are handed over again.
+    pub async fn sent(&self, sent: &[Sent], now_ms: i64) -> Result<()> {
+        let mut tx = self.db.begin().await?;
+        for mark in sent {
+            let sql = "UPDATE attempts SET broadcast_at_ms = COALESCE(broadcast_at_ms, $3),
+                    broadcast_block = COALESCE(broadcast_block, $4)
+                WHERE transaction_id = $1 AND hash = $2";
+            tx.execute(sql, args![mark.id, mark.hash, now_ms, mark.block]).await?;
+            // Only the newest attempt makes the entry `broadcast`: of a newer one it is not known yet.
+            let sql = "UPDATE transactions SET state = 'broadcast', updated_at_ms = $4
+                WHERE id = $1 AND chain_id = $2 AND state = 'signed'
+                  AND $3 = (SELECT hash FROM attempts WHERE transaction_id = $1 ORDER BY number DESC LIMIT 1)";
+            tx.execute(sql, args![mark.id, self.chain_id, mark.hash, now_ms]).await?;
+        }
+        tx.commit().await
+    }
+
+    /// Notes that attempts stand in a block and succeeded; again with another block after a reorg.
+    ///
+    /// # Errors
+    /// [`StoreError::WrongState`] if an entry was never signed or has ended.
+    pub async fn mined(&self, mined: &[(EntryId, Inclusion)], notify: Notify, now_ms: i64) -> Result<()> {
+        let mut tx = self.db.begin().await?;
+        for (id, inclusion) in mined {
+            let sql = "UPDATE transactions SET state = 'mined', waiting_for = NULL, updated_at_ms = $3,
+                    hash = $4, block_number = $5, block_hash = $6, gas_used = $7, gas_price = $8
+                WHERE id = $1 AND chain_id = $2 AND state IN ('signed', 'broadcast', 'mined')";
+            let mut args = args![id, self.chain_id, now_ms];
+            args.extend(inclusion_args(Some(inclusion))?);
+            self.change(&mut tx, *id, "mined", sql, args).await?;
+            wake(&mut tx, *id, notify).await?;
+        }
+        tx.commit().await
+    }
+
+    /// Notes that mined entries are deep enough.
+    ///
+    /// # Errors
+    /// [`StoreError::WrongState`] if one is not mined.
+    pub async fn finalise(&self, ids: &[EntryId], notify: Notify, now_ms: i64) -> Result<()> {
+        let mut tx = self.db.begin().await?;
+        for id in ids {
+            let sql = "UPDATE transactions SET state = 'final', updated_at_ms = $3
+                WHERE id = $1 AND chain_id = $2 AND state IN ('mined', 'final')";
+            self.change(&mut tx, *id, "made final", sql, args![id, self.chain_id, now_ms]).await?;
+            wake(&mut tx, *id, notify).await?;
+        }
+        tx.commit().await
+    }
+
+    /// The blocks of mined or final entries vanished in a reorg: they are broadcast again, with the same bytes.
+    ///
+    /// # Errors
+    /// [`StoreError::WrongState`] if one was not mined.
+    pub async fn reopen(&self, ids: &[EntryId], now_ms: i64) -> Result<()> {
+        let mut tx = self.db.begin().await?;
+        for id in ids {
+            let sql = "UPDATE transactions SET state = 'broadcast', updated_at_ms = $3,
+                    hash = NULL, block_number = NULL, block_hash = NULL, gas_used = NULL, gas_price = NULL
+                WHERE id = $1 AND chain_id = $2 AND state IN ('mined', 'final')";
+            self.change(&mut tx, *id, "sent again", sql, args![id, self.chain_id, now_ms]).await?;
+        }
+        tx.commit().await
+    }
+
+    /// Gives up the nonce of entries whose attempts can never be mined because a foreign transaction took it: they
+    /// are queued again. Their old attempts stay for the record.
+    ///
+    /// # Errors
+    /// [`StoreError::WrongState`] if one is mined or has ended.
+    pub async fn requeue(&self, ids: &[EntryId], now_ms: i64) -> Result<()> {
+        let mut tx = self.db.begin().await?;
+        for id in ids {
+            let sql = "UPDATE transactions SET state = 'queued', nonce = NULL, updated_at_ms = $3
+                WHERE id = $1 AND chain_id = $2 AND state IN ('queued', 'signed', 'broadcast')";
+            self.change(&mut tx, *id, "queued again", sql, args![id, self.chain_id, now_ms]).await?;
+        }
+        tx.commit().await
+    }
+
+    /// Ends entries badly and wakes the requests that wait for them. The intent may be queued again.
+    ///
+    /// # Errors
+    /// [`StoreError::WrongState`] if one is final or has failed already.
+    pub async fn fail(&self, failed: &[Failed], now_ms: i64) -> Result<()> {
+        let mut tx = self.db.begin().await?;
+        for Failed { id, inclusion, failure } in failed {
+            let sql = "UPDATE transactions SET state = 'failed', waiting_for = NULL, updated_at_ms = $3,
+                    hash = $4, block_number = $5, block_hash = $6, gas_used = $7, gas_price = $8,
+                    failure_kind = $9, failure = $10, failure_detail = $11
+                WHERE id = $1 AND chain_id = $2 AND state IN ('queued', 'signed', 'broadcast', 'mined')";
+            let mut args = args![id, self.chain_id, now_ms];
+            args.extend(inclusion_args(inclusion.as_ref())?);
+            args.extend(args![failure.kind, failure.message, failure.detail]);
+            self.change(&mut tx, *id, "failed", sql, args).await?;
+            wake(&mut tx, *id, Notify::Waiting).await?;
+        }
+        tx.commit().await
+    }
+
+    /// Notes why entries wait, for the operator; `None` when they don't any more.
+    ///
+    /// # Errors
+    /// [`StoreError`] of the database.
+    pub async fn note(&self, notes: &[(EntryId, Option<String>)], now_ms: i64) -> Result<()> {
+        let mut tx = self.db.begin().await?;
+        for (id, text) in notes {
+            let sql = "UPDATE transactions SET waiting_for = $3, updated_at_ms = $4 WHERE id = $1 AND chain_id = $2";
+            tx.execute(sql, args![id, self.chain_id, text, now_ms]).await?;
+        }
+        tx.commit().await
+    }
+
+    async fn change(
+        &self,
+        tx: &mut Tx,
+        id: EntryId,
+        change: &'static str,
+        sql: &'static str,
+        args: Vec<Value>,
+    ) -> Result<()> {
+        if tx.execute(sql, args).await? == 0 {
+            return Err(self.wrong_state(tx, id, change).await);
+        }
+        Ok(())
+    }
+}
+
+fn inclusion_args(inclusion: Option<&Inclusion>) -> Result<Vec<Value>> {
+    Ok(args![
+        inclusion.map(|inclusion| inclusion.hash),
+        inclusion.map(|inclusion| inclusion.block_number),
+        inclusion.map(|inclusion| inclusion.block_hash),
+        inclusion.map(|inclusion| inclusion.gas_used),
+        inclusion.map(|inclusion| inclusion.gas_price),
+    ])
+}
+
+/// Counts the wake-up, so that a worker that parks at this moment does not sleep through it.
+async fn wake(tx: &mut Tx, id: EntryId, notify: Notify) -> Result<()> {
+    match notify {
+        Notify::Nobody => Ok(()),
+        Notify::Waiting => {
+            let sql = "UPDATE requests SET wakes = wakes + 1, ready = 1
+                WHERE id IN (SELECT request_id FROM waiters WHERE transaction_id = $1)";
+            tx.execute(sql, args![id]).await.map(drop)
+        }
+    }
+}

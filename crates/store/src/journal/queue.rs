@@ -1,0 +1,133 @@
+//! Putting intents into the journal, once each.
+
+use super::{EntryId, Journal, NewEntry, Origin, Queued, Visibility};
+use crate::{
+    db::{Tx, args},
+    error::{Result, StoreError},
+};
+use facilitator_eth::Address;
+use facilitator_protocol::model::RequestId;
+
+const INSERT: &str =
+    "INSERT INTO transactions (intent, request_id, chain_id, step, account, to_address, value, calldata,
+        visibility, after_intent, allowance_token, allowance_spender, allowance_amount, expect, state,
+        created_at_ms, updated_at_ms)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, 'queued', $15, $15)
+    ON CONFLICT (chain_id, intent) WHERE state <> 'failed' DO NOTHING RETURNING id";
+
+impl Journal {
+    /// Persists intents in one transaction and returns their live entries in the order given. An intent that is live
+    /// already is returned as it stands, whatever else was given with it; its request is woken by its end as well.
+    ///
+    /// If the process dies before this returns, nothing was sent: the worker submits again. If it dies after, the entry
+    /// is found by [`Journal::live`].
+    ///
+    /// # Errors
+    /// [`StoreError`] of the database; then nothing is queued.
+    pub async fn queue(&self, entries: &[NewEntry], now_ms: i64) -> Result<Vec<Queued>> {
+        let mut tx = self.db.begin().await?;
+        let mut ids = Vec::with_capacity(entries.len());
+        for entry in entries {
+            let (id, origin) = self.insert(&mut tx, entry, now_ms).await?;
+            if let Some(request) = entry.request_id {
+                wait_for(&mut tx, id, request).await?;
+            }
+            ids.push((id, origin));
+        }
+        tx.commit().await?;
+        let wanted: Vec<EntryId> = ids.iter().map(|(id, _)| *id).collect();
+        let found = self.entries(&wanted).await?;
+        let pick = |(id, origin): &(EntryId, Origin)| {
+            let entry = found.iter().find(|entry| entry.id == *id).cloned();
+            let gone = || self.wrong(*id, "returned", "gone");
+            entry.map(|entry| Queued { entry, origin: *origin }).ok_or_else(gone)
+        };
+        ids.iter().map(pick).collect()
+    }
+
+    async fn insert(&self, tx: &mut Tx, entry: &NewEntry, now_ms: i64) -> Result<(EntryId, Origin)> {
+        let data = match entry.visibility {
+            Visibility::Public => Some(&entry.data),
+            Visibility::Reveals => None,
+        };
+        let allowance = entry.allowance.as_ref();
+        let args = args![
+            entry.intent,
+            entry.request_id,
+            self.chain_id,
+            entry.step,
+            entry.account,
+            entry.to,
+            entry.value,
+            data,
+            entry.visibility,
+            entry.after,
+            allowance.map(|allowance| allowance.token),
+            allowance.map(|allowance| allowance.spender),
+            allowance.map(|allowance| allowance.amount),
+            entry.expect,
+            now_ms,
+        ];
+        if let Some(mut row) = tx.fetch_one(INSERT, args).await? {
+            return Ok((row.take()?, Origin::New));
+        }
+        let sql = "SELECT id FROM transactions WHERE chain_id = $1 AND intent = $2 AND state <> 'failed'";
+        let row = tx.fetch_one(sql, args![self.chain_id, entry.intent]).await?;
+        let mut row =
+            row.ok_or_else(|| self.wrong(EntryId(0), "queued", "in conflict with one that does not exist"))?;
+        Ok((row.take()?, Origin::Existing))
+    }
+
+    /// Stores the choice of an account before anything is signed, so that a restart keeps it.
+    ///
+    /// # Errors
+    /// [`StoreError::WrongState`] if the entry is signed already.
+    pub async fn assign(&self, id: EntryId, account: Address, now_ms: i64) -> Result<()> {
+        let mut tx = self.db.begin().await?;
+        let sql = "UPDATE transactions SET account = $3, updated_at_ms = $4
+            WHERE id = $1 AND chain_id = $2 AND state = 'queued' AND nonce IS NULL";
+        if tx.execute(sql, args![id, self.chain_id, account, now_ms]).await? == 0 {
+            return Err(self.wrong_state(&mut tx, id, "given to an account").await);
+        }
+        tx.commit().await
+    }
+
+    /// Lets a request be woken by the end of an entry that another one asked for.
+    ///
+    /// # Errors
+    /// [`StoreError`] of the database.
+    pub async fn await_end(&self, id: EntryId, request: RequestId) -> Result<()> {
+        let mut tx = self.db.begin().await?;
+        wait_for(&mut tx, id, request).await?;
+        tx.commit().await
+    }
+
+    /// The error for an entry that is not where it should be; asks the database where it is.
+    pub(super) async fn wrong_state(&self, tx: &mut Tx, id: EntryId, change: &'static str) -> StoreError {
+        let sql = "SELECT state, nonce, account FROM transactions WHERE id = $1 AND chain_id = $2";
+        let described = async {
+            let Some(mut row) = tx.fetch_one(sql, args![id, self.chain_id]).await? else {
+                return Ok("unknown on this chain".to_owned());
+            };
+            let (state, nonce, account) = (row.take::<String>()?, row.take::<Option<u64>>()?, row.take()?);
+            let account: Option<Address> = account;
+            let nonce = nonce.map_or_else(|| "without nonce".to_owned(), |nonce| format!("with nonce {nonce}"));
+            let account = account.map_or_else(|| "no account".to_owned(), |account| account.to_string());
+            Ok(format!("{state} {nonce} of {account}"))
+        };
+        match described.await {
+            Ok(state) => self.wrong(id, change, &state),
+            Err(problem) => problem,
+        }
+    }
+
+    fn wrong(&self, id: EntryId, change: &'static str, state: &str) -> StoreError {
+        let state = format!("{state} (journal of chain {})", self.chain_id);
+        StoreError::WrongState { entry: id.0, change, state }
+    }
+}
+
+async fn wait_for(tx: &mut Tx, id: EntryId, request: RequestId) -> Result<()> {
+    let sql = "INSERT INTO waiters (transaction_id, request_id) VALUES ($1, $2) ON CONFLICT DO NOTHING";
+    tx.execute(sql, args![id, request]).await.map(drop)
+}

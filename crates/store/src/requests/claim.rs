@@ -1,0 +1,86 @@
+//! Claiming: which requests are worked on next, and by whom.
+
+use super::{COLUMNS, request};
+use crate::{
+    Store,
+    db::{Row, args},
+    error::Result,
+};
+use facilitator_protocol::model::{Request, RequestId};
+
+impl Store {
+    /// Claims at most `limit` requests that have something to do, oldest first. Two claimants never get the same one.
+    ///
+    /// A claimant that dies leaves its claims; [`Store::release_claims_of`] or [`Store::release_all_claims`] frees them.
+    ///
+    /// # Errors
+    /// [`crate::StoreError`] of the database; then nothing is claimed.
+    pub async fn claim_ready(&self, owner: &str, limit: u32, now_ms: i64) -> Result<Vec<Request>> {
+        if limit == 0 {
+            return Ok(Vec::new());
+        }
+        let mut tx = self.db.begin().await?;
+        let due = "UPDATE requests SET ready = 1, retry_at_ms = NULL
+            WHERE done = 0 AND claimed_by IS NULL AND retry_at_ms IS NOT NULL AND retry_at_ms <= $1";
+        tx.execute(due, args![now_ms]).await?;
+        let sql = format!(
+            "UPDATE requests SET claimed_by = $1, ready = 0, retry_at_ms = NULL, wait_kind = 'nothing', waiting_for = NULL
+             WHERE id IN (SELECT id FROM requests WHERE done = 0 AND claimed_by IS NULL AND ready = 1
+                 ORDER BY id LIMIT $2{})
+             RETURNING {COLUMNS}",
+            self.db.dialect().skip_locked()
+        );
+        let mut rows = tx.fetch(sql, args![owner, limit]).await?;
+        let mut claimed = rows.iter_mut().map(request).collect::<Result<Vec<_>>>()?;
+        tx.commit().await?;
+        claimed.sort_by_key(|request| request.id);
+        Ok(claimed)
+    }
+
+    /// Frees what a claimant held, to be taken up at once; how many.
+    ///
+    /// # Errors
+    /// [`crate::StoreError`] of the database.
+    pub async fn release_claims_of(&self, owner: &str) -> Result<u64> {
+        let mut tx = self.db.begin().await?;
+        let sql = "UPDATE requests SET claimed_by = NULL, pid = NULL, ready = 1 WHERE claimed_by = $1";
+        let freed = tx.execute(sql, args![owner]).await?;
+        tx.commit().await?;
+        Ok(freed)
+    }
+
+    /// Frees every claim: at the start of the only instance on this database.
+    ///
+    /// # Errors
+    /// [`crate::StoreError`] of the database.
+    pub async fn release_all_claims(&self) -> Result<u64> {
+        let mut tx = self.db.begin().await?;
+        let sql = "UPDATE requests SET claimed_by = NULL, pid = NULL, ready = 1 WHERE claimed_by IS NOT NULL";
+        let freed = tx.execute(sql, Vec::new()).await?;
+        tx.commit().await?;
+        Ok(freed)
+    }
+
+    /// Makes requests claimable whatever they wait for.
+    ///
+    /// # Errors
+    /// [`crate::StoreError`] of the database.
+    pub async fn wake(&self, requests: &[RequestId]) -> Result<()> {
+        let mut tx = self.db.begin().await?;
+        for id in requests {
+            let sql = "UPDATE requests SET wakes = wakes + 1, ready = 1 WHERE id = $1";
+            tx.execute(sql, args![id]).await?;
+        }
+        tx.commit().await
+    }
+
+    /// When the next request has to be looked at by the clock alone, Unix time in milliseconds.
+    ///
+    /// # Errors
+    /// [`crate::StoreError`] of the database.
+    pub async fn next_retry_at(&self) -> Result<Option<i64>> {
+        let sql = "SELECT MIN(retry_at_ms) FROM requests
+            WHERE done = 0 AND claimed_by IS NULL AND retry_at_ms IS NOT NULL";
+        self.db.fetch(sql, Vec::new()).await?.first_mut().map_or(Ok(None), Row::take)
+    }
+}

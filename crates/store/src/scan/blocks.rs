@@ -1,0 +1,106 @@
+//! Checkpoints and the block hashes by which reorgs are noticed.
+
+use crate::{
+    Store,
+    db::{Row, Tx, args},
+    error::Result,
+};
+use facilitator_eth::B256;
+use std::fmt;
+
+/// A block by number and hash.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BlockRef {
+    /// Height.
+    pub number: u64,
+    /// Hash.
+    pub hash: B256,
+}
+
+impl fmt::Display for BlockRef {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "block {} ({})", self.number, self.hash)
+    }
+}
+
+/// A block with its parent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Block {
+    /// Height.
+    pub number: u64,
+    /// Hash.
+    pub hash: B256,
+    /// Hash of the block before.
+    pub parent_hash: B256,
+}
+
+impl Store {
+    /// The last block whose events are stored.
+    ///
+    /// # Errors
+    /// [`crate::StoreError`] of the database.
+    pub async fn checkpoint(&self, chain_id: u64) -> Result<Option<BlockRef>> {
+        let found = self.db.fetch(CHECKPOINT, args![chain_id]).await?;
+        found.into_iter().next().map(|mut row| block_ref(&mut row)).transpose()
+    }
+
+    /// Remembered blocks, newest first, at most `limit`: where a common ancestor is looked for.
+    ///
+    /// # Errors
+    /// [`crate::StoreError`] of the database.
+    pub async fn recent_blocks(&self, chain_id: u64, limit: u32) -> Result<Vec<Block>> {
+        let sql = "SELECT number, hash, parent_hash FROM blocks WHERE chain_id = $1 ORDER BY number DESC LIMIT $2";
+        let mut rows = self.db.fetch(sql, args![chain_id, limit]).await?;
+        let block = |row: &mut Row| Ok(Block { number: row.take()?, hash: row.take()?, parent_hash: row.take()? });
+        rows.iter_mut().map(block).collect()
+    }
+
+    /// Forgets blocks below a height; their events stay.
+    ///
+    /// # Errors
+    /// [`crate::StoreError`] of the database.
+    pub async fn prune_blocks(&self, chain_id: u64, below: u64) -> Result<u64> {
+        let mut tx = self.db.begin().await?;
+        let sql = "DELETE FROM blocks WHERE chain_id = $1 AND number < $2";
+        let pruned = tx.execute(sql, args![chain_id, below]).await?;
+        tx.commit().await?;
+        Ok(pruned)
+    }
+
+    /// The newest root that an anchor has published finally, as height and root.
+    ///
+    /// # Errors
+    /// [`crate::StoreError`] of the database.
+    pub async fn newest_root(&self, chain_id: u64, anchor: facilitator_eth::Address) -> Result<Option<(u64, B256)>> {
+        let sql = "SELECT height, root FROM anchored_roots WHERE chain_id = $1 AND anchor = $2
+            ORDER BY height DESC LIMIT 1";
+        let found = self.db.fetch(sql, args![chain_id, anchor]).await?;
+        found.into_iter().next().map(|mut row| Ok((row.take()?, row.take()?))).transpose()
+    }
+}
+
+const CHECKPOINT: &str = "SELECT block_number, block_hash FROM checkpoints WHERE chain_id = $1";
+
+pub(super) async fn checkpoint(tx: &mut Tx, chain_id: u64) -> Result<Option<BlockRef>> {
+    tx.fetch_one(CHECKPOINT, args![chain_id]).await?.map(|mut row| block_ref(&mut row)).transpose()
+}
+
+fn block_ref(row: &mut Row) -> Result<BlockRef> {
+    Ok(BlockRef { number: row.take()?, hash: row.take()? })
+}
+
+pub(super) async fn set_checkpoint(tx: &mut Tx, chain_id: u64, to: BlockRef, now_ms: i64) -> Result<()> {
+    let sql = "INSERT INTO checkpoints (chain_id, block_number, block_hash, updated_at_ms) VALUES ($1, $2, $3, $4)
+        ON CONFLICT (chain_id) DO UPDATE SET block_number = excluded.block_number, block_hash = excluded.block_hash,
+            updated_at_ms = excluded.updated_at_ms";
+    tx.execute(sql, args![chain_id, to.number, to.hash, now_ms]).await.map(drop)
+}
+
+pub(super) async fn insert(tx: &mut Tx, chain_id: u64, blocks: &[Block]) -> Result<()> {
+    for block in blocks {
+        let sql = "INSERT INTO blocks (chain_id, number, hash, parent_hash) VALUES ($1, $2, $3, $4)
+            ON CONFLICT (chain_id, number) DO UPDATE SET hash = excluded.hash, parent_hash = excluded.parent_hash";
+        tx.execute(sql, args![chain_id, block.number, block.hash, block.parent_hash]).await?;
+    }
+    Ok(())
+}

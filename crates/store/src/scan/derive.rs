@@ -1,0 +1,315 @@
+//! What each event means for the requests.
+//!
+//! Only what is certain from the event alone is written; everything else is a wake-up, upon which a worker reads the
+//! chains (law 1).
+
+use super::Committed;
+use crate::{
+    db::{Row, Tx, Value, args},
+    error::Result,
+    requests::{self, Inserted},
+};
+use facilitator_eth::{Address, B256, U256};
+use facilitator_protocol::{
+    events::{Event, GatewayProven, Log, RedeemRequested, StakeRequested, StateRootAvailable},
+    gateway::GatewaySet,
+    model::{Kind, LogPosition, NewRequest, RequestId, Side, Stage, State, Terms},
+};
+
+/// Where an event stands, and which contract emitted it.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Place {
+    pub(super) at: LogPosition,
+    pub(super) address: Address,
+}
+
+impl Place {
+    pub(super) const fn of(chain_id: u64, log: &Log) -> Self {
+        let Log { block_number, block_hash, tx_hash, log_index, .. } = *log;
+        Self { at: LogPosition { chain_id, block_number, block_hash, tx_hash, log_index }, address: log.address }
+    }
+}
+
+/// Which contract of a gateway pair emits an event.
+enum Emitter {
+    Composer,
+    RedeemPool,
+    Gateway,
+    Cogateway,
+    EitherGateway,
+    Anchor,
+    Organization,
+}
+
+const fn emitter(event: &Event) -> Emitter {
+    match event {
+        Event::StakeRequested(_) | Event::StakeRevoked(_) | Event::StakeRejected(_) => Emitter::Composer,
+        Event::RedeemRequested(_) | Event::RedeemRevoked(_) | Event::RedeemRejected(_) => Emitter::RedeemPool,
+        Event::StakeIntentDeclared(_)
+        | Event::StakeProgressed(_)
+        | Event::RevertStakeIntentDeclared(_)
+        | Event::StakeReverted(_)
+        | Event::RedeemIntentConfirmed(_)
+        | Event::UnstakeProgressed(_)
+        | Event::RevertRedeemIntentConfirmed(_)
+        | Event::RevertRedeemComplete(_) => Emitter::Gateway,
+        Event::StakeIntentConfirmed(_)
+        | Event::MintProgressed(_)
+        | Event::RevertStakeIntentConfirmed(_)
+        | Event::RevertStakeProgressed(_)
+        | Event::RedeemIntentDeclared(_)
+        | Event::RedeemProgressed(_)
+        | Event::RevertRedeemDeclared(_)
+        | Event::RedeemReverted(_) => Emitter::Cogateway,
+        Event::GatewayProven(_) | Event::BountyChangeInitiated(_) | Event::BountyChangeConfirmed(_) => {
+            Emitter::EitherGateway
+        }
+        Event::StateRootAvailable(_) => Emitter::Anchor,
+        Event::WorkerSet(_) | Event::WorkerUnset(_) => Emitter::Organization,
+    }
+}
+
+/// The configured gateway pair that has this contract on this chain in the role that emits the event.
+pub(super) fn genuine<'a>(sets: &'a [GatewaySet], place: &Place, event: &Event) -> Option<&'a GatewaySet> {
+    let on = |set: &GatewaySet, side: Side| set.chain_id(side) == place.at.chain_id;
+    let either = |set: &GatewaySet, contract: fn(&GatewaySet, Side) -> Address| {
+        Side::ALL.iter().any(|side| on(set, *side) && contract(set, *side) == place.address)
+    };
+    sets.iter().find(|set| match emitter(event) {
+        Emitter::Composer => on(set, Side::Origin) && set.composer == place.address,
+        Emitter::RedeemPool => on(set, Side::Auxiliary) && set.redeem_pool == Some(place.address),
+        Emitter::Gateway => on(set, Side::Origin) && set.gateway == place.address,
+        Emitter::Cogateway => on(set, Side::Auxiliary) && set.cogateway == place.address,
+        Emitter::EitherGateway => either(set, GatewaySet::box_on),
+        Emitter::Anchor => either(set, GatewaySet::anchor_on),
+        // Those of pools and gateways are not all known here; nothing follows from these events.
+        Emitter::Organization => on(set, Side::Origin) || on(set, Side::Auxiliary),
+    })
+}
+
+/// Applies events within a transaction and counts what follows.
+pub(super) struct Deriver<'a> {
+    pub(super) tx: &'a mut Tx,
+    pub(super) now_ms: i64,
+    pub(super) committed: &'a mut Committed,
+}
+
+impl Deriver<'_> {
+    /// Applies an event of a genuine contract of `set`. An event of a message may be applied again: that changes nothing
+    /// but a wake-up.
+    pub(super) async fn apply(&mut self, set: &GatewaySet, place: &Place, event: &Event) -> Result<()> {
+        match event {
+            Event::StakeRequested(e) => self.request(set, Kind::Stake, stake_terms(e), place).await,
+            Event::RedeemRequested(e) => self.request(set, Kind::Redeem, redeem_terms(e), place).await,
+            Event::StakeRevoked(e) => self.withdraw(Kind::Stake, State::Revoked, e.request_hash, place).await,
+            Event::StakeRejected(e) => self.withdraw(Kind::Stake, State::Rejected, e.request_hash, place).await,
+            Event::RedeemRevoked(e) => self.withdraw(Kind::Redeem, State::Revoked, e.request_hash, place).await,
+            Event::RedeemRejected(e) => self.withdraw(Kind::Redeem, State::Rejected, e.request_hash, place).await,
+            Event::StakeIntentDeclared(e) => self.declared(Kind::Stake, e.message_hash, e.staker, e.nonce, place).await,
+            Event::RedeemIntentDeclared(e) => {
+                self.declared(Kind::Redeem, e.message_hash, e.redeemer, e.nonce, place).await
+            }
+            Event::StakeProgressed(e) => {
+                self.progressed(e.message_hash, public(e.proof_progress, e.unlock_secret), None).await
+            }
+            Event::RedeemProgressed(e) => {
+                self.progressed(e.message_hash, public(e.proof_progress, e.unlock_secret), None).await
+            }
+            Event::MintProgressed(e) => {
+                let paid = Some((e.minted_amount, e.reward_amount));
+                self.progressed(e.message_hash, public(e.proof_progress, e.unlock_secret), paid).await
+            }
+            Event::UnstakeProgressed(e) => {
+                let paid = Some((e.unstake_amount, e.reward_amount));
+                self.progressed(e.message_hash, public(e.proof_progress, e.unlock_secret), paid).await
+            }
+            Event::StakeIntentConfirmed(_)
+            | Event::RedeemIntentConfirmed(_)
+            | Event::RevertStakeIntentDeclared(_)
+            | Event::StakeReverted(_)
+            | Event::RevertRedeemIntentConfirmed(_)
+            | Event::RevertRedeemComplete(_)
+            | Event::RevertStakeIntentConfirmed(_)
+            | Event::RevertStakeProgressed(_)
+            | Event::RevertRedeemDeclared(_)
+            | Event::RedeemReverted(_) => self.wake(event.message_hash()).await,
+            Event::StateRootAvailable(e) => self.root(e, place).await,
+            Event::GatewayProven(e) => self.proven(set, e, place).await,
+            // For the record; what they change is read from the contracts before each accept.
+            Event::BountyChangeInitiated(_)
+            | Event::BountyChangeConfirmed(_)
+            | Event::WorkerSet(_)
+            | Event::WorkerUnset(_) => Ok(()),
+        }
+    }
+
+    async fn request(&mut self, set: &GatewaySet, kind: Kind, terms: Terms, place: &Place) -> Result<()> {
+        let new = NewRequest {
+            kind,
+            origin_chain_id: set.origin_chain_id,
+            auxiliary_chain_id: set.auxiliary_chain_id,
+            pool: place.address,
+            terms,
+            position: place.at,
+        };
+        match requests::insert(self.tx, &new, self.now_ms).await? {
+            Inserted::New(id) => {
+                self.committed.requests.push(id);
+                let text = format!("requested in block {} of chain {}", place.at.block_number, place.at.chain_id);
+                self.log(id, &text).await
+            }
+            Inserted::Moved(id) => {
+                self.committed.woken += 1;
+                self.log(id, &format!("its event stands in block {} after a reorg", place.at.block_number)).await
+            }
+            Inserted::Known => Ok(()),
+        }
+    }
+
+    /// The tokens went back to their sender. Only requests that were made before and never became a message: the same
+    /// request hash may come again (protocol.md R6).
+    async fn withdraw(&mut self, kind: Kind, end: State, request_hash: B256, place: &Place) -> Result<()> {
+        let open = [State::Requested, State::Failed(Stage::Accept), State::Skipped].map(|state| state.name(kind));
+        let sql = "UPDATE requests SET state = $1, done = 1, ready = 0, wakes = wakes + 1, retry_at_ms = NULL,
+                waiting_for = NULL, updated_at_ms = $2
+            WHERE kind = $3 AND pool_address = $4 AND request_hash = $5
+              AND state IN ($6, $7, $8) AND declared_block IS NULL
+              AND (event_block_number < $9 OR (event_block_number = $9 AND event_log_index < $10))
+            RETURNING id";
+        let args = args![
+            end.name(kind),
+            self.now_ms,
+            kind,
+            place.address,
+            request_hash,
+            open[0],
+            open[1],
+            open[2],
+            place.at.block_number,
+            place.at.log_index,
+        ];
+        let by = if end == State::Revoked { "revoked by its sender" } else { "rejected by a worker" };
+        self.changed(sql, args, &format!("{by} in block {}", place.at.block_number)).await
+    }
+
+    /// A message stands in the outbox. If it is a foreign one for the place of one of our requests, that one is woken:
+    /// somebody else accepted it.
+    async fn declared(&mut self, kind: Kind, hash: B256, sender: Address, nonce: U256, place: &Place) -> Result<()> {
+        let sql = "UPDATE requests SET declared_block = $1, message_sender = $2, wakes = wakes + 1, ready = 1,
+                updated_at_ms = $3
+            WHERE message_hash = $4";
+        self.count(sql, args![place.at.block_number, sender, self.now_ms, hash]).await?;
+        let sql = "UPDATE requests SET wakes = wakes + 1, ready = 1
+            WHERE gateway_address = $2 AND sender_proxy = $3 AND nonce = $4 AND kind = $1 AND done = 0
+              AND declared_block IS NULL AND (message_hash IS NULL OR message_hash <> $5)";
+        self.count(sql, args![kind, place.address, sender, nonce, hash]).await
+    }
+
+    /// A leg is progressed: its secret is public unless it was progressed by proof.
+    async fn progressed(&mut self, hash: B256, secret: Option<B256>, paid: Option<(U256, U256)>) -> Result<()> {
+        let (paid_out, reward) = paid.unzip();
+        let sql = "UPDATE requests SET unlock_secret = COALESCE(unlock_secret, $1), paid_out = COALESCE($2, paid_out),
+                reward = COALESCE($3, reward), wakes = wakes + 1, ready = 1, updated_at_ms = $4
+            WHERE message_hash = $5";
+        self.count(sql, args![secret, paid_out, reward, self.now_ms, hash]).await
+    }
+
+    async fn wake(&mut self, message_hash: Option<B256>) -> Result<()> {
+        let sql = "UPDATE requests SET wakes = wakes + 1, ready = 1 WHERE message_hash = $1";
+        self.count(sql, args![message_hash]).await
+    }
+
+    async fn root(&mut self, root: &StateRootAvailable, place: &Place) -> Result<()> {
+        let sql = "INSERT INTO anchored_roots (chain_id, anchor, height, root, block_number, block_hash)
+            VALUES ($1, $2, $3, $4, $5, $6)
+            ON CONFLICT (chain_id, anchor, height) DO UPDATE SET root = excluded.root,
+                block_number = excluded.block_number, block_hash = excluded.block_hash";
+        let Place { at: LogPosition { chain_id, block_number, block_hash, .. }, address } = *place;
+        let args = args![chain_id, address, root.block_height, root.state_root, block_number, block_hash];
+        self.tx.execute(sql, args).await?;
+        let sql = "UPDATE requests SET wakes = wakes + 1, ready = 1
+            WHERE done = 0 AND wait_kind = 'root' AND wait_chain_id = $1 AND wait_anchor = $2 AND wait_block <= $3";
+        self.count(sql, args![chain_id, address, root.block_height]).await
+    }
+
+    /// The source gateway's storage root stands on this chain, whoever proved it.
+    async fn proven(&mut self, set: &GatewaySet, proven: &GatewayProven, place: &Place) -> Result<()> {
+        let (kind, source) = if place.at.chain_id == set.chain_id(Kind::Stake.target()) {
+            (Kind::Stake, set.chain_id(Kind::Stake.source()))
+        } else {
+            (Kind::Redeem, set.chain_id(Kind::Redeem.source()))
+        };
+        let sql = "INSERT INTO proofs (chain_id, contract, height, storage_root, proven_block)
+            VALUES ($1, $2, $3, $4, $5)
+            ON CONFLICT (chain_id, contract, height) DO UPDATE SET storage_root = excluded.storage_root,
+                proven_block = COALESCE(proofs.proven_block, excluded.proven_block)";
+        let height = proven.block_height;
+        self.tx.execute(sql, args![source, proven.gateway, height, proven.storage_root, place.at.block_number]).await?;
+        let sql = "UPDATE requests SET state = $1, wakes = wakes + 1, ready = 1, updated_at_ms = $2
+            WHERE kind = $3 AND gateway_address = $4 AND proof_height = $5 AND done = 0 AND state IN ($6, $7)
+            RETURNING id";
+        let args = args![
+            State::AccountProven.name(kind),
+            self.now_ms,
+            kind,
+            proven.gateway,
+            height,
+            State::Accepted.name(kind),
+            State::Failed(Stage::Prove).name(kind),
+        ];
+        self.changed(sql, args, &format!("gateway proven at height {height} in block {}", place.at.block_number)).await
+    }
+
+    async fn count(&mut self, sql: &'static str, args: Vec<Value>) -> Result<()> {
+        self.committed.woken += self.tx.execute(sql, args).await?;
+        Ok(())
+    }
+
+    /// Runs a statement that returns the requests it changed, and adds a line to the life of each.
+    async fn changed(&mut self, sql: &'static str, args: Vec<Value>, text: &str) -> Result<()> {
+        let mut rows = self.tx.fetch(sql, args).await?;
+        let ids: Vec<RequestId> = rows.iter_mut().map(Row::take).collect::<Result<_>>()?;
+        for id in ids {
+            self.committed.woken += 1;
+            self.log(id, text).await?;
+        }
+        Ok(())
+    }
+
+    async fn log(&mut self, id: RequestId, text: &str) -> Result<()> {
+        requests::log::append(self.tx, id, text, self.now_ms).await
+    }
+}
+
+/// The secret that a progress published. Progress by proof publishes none and must not erase one (protocol.md R26).
+fn public(by_proof: bool, secret: B256) -> Option<B256> {
+    (!by_proof && !secret.is_zero()).then_some(secret)
+}
+
+fn stake_terms(asked: &StakeRequested) -> Terms {
+    Terms {
+        amount: asked.amount,
+        beneficiary: asked.beneficiary,
+        gas_price: asked.gas_price,
+        gas_limit: asked.gas_limit,
+        nonce: asked.nonce,
+        sender: asked.staker,
+        sender_proxy: asked.staker_proxy,
+        gateway: asked.gateway,
+        request_hash: asked.request_hash,
+    }
+}
+
+fn redeem_terms(asked: &RedeemRequested) -> Terms {
+    Terms {
+        amount: asked.amount,
+        beneficiary: asked.beneficiary,
+        gas_price: asked.gas_price,
+        gas_limit: asked.gas_limit,
+        nonce: asked.nonce,
+        sender: asked.redeemer,
+        sender_proxy: asked.redeemer_proxy,
+        gateway: asked.cogateway,
+        request_hash: asked.request_hash,
+    }
+}

@@ -1,0 +1,121 @@
+//! Undoing what was derived from blocks that a reorg has removed.
+
+use super::{BlockRef, blocks};
+use crate::{
+    Store,
+    db::{Tx, args},
+    error::Result,
+};
+use facilitator_protocol::model::{Kind, State};
+
+/// What [`Store::rollback_to`] undid.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct RolledBack {
+    /// Removed events.
+    pub events: u64,
+    /// Requests that were known only from removed blocks and never acted upon: forgotten.
+    pub forgotten: u64,
+    /// Requests that were touched by removed events: their workers look at the chains again.
+    pub reopened: u64,
+}
+
+impl Store {
+    /// Goes back to a block of a chain: everything derived from later blocks is undone in one transaction, and the
+    /// requests concerned are woken so that their workers read the chains again (law 1).
+    ///
+    /// A request with a hash lock is kept even if its event is gone: its accept may be under way, and when the event
+    /// appears again it must be accepted with the same secret (protocol.md R2, R15).
+    ///
+    /// # Errors
+    /// [`crate::StoreError`] of the database; then nothing is undone.
+    pub async fn rollback_to(&self, chain_id: u64, to: BlockRef, now_ms: i64) -> Result<RolledBack> {
+        let mut undo = Undo { tx: self.db.begin().await?, chain_id, above: to.number, now_ms };
+        let forgotten = undo.forget().await?;
+        let mut reopened = undo.orphan().await?;
+        reopened += undo.messages().await?;
+        reopened += undo.withdrawn().await?;
+        reopened += undo.proofs().await?;
+        let sql = "DELETE FROM anchored_roots WHERE chain_id = $1 AND block_number > $2";
+        undo.tx.execute(sql, args![chain_id, to.number]).await?;
+        let sql = "DELETE FROM events WHERE chain_id = $1 AND block_number > $2";
+        let events = undo.tx.execute(sql, args![chain_id, to.number]).await?;
+        let sql = "DELETE FROM blocks WHERE chain_id = $1 AND number > $2";
+        undo.tx.execute(sql, args![chain_id, to.number]).await?;
+        blocks::set_checkpoint(&mut undo.tx, chain_id, to, now_ms).await?;
+        undo.tx.commit().await?;
+        Ok(RolledBack { events, forgotten, reopened })
+    }
+}
+
+struct Undo {
+    tx: Tx,
+    chain_id: u64,
+    above: u64,
+    now_ms: i64,
+}
+
+impl Undo {
+    async fn forget(&mut self) -> Result<u64> {
+        let sql = "DELETE FROM requests WHERE event_chain_id = $1 AND event_block_number > $2 AND hash_lock IS NULL";
+        self.tx.execute(sql, args![self.chain_id, self.above]).await
+    }
+
+    async fn orphan(&mut self) -> Result<u64> {
+        let sql = "UPDATE requests SET orphaned = 1, wakes = wakes + 1, ready = 1, updated_at_ms = $3
+            WHERE event_chain_id = $1 AND event_block_number > $2";
+        self.tx.execute(sql, args![self.chain_id, self.above, self.now_ms]).await
+    }
+
+    /// Steps back to what is known without the removed events; from there the worker goes forward by what the chains
+    /// say. The source chain of a message is that of its request's event.
+    async fn messages(&mut self) -> Result<u64> {
+        let sql = "UPDATE requests SET done = 0, wakes = wakes + 1, ready = 1, updated_at_ms = $3,
+                state = CASE WHEN declared_block IS NULL OR (event_chain_id = $1 AND declared_block > $2)
+                    THEN $4 ELSE $5 END,
+                message_sender = CASE WHEN event_chain_id = $1 AND declared_block > $2 THEN NULL ELSE message_sender END,
+                declared_block = CASE WHEN event_chain_id = $1 AND declared_block > $2 THEN NULL ELSE declared_block END,
+                reward = CASE WHEN event_chain_id = $1 THEN reward ELSE NULL END,
+                paid_out = CASE WHEN event_chain_id = $1 THEN paid_out ELSE NULL END
+            WHERE message_hash IN (SELECT message_hash FROM events
+                WHERE chain_id = $1 AND block_number > $2 AND message_hash IS NOT NULL)";
+        // Both names are the same for either kind.
+        let (requested, accepted) = (State::Requested.name(Kind::Stake), State::Accepted.name(Kind::Stake));
+        self.tx.execute(sql, args![self.chain_id, self.above, self.now_ms, requested, accepted]).await
+    }
+
+    /// Ends that the removed events had caused: given back to the sender, or taken by somebody else.
+    async fn withdrawn(&mut self) -> Result<u64> {
+        let sql = "UPDATE requests SET state = $4, done = 0, wakes = wakes + 1, ready = 1, updated_at_ms = $3
+            WHERE event_chain_id = $1 AND ((state IN ($5, $6) AND request_hash IN (SELECT request_hash FROM events
+                    WHERE chain_id = $1 AND block_number > $2 AND request_hash IS NOT NULL
+                      AND name IN ('StakeRevoked', 'StakeRejected', 'RedeemRevoked', 'RedeemRejected')))
+                OR (state = $7 AND gateway_address IN (SELECT address FROM events
+                    WHERE chain_id = $1 AND block_number > $2
+                      AND name IN ('StakeIntentDeclared', 'RedeemIntentDeclared'))))";
+        let name = |state: State| state.name(Kind::Stake);
+        let args = args![
+            self.chain_id,
+            self.above,
+            self.now_ms,
+            name(State::Requested),
+            name(State::Revoked),
+            name(State::Rejected),
+            name(State::TakenByOther),
+        ];
+        self.tx.execute(sql, args).await
+    }
+
+    async fn proofs(&mut self) -> Result<u64> {
+        let removed = "chain_id <> $1 AND proven_block > $2";
+        let sql = format!(
+            "UPDATE requests SET state = $4, wakes = wakes + 1, ready = 1, updated_at_ms = $3
+             WHERE state = $5 AND EXISTS (SELECT 1 FROM proofs WHERE {removed}
+                 AND proofs.contract = requests.gateway_address AND proofs.height = requests.proof_height)"
+        );
+        let (accepted, proven) = (State::Accepted.name(Kind::Stake), State::AccountProven.name(Kind::Stake));
+        let reopened = self.tx.execute(sql, args![self.chain_id, self.above, self.now_ms, accepted, proven]).await?;
+        let sql = format!("UPDATE proofs SET proven_block = NULL WHERE {removed}");
+        self.tx.execute(sql, args![self.chain_id, self.above]).await?;
+        Ok(reopened)
+    }
+}

@@ -1,0 +1,160 @@
+//! When a child that died is started again, and when no more. Pure: the length of each life is an argument.
+//!
+//! Time is counted as run time: the pauses between lives do not count towards the window. Otherwise a growing
+//! back-off would space the deaths so far apart that a child which dies at once is never found out.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+/// The rules for one kind of child.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RestartPolicy {
+    /// Pause after the first death; doubles with each further death in the window.
+    pub base: Duration,
+    /// Longest pause.
+    pub max: Duration,
+    /// So many deaths within `window` put the child into quarantine.
+    pub limit: u32,
+    /// Run time over which deaths are counted; a life as long as this wipes the slate clean.
+    pub window: Duration,
+}
+
+/// What follows from a death.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Decision {
+    /// Start it again after a pause.
+    Restart {
+        /// The pause.
+        after: Duration,
+    },
+    /// Do not start it again: it keeps dying. The caller keeps the reason of the last death for the operator.
+    Quarantine {
+        /// Deaths in the window.
+        deaths: u32,
+        /// Run time in which they happened.
+        within: Duration,
+    },
+}
+
+/// The recent deaths of one child. At most [`RestartPolicy::limit`] entries.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct RestartHistory {
+    /// Lengths of the last lives, oldest first; all of them but the oldest lie wholly in the window.
+    lives: VecDeque<Duration>,
+}
+
+impl RestartHistory {
+    /// No deaths yet.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Notes the death of a child that ran for `lived` and decides. Planned ends are not to be told.
+    pub fn died(&mut self, lived: Duration, policy: &RestartPolicy) -> Decision {
+        self.lives.push_back(lived);
+        self.forget_before(policy.window);
+        let deaths = self.deaths();
+        if deaths >= policy.limit {
+            return Decision::Quarantine { deaths, within: self.span() };
+        }
+        Decision::Restart { after: pause(policy, deaths) }
+    }
+
+    /// Deaths in the window.
+    pub fn deaths(&self) -> u32 {
+        u32::try_from(self.lives.len()).unwrap_or(u32::MAX)
+    }
+
+    /// Forgets all: an operator let the child out of quarantine.
+    pub fn clear(&mut self) {
+        self.lives.clear();
+    }
+
+    /// Run time between the oldest death kept and the last one.
+    fn span(&self) -> Duration {
+        self.lives.iter().skip(1).fold(Duration::ZERO, |sum, life| sum.saturating_add(*life))
+    }
+
+    fn forget_before(&mut self, window: Duration) {
+        while self.lives.len() > 1 && self.span() >= window {
+            self.lives.pop_front();
+        }
+    }
+}
+
+fn pause(policy: &RestartPolicy, deaths: u32) -> Duration {
+    let doublings = deaths.saturating_sub(1);
+    let factor = 2_u32.checked_pow(doublings).unwrap_or(u32::MAX);
+    policy.base.saturating_mul(factor).min(policy.max)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const POLICY: RestartPolicy = RestartPolicy {
+        base: Duration::from_millis(200),
+        max: Duration::from_millis(3_000),
+        limit: 6,
+        window: Duration::from_millis(60_000),
+    };
+
+    /// Lives in ms, and what follows from each death: the pause in ms, or `None` for quarantine.
+    #[track_caller]
+    fn check(name: &str, lives_and_pauses: &[(u64, Option<u64>)]) {
+        let mut history = RestartHistory::new();
+        for (step, (lived, pause)) in lives_and_pauses.iter().enumerate() {
+            let got = match history.died(Duration::from_millis(*lived), &POLICY) {
+                Decision::Restart { after } => Some(after),
+                Decision::Quarantine { deaths, within } => {
+                    assert!(deaths == POLICY.limit && within < POLICY.window);
+                    None
+                }
+            };
+            assert_eq!(got, pause.map(Duration::from_millis), "{name}, death {}", step + 1);
+            assert!(history.deaths() <= POLICY.limit);
+        }
+    }
+
+    #[test]
+    fn table() {
+        check("one death after a long life starts again at the base", &[(3_600_000, Some(200))]);
+        check(
+            "dying at once: pauses double up to the maximum, then quarantine",
+            &[(1, Some(200)), (1, Some(400)), (1, Some(800)), (1, Some(1_600)), (1, Some(3_000)), (1, None)],
+        );
+        check(
+            "dying every ten seconds is a loop too",
+            &[(10_000, Some(200)), (10_000, Some(400)), (10_000, Some(800)), (10_000, Some(1_600))]
+                .into_iter()
+                .chain([(10_000, Some(3_000)), (9_999, None)])
+                .collect::<Vec<_>>(),
+        );
+        check("a life as long as the window forgives", &[(1, Some(200)), (1, Some(400)), (60_000, Some(200))]);
+        check(
+            "deaths a third of the window apart never lead to quarantine",
+            &[(20_000, Some(200)), (20_000, Some(400)), (20_000, Some(800)), (20_000, Some(800))]
+                .into_iter()
+                .chain(vec![(20_000, Some(800)); 100])
+                .collect::<Vec<_>>(),
+        );
+    }
+
+    #[test]
+    fn a_released_child_starts_afresh_and_extremes_do_not_overflow() {
+        let mut history = RestartHistory::new();
+        while let Decision::Restart { .. } = history.died(Duration::ZERO, &POLICY) {}
+        history.clear();
+        let first = Decision::Restart { after: POLICY.base };
+        assert_eq!(history.died(Duration::ZERO, &POLICY), first);
+
+        let endless = RestartPolicy { limit: u32::MAX, window: Duration::MAX, ..POLICY };
+        let mut history = RestartHistory::new();
+        for _ in 0..200 {
+            history.died(Duration::ZERO, &endless);
+        }
+        let last = history.died(Duration::from_secs(1), &endless);
+        assert_eq!(last, Decision::Restart { after: POLICY.max });
+        assert_eq!(history.died(Duration::MAX, &POLICY), first);
+    }
+}

@@ -1,0 +1,109 @@
+//! What the processes tell their operator while they run: log lines on standard error.
+//!
+//! Invariants: one event is one line, written with one system call, whatever its fields contain; each line names the
+//! role, the process and the chain; standard output is never written to. URLs are logged through [`redact`] only.
+//!
+//! Left alone: what is worth a line, at which level; where the lines go from standard error.
+
+mod filter;
+mod line;
+pub mod redact;
+
+use std::io;
+use std::str::FromStr;
+
+use tracing::Subscriber;
+use tracing_subscriber::fmt::MakeWriter;
+use tracing_subscriber::layer::SubscriberExt;
+
+pub use filter::FilterError;
+pub use line::MAX_LINE;
+
+/// How lines look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum LogFormat {
+    /// For people: time, level, role and process, chain, place, message, fields.
+    #[default]
+    Text,
+    /// For machines: one JSON object each.
+    Json,
+}
+
+impl FromStr for LogFormat {
+    type Err = UnknownFormat;
+
+    fn from_str(name: &str) -> Result<Self, UnknownFormat> {
+        match name {
+            "text" => Ok(Self::Text),
+            "json" => Ok(Self::Json),
+            other => Err(UnknownFormat(other.to_owned())),
+        }
+    }
+}
+
+/// A name of no log format.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("log format {0:?} is unknown: use \"text\" or \"json\"")]
+pub struct UnknownFormat(String);
+
+/// Who writes the lines. The process id is added.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Identity {
+    /// Role of the process, such as `parent` or `sender`.
+    pub role: String,
+    /// Chain id that it is concerned with, if it is one.
+    pub chain: Option<u64>,
+}
+
+/// Why logging cannot begin.
+#[derive(Debug, thiserror::Error)]
+pub enum TelemetryError {
+    /// The filter is no filter.
+    #[error(transparent)]
+    Filter(#[from] FilterError),
+    /// Logging has begun already in this process.
+    #[error("logging has been set up already")]
+    AlreadySet,
+}
+
+/// Begins to log to standard error, panics included. Once per process; cheap enough for a short-lived one.
+///
+/// `filter` is a list of `level` and `target=level`, such as `info,facilitator_sender=debug`.
+///
+/// # Errors
+/// [`TelemetryError`].
+pub fn init(filter: &str, format: LogFormat, identity: &Identity) -> Result<(), TelemetryError> {
+    let subscriber = subscriber(filter, format, identity, io::stderr)?;
+    tracing::subscriber::set_global_default(subscriber).map_err(|_| TelemetryError::AlreadySet)?;
+    std::panic::set_hook(Box::new(log_panic));
+    Ok(())
+}
+
+/// What [`init`] sets up, with another place to write to.
+///
+/// # Errors
+/// [`FilterError`].
+pub fn subscriber<W>(
+    filter: &str,
+    format: LogFormat,
+    identity: &Identity,
+    writer: W,
+) -> Result<impl Subscriber + Send + Sync, FilterError>
+where
+    W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
+{
+    let lines = tracing_subscriber::fmt::layer()
+        .with_ansi(false)
+        // A reader of the log that is gone must not make the process talk about it.
+        .log_internal_errors(false)
+        .fmt_fields(line::FieldFormat(format))
+        .event_format(line::LineFormat::new(format, identity, std::process::id()))
+        .with_writer(writer);
+    Ok(tracing_subscriber::registry().with(filter::parse(filter)?).with(lines))
+}
+
+fn log_panic(panic: &std::panic::PanicHookInfo<'_>) {
+    let place = panic.location().map(ToString::to_string).unwrap_or_default();
+    let message = panic.payload_as_str().unwrap_or("no message");
+    tracing::error!(place, reason = message, "panic: this is a bug, please report it");
+}

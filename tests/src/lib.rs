@@ -1,0 +1,28 @@
+//! A whole Mosaic world on this machine: two nodes, the published contracts, stakers, an anchoring service, and the
+//! `facilitator` binary run as an operator runs it.
+//!
+//! What is checked here is checked from outside: calls, events and proofs are spelled out again from the contracts'
+//! signatures instead of taken from the product, so that a mistake there cannot hide itself. Only the primitives of
+//! `facilitator_eth` and the JSON-RPC client of `facilitator_chain` are shared with it.
+
+pub mod account;
+pub mod anchoring;
+pub mod anvil;
+pub mod arguments;
+pub mod artifacts;
+pub mod calls;
+pub mod daemon;
+pub mod deploy;
+pub mod devnet;
+pub mod events;
+pub mod measure;
+pub mod node;
+pub mod operator;
+pub mod process;
+pub mod proof;
+pub mod rpc_proxy;
+pub mod stakers;
+pub mod straight;
+pub mod table;
+pub mod verify;
+pub mod world;

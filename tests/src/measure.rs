@@ -1,0 +1,171 @@
+//! Measurements of one run: calls, gas, processor time, memory, and how fast a child process starts.
+//!
+//! Looks from outside only, so that the product is measured as it is shipped.
+
+use crate::{
+    devnet::{Devnet, Side},
+    process::{self, Usage},
+    rpc_proxy::Counts,
+    table,
+};
+use anyhow::{Context as _, Result, ensure};
+use std::{
+    collections::BTreeSet,
+    io::Read as _,
+    path::Path,
+    process::{Command, Stdio},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+    thread,
+    time::{Duration, Instant},
+};
+
+/// How often the processes are looked at.
+const SAMPLE: Duration = Duration::from_millis(10);
+
+/// The largest memory of each kind of process of a daemon, and how many workers were seen.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Memory {
+    /// Of the parent.
+    pub parent: Usage,
+    /// Of the worker that had most.
+    pub worker: Usage,
+    /// Of all processes at once, resident, in KiB.
+    pub all_kib: u64,
+    /// Workers that were seen.
+    pub workers: usize,
+}
+
+/// Watches a daemon and its children until it is told to stop.
+#[derive(Debug)]
+pub struct Watch {
+    stop: Arc<AtomicBool>,
+    found: Arc<Mutex<Memory>>,
+    thread: Option<thread::JoinHandle<()>>,
+}
+
+impl Watch {
+    /// Starts watching the daemon with this process id.
+    #[must_use]
+    pub fn start(pid: u32) -> Self {
+        let (stop, found) = (Arc::new(AtomicBool::new(false)), Arc::new(Mutex::new(Memory::default())));
+        let (stopped, shared) = (Arc::clone(&stop), Arc::clone(&found));
+        let thread = thread::spawn(move || {
+            let mut workers = BTreeSet::new();
+            while !stopped.load(Ordering::Relaxed) {
+                let seen = look(pid, &mut workers, *shared.lock().unwrap_or_else(PoisonError::into_inner));
+                *shared.lock().unwrap_or_else(PoisonError::into_inner) = seen;
+                thread::sleep(SAMPLE);
+            }
+        });
+        Self { stop, found, thread: Some(thread) }
+    }
+
+    /// Stops and tells what was found.
+    #[must_use]
+    pub fn stop(mut self) -> Memory {
+        self.stop.store(true, Ordering::Relaxed);
+        if let Some(thread) = self.thread.take() {
+            // A watcher that failed has left what it found.
+            let _ = thread.join();
+        }
+        *self.found.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn larger(one: Usage, other: Usage) -> Usage {
+    Usage {
+        cpu_seconds: one.cpu_seconds.max(other.cpu_seconds),
+        peak_kib: one.peak_kib.max(other.peak_kib),
+        resident_kib: one.resident_kib.max(other.resident_kib),
+        private_kib: one.private_kib.max(other.private_kib),
+    }
+}
+
+fn look(pid: u32, workers: &mut BTreeSet<u32>, mut found: Memory) -> Memory {
+    let Ok(parent) = process::usage(pid) else { return found };
+    found.parent = larger(found.parent, parent);
+    let mut all = parent.resident_kib;
+    for child in process::children(pid) {
+        let Ok(usage) = process::usage(child) else { continue };
+        all += usage.resident_kib;
+        if process::command_line(child).contains(" worker ") {
+            workers.insert(child);
+            found.worker = larger(found.worker, usage);
+        }
+    }
+    found.all_kib = found.all_kib.max(all);
+    found.workers = workers.len();
+    found
+}
+
+/// Processor seconds of a daemon until now: its own, its children's, and those of the children that have ended.
+///
+/// # Errors
+/// When it has ended.
+pub fn cpu_seconds(pid: u32) -> Result<f64> {
+    let children = process::children(pid).into_iter().filter_map(|child| process::usage(child).ok());
+    Ok(process::usage(pid)?.cpu_seconds + children.map(|usage| usage.cpu_seconds).sum::<f64>())
+}
+
+/// The calls of both chains by method, for each of `stakes`.
+#[must_use]
+pub fn calls_table(counts: &[Counts; 2], stakes: usize) -> String {
+    let [origin, auxiliary] = counts;
+    let methods: BTreeSet<&String> = origin.calls.keys().chain(auxiliary.calls.keys()).collect();
+    let mut rows: Vec<Vec<String>> = methods
+        .into_iter()
+        .map(|method| {
+            let of = |counts: &Counts| per(counts.calls.get(method).copied().unwrap_or(0), stakes);
+            vec![method.clone(), of(origin), of(auxiliary)]
+        })
+        .collect();
+    rows.push(vec!["all calls".into(), per(origin.total(), stakes), per(auxiliary.total(), stakes)]);
+    rows.push(vec!["HTTP requests".into(), per(origin.requests, stakes), per(auxiliary.requests, stakes)]);
+    table::layout(&["for each stake", "origin", "auxiliary"], &rows)
+}
+
+/// `count` for each of `stakes`, with two decimals.
+#[must_use]
+pub fn per(count: u64, stakes: usize) -> String {
+    let hundredths = count.saturating_mul(100) / (stakes.max(1) as u64);
+    format!("{}.{:02}", hundredths / 100, hundredths % 100)
+}
+
+/// The heads of both chains.
+///
+/// # Errors
+/// A node's.
+pub async fn heads(devnet: &Devnet) -> Result<[u64; 2]> {
+    let heads = tokio::try_join!(devnet.node(Side::Origin).head(), devnet.node(Side::Auxiliary).head())?;
+    Ok([heads.0, heads.1])
+}
+
+/// The median time from starting a process to the first byte on its standard output.
+///
+/// # Errors
+/// When it can't be started or prints nothing.
+pub fn first_byte(program: &Path, arguments: &[&str], times: usize) -> Result<Duration> {
+    let mut taken = Vec::new();
+    for _ in 0..times {
+        let start = Instant::now();
+        let mut child = Command::new(program)
+            .args(arguments)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .with_context(|| format!("cannot start {}", program.display()))?;
+        let mut byte = [0];
+        let count = child.stdout.as_mut().context("no output")?.read(&mut byte)?;
+        taken.push(start.elapsed());
+        // Nothing more is wanted of it.
+        let _ = child.kill();
+        child.wait()?;
+        ensure!(count == 1, "{} {} printed nothing", program.display(), arguments.join(" "));
+    }
+    taken.sort();
+    taken.get(taken.len() / 2).copied().context("no measurement")
+}

@@ -1,0 +1,98 @@
+//! Small looks at processes through `/proc`: who lives, who is whose child, what they used.
+//!
+//! Reads only; ends nothing.
+
+use anyhow::{Context as _, Result};
+use std::{
+    fs,
+    time::{Duration, Instant},
+};
+
+/// Clock ticks of `/proc/<pid>/stat` a second, the same on every Linux platform this runs on.
+const TICKS_PER_SECOND: f64 = 100.0;
+
+/// What a process used until now.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Usage {
+    /// Processor seconds, its own and those of children that it has waited for.
+    pub cpu_seconds: f64,
+    /// Largest resident memory in KiB.
+    pub peak_kib: u64,
+    /// Resident memory now, in KiB.
+    pub resident_kib: u64,
+    /// Memory that it shares with nobody now, in KiB.
+    pub private_kib: u64,
+}
+
+/// The fields of `/proc/<pid>/stat` behind the name, which may hold blanks itself: the first one is the state.
+fn stat(pid: u32) -> Option<Vec<String>> {
+    let text = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    let (_, rest) = text.rsplit_once(')')?;
+    Some(rest.split_whitespace().map(str::to_owned).collect())
+}
+
+/// Whether the process is there and no zombie.
+#[must_use]
+pub fn alive(pid: u32) -> bool {
+    stat(pid).and_then(|fields| fields.first().cloned()).is_some_and(|state| state != "Z" && state != "X")
+}
+
+/// The living children of a process.
+#[must_use]
+pub fn children(pid: u32) -> Vec<u32> {
+    // The kernel's own lists where it keeps them, one for each thread that may start processes: much quicker.
+    let threads: Vec<_> = fs::read_dir(format!("/proc/{pid}/task")).into_iter().flatten().flatten().collect();
+    let lists: Vec<_> = threads.iter().filter_map(|t| fs::read_to_string(t.path().join("children")).ok()).collect();
+    if !lists.is_empty() {
+        let listed = lists.iter().flat_map(|list| list.split_whitespace());
+        return listed.filter_map(|child| child.parse().ok()).filter(|child| alive(*child)).collect();
+    }
+    let wanted = pid.to_string();
+    let all = fs::read_dir("/proc").into_iter().flatten().flatten();
+    all.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok())
+        .filter(|child| stat(*child).and_then(|fields| fields.get(1).cloned()).as_deref() == Some(wanted.as_str()))
+        .filter(|child| alive(*child))
+        .collect()
+}
+
+/// The arguments of a process, joined by blanks.
+#[must_use]
+pub fn command_line(pid: u32) -> String {
+    let text = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+    String::from_utf8_lossy(&text).replace('\0', " ").trim_end().to_owned()
+}
+
+fn kib(text: &str, field: &str) -> u64 {
+    let line = text.lines().find(|line| line.starts_with(field));
+    line.and_then(|line| line.split_whitespace().nth(1)?.parse().ok()).unwrap_or(0)
+}
+
+/// What a living process used until now.
+///
+/// # Errors
+/// When it has ended.
+pub fn usage(pid: u32) -> Result<Usage> {
+    let fields = stat(pid).with_context(|| format!("process {pid} has ended"))?;
+    // utime, stime, cutime and cstime are fields 14 to 17 of the whole line, two before the first one here.
+    let ticks: f64 = fields.iter().skip(11).take(4).filter_map(|field| field.parse::<f64>().ok()).sum();
+    let status = fs::read_to_string(format!("/proc/{pid}/status"))?;
+    let rollup = fs::read_to_string(format!("/proc/{pid}/smaps_rollup")).unwrap_or_default();
+    Ok(Usage {
+        cpu_seconds: ticks / TICKS_PER_SECOND,
+        peak_kib: kib(&status, "VmHWM:"),
+        resident_kib: kib(&status, "VmRSS:"),
+        private_kib: kib(&rollup, "Private_Clean:") + kib(&rollup, "Private_Dirty:"),
+    })
+}
+
+/// Waits until none of the processes lives; `false` when some still does after `limit`.
+pub async fn all_gone(pids: &[u32], limit: Duration) -> bool {
+    let start = Instant::now();
+    while pids.iter().any(|pid| alive(*pid)) {
+        if start.elapsed() > limit {
+            return false;
+        }
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    true
+}

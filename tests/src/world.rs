@@ -1,0 +1,96 @@
+//! A devnet with an operator's facilitator on it, put together: what the demo, the benchmark and most tests begin with.
+//!
+//! Invariant: the product reaches the nodes through the proxies alone, so that every call of it is counted.
+
+use crate::{
+    anchoring::{Anchoring, Policy},
+    daemon::Daemon,
+    devnet::{Devnet, DevnetOptions, Funds},
+    operator::{InitOptions, Operator},
+    rpc_proxy::{Counts, RpcProxy},
+    stakers::Stake,
+    verify::{self, Ledger},
+};
+use anyhow::{Context as _, Result};
+use std::time::Duration;
+
+/// How a world is to be.
+#[derive(Debug, Clone)]
+pub struct WorldOptions {
+    /// The nodes and contracts.
+    pub devnet: DevnetOptions,
+    /// When state roots are anchored; never when not given.
+    pub anchoring: Option<Policy>,
+    /// Worker keys on each chain.
+    pub workers: usize,
+    /// What each worker gets.
+    pub funds: Funds,
+    /// Blocks until a block counts as final.
+    pub confirmations: u64,
+    /// How often the product asks for the newest block.
+    pub poll: Duration,
+}
+
+impl Default for WorldOptions {
+    fn default() -> Self {
+        Self {
+            devnet: DevnetOptions::default(),
+            anchoring: Some(Policy::default()),
+            workers: 1,
+            funds: Funds::default(),
+            confirmations: 0,
+            poll: Duration::from_millis(100),
+        }
+    }
+}
+
+/// Nodes, proxies, anchoring, and an operator whose workers are enrolled; the facilitator is not started yet.
+#[derive(Debug)]
+pub struct World {
+    /// The nodes and contracts.
+    pub devnet: Devnet,
+    /// Before the origin node.
+    pub origin_proxy: RpcProxy,
+    /// Before the auxiliary node.
+    pub auxiliary_proxy: RpcProxy,
+    /// The operator.
+    pub operator: Operator,
+    /// The anchoring service.
+    pub anchoring: Option<Anchoring>,
+}
+
+impl World {
+    /// Makes everything up to the point where `start` is next.
+    ///
+    /// # Errors
+    /// When any part does not come up.
+    pub async fn new(options: WorldOptions) -> Result<Self> {
+        let devnet = Devnet::start(options.devnet).await?;
+        let origin_proxy = RpcProxy::start(&devnet.origin.url).await?;
+        let auxiliary_proxy = RpcProxy::start(&devnet.auxiliary.url).await?;
+        let init = InitOptions {
+            origin_rpc: origin_proxy.url.clone(),
+            auxiliary_rpc: auxiliary_proxy.url.clone(),
+            workers: options.workers,
+        };
+        let operator = Operator::init(&devnet, &init).await?;
+        operator.quicken(options.confirmations, options.poll)?;
+        devnet.enroll(&operator.origin_workers, &operator.auxiliary_workers, options.funds).await?;
+        let anchoring = options.anchoring.map(|policy| Anchoring::start(&devnet, policy));
+        Ok(Self { devnet, origin_proxy, auxiliary_proxy, operator, anchoring })
+    }
+
+    /// What passed the proxies so far: origin, auxiliary.
+    #[must_use]
+    pub fn counts(&self) -> [Counts; 2] {
+        [self.origin_proxy.counts(), self.auxiliary_proxy.counts()]
+    }
+    /// Waits until all stakes have both legs done, then checks that they ended as they must.
+    ///
+    /// # Errors
+    /// When they don't within `limit`, with the end of the daemon's log.
+    pub async fn finish(&self, daemon: &Daemon, stakes: &[Stake], limit: Duration) -> Result<Ledger> {
+        verify::wait_finished(&self.devnet, stakes, limit).await.with_context(|| daemon.log_tail())?;
+        verify::finished(&self.devnet, stakes).await
+    }
+}
