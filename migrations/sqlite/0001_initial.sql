@@ -105,7 +105,7 @@ CREATE INDEX requests_nonce ON requests (gateway_address, sender_proxy, nonce);
 CREATE INDEX requests_block ON requests (event_chain_id, event_block_number);
 CREATE INDEX requests_state ON requests (state, kind);
 CREATE INDEX requests_in_flight ON requests (origin_chain_id, origin_worker_address, auxiliary_chain_id,
-    auxiliary_worker_address) WHERE done = 0 AND declared_block IS NOT NULL;
+    auxiliary_worker_address, done, declared_block) WHERE done = 0 AND declared_block IS NOT NULL;
 
 -- The life of a request, for its operator.
 CREATE TABLE request_log (

@@ -11,7 +11,7 @@ use crate::{
     stakers::Stake,
     verify::{self, Ledger},
 };
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 use std::time::Duration;
 
 /// How a world is to be.
@@ -90,7 +90,11 @@ impl World {
     /// # Errors
     /// When they don't within `limit`, with the end of the daemon's log.
     pub async fn finish(&self, daemon: &Daemon, stakes: &[Stake], limit: Duration) -> Result<Ledger> {
-        verify::wait_finished(&self.devnet, stakes, limit).await.with_context(|| daemon.log_tail())?;
+        if let Err(error) = verify::wait_finished(&self.devnet, stakes, limit).await {
+            let status = self.operator.status().await.map(|status| format!("{status:#}"));
+            let status = status.unwrap_or_else(|error| format!("no status: {error:#}"));
+            return Err(error.context(format!("{}\n{status}", daemon.log_tail())));
+        }
         verify::finished(&self.devnet, stakes).await
     }
 }

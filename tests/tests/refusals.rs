@@ -25,10 +25,10 @@ async fn a_set_up_that_cannot_work_is_refused_with_its_reason() -> Result<()> {
     let good = fs::read(&operator.config)?;
 
     operator.set_on_chains("confirmation", &json!(1))?;
-    refused(&start(&operator).await?, 3, "chains.3.confirmation");
+    refused(&start(&operator).await?, 3, ".confirmation: unknown key");
     fs::write(&operator.config, &good)?;
     operator.set_on_chains("confirmations", &json!("many"))?;
-    refused(&start(&operator).await?, 3, "chains.3.confirmations");
+    refused(&start(&operator).await?, 3, ".confirmations: ");
     fs::write(&operator.config, &good)?;
 
     let nodes = [devnet.origin.url.clone(), devnet.auxiliary.url.clone()];
@@ -62,7 +62,8 @@ async fn init_is_whole_or_not_at_all_and_never_overwrites() -> Result<()> {
     let ticket = operator.home().join("ticket.json").to_string_lossy().into_owned();
     fs::write(&ticket, serde_json::to_vec(&devnet.ticket_mosaic_config())?)?;
     let other = operator.home().join("other/facilitator-config.json").to_string_lossy().into_owned();
-    let with_ticket = ["init", "--light-kdf", "--json", "--mosaic-config", &ticket, "--facilitator-config", &other];
+    let with_ticket =
+        ["init", "--light-kdf", "--json", "--force", "--mosaic-config", &ticket, "--facilitator-config", &other];
     let told = operator.ask(&with_ticket.into_iter().chain(chain).collect::<Vec<_>>()).await?;
     assert_eq!(told["origin"]["chain_id"], 3, "{told}");
     assert!(!fs::read_to_string(&other)?.contains("origin password"), "holds a password");

@@ -9,8 +9,7 @@ use facilitator_protocol::model::RequestId;
 use facilitator_store::journal::{Attempt, Entry, EntryId, EntryState, Inclusion};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-/// A living entry with what this process knows about it beyond the journal.
-#[derive(Debug)]
+/// A living entry with what this process knows about it beyond the journal. Without `Debug`: it may hold a secret.
 pub(crate) struct Flight {
     /// The journal's entry.
     pub(crate) entry: Entry,
@@ -116,7 +115,7 @@ pub(crate) fn answer_of(entry: &Entry) -> SubmitAnswer {
 }
 
 /// All living entries.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(crate) struct Book {
     flights: BTreeMap<EntryId, Flight>,
     by_intent: HashMap<String, EntryId>,

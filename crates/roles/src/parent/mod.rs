@@ -34,8 +34,8 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until};
 
-/// Longest time between two looks at everything.
-const TICK: Duration = Duration::from_millis(500);
+/// Time between two looks at the rows that only the clock wakes, however much else happens.
+const TICK: Duration = Duration::from_millis(250);
 
 /// Pause after a child could not even be started.
 const SPAWN_AGAIN: Duration = Duration::from_secs(1);
@@ -135,6 +135,7 @@ struct Parent {
     /// Something may have woken a row since the last claim.
     claim_wanted: bool,
     next_heartbeat: Instant,
+    next_tick: Instant,
     /// What the contracts said on each chain; both together make the gateways.
     discovered: PerSide<Option<Vec<Discovered>>>,
     /// The gateways that are served, once both chains have been checked.
@@ -168,6 +169,7 @@ impl Parent {
             error: None,
             claim_wanted: true,
             next_heartbeat: Instant::now(),
+            next_tick: Instant::now(),
             discovered: PerSide { origin: None, auxiliary: None },
             gateways: Vec::new(),
             balances: PerSide::default(),
@@ -188,7 +190,7 @@ impl Parent {
                 Some(event) = inbox.scanners.recv() => self.on_scanner(event),
                 Some(event) = inbox.senders.recv() => self.on_sender(event),
                 Some(report) = inbox.clerk.recv() => self.on_clerk(report),
-                () = sleep_until(wake) => self.claim_wanted = true,
+                () = sleep_until(wake) => {}
             }
         }
         self.error.take().map_or(Ok(()), Err)
@@ -197,6 +199,10 @@ impl Parent {
     /// What is to be done whatever has just happened.
     fn tend(&mut self) {
         let now = Instant::now();
+        if self.next_tick <= now {
+            self.next_tick = now + TICK;
+            self.claim_wanted = true;
+        }
         if matches!(self.phase, Phase::Working) {
             for side in [Side::Origin, Side::Auxiliary] {
                 if self.scanners[side].is_due(now) {
@@ -220,7 +226,7 @@ impl Parent {
     fn wake_at(&self) -> Instant {
         let seats = self.scanners.iter().filter_map(Slot::due_at).chain(self.senders.iter().filter_map(Slot::due_at));
         let stop = self.phase.due_at();
-        seats.chain(stop).chain([Instant::now() + TICK]).min().unwrap_or_else(Instant::now)
+        seats.chain(stop).chain([self.next_tick]).min().unwrap_or_else(Instant::now)
     }
 
     fn is_working(&self) -> bool {

@@ -14,6 +14,9 @@ use facilitator_protocol::transfer::{BoxStatus, Statuses};
 use facilitator_sender::Failure;
 use tokio::io::AsyncRead;
 
+/// Longest time between two looks at a request that may not be accepted now, in milliseconds.
+const LONGEST_HOLD_MS: u64 = 30_000;
+
 /// A request in the hands of its worker.
 pub(super) struct Case {
     /// What the parent gave.
@@ -157,7 +160,9 @@ impl Case {
     pub(super) fn hold(&self, reason: String) -> Park {
         let failures = self.request().failures.saturating_add(1);
         let update = Update { state: Some(self.observed_state()), failures: Some(failures), ..self.observed() };
-        self.park(update, Wait::Happening, Some(reason), Some(self.job.backoff.after(failures)))
+        // What an operator mends is looked for more often than what has failed.
+        let again = self.job.backoff.after(failures).min(LONGEST_HOLD_MS);
+        self.park(update, Wait::Happening, Some(reason), Some(again))
     }
 
     /// A step failed; it is tried again after the back-off.

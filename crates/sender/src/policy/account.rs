@@ -17,8 +17,9 @@ mod tests {
 
     #[test]
     fn the_idlest_account_signs_and_equals_take_turns() {
+        type Case<'a> = (&'a [(u8, usize)], Option<u8>, Option<u8>);
         let a = |n: u8| Address([n; 20]);
-        let cases: [(&[(u8, usize)], Option<u8>, Option<u8>); 7] = [
+        let cases: [Case<'_>; 7] = [
             (&[], None, None),
             (&[(1, 3)], None, Some(1)),
             (&[(1, 0), (2, 0), (3, 0)], None, Some(1)),

@@ -7,6 +7,7 @@ use super::answer;
 use crate::types::Failure;
 use facilitator_chain::rpc::RpcError;
 use facilitator_eth::{B256, Bytes, abi::Revert};
+use facilitator_protocol::model::Step;
 
 /// Whether a transaction may be signed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,6 +20,24 @@ pub enum Verdict {
     Short,
     /// The node could not tell.
     Unknown(RpcError),
+}
+
+/// What a storage slot costs more to write when it is empty by then (EIP-2200), units of gas.
+const EMPTY_SLOT: u64 = 20_000;
+
+/// The estimate of a step, raised by what its own earlier transactions may make it cost more: accepts that are mined
+/// before an approval use up the allowance that was there when it was estimated, so that it fills an empty slot.
+#[must_use]
+pub fn worst_case(step: Step, estimate: u64) -> u64 {
+    match step {
+        Step::Approve => estimate.saturating_add(EMPTY_SLOT),
+        Step::Accept
+        | Step::ProveGateway
+        | Step::Confirm
+        | Step::ProgressSource
+        | Step::ProgressTarget
+        | Step::Cancel => estimate,
+    }
 }
 
 /// Decides by the estimate of gas and, where a certain return value is expected, by what a call returned.
@@ -81,6 +100,14 @@ mod tests {
 
     fn would_revert(reason: Revert) -> Verdict {
         Verdict::Refuse(Failure::WouldRevert(reason))
+    }
+
+    /// An approval estimated over a remaining allowance ran out of gas once accepts before it had used that up.
+    #[test]
+    fn an_approval_has_gas_for_an_allowance_that_is_used_up_by_then() {
+        let (over_a_remainder, from_nothing) = (26_000, 46_000);
+        assert!(worst_case(Step::Approve, over_a_remainder) >= from_nothing);
+        assert_eq!(worst_case(Step::Confirm, 500_000), 500_000);
     }
 
     #[test]

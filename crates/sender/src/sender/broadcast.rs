@@ -14,8 +14,9 @@ use crate::{
     },
     types::Head,
 };
-use facilitator_eth::Bytes;
+use facilitator_eth::{Address, Bytes};
 use facilitator_store::journal::{EntryId, EntryState, Sent};
+use std::collections::BTreeSet;
 
 /// Why transactions are sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,7 +36,10 @@ impl Sender {
         let due = self.due(head);
         let mut weak = self.send(&due, Occasion::Due, head, now_ms).await?;
         let stuck = self.stuck(head);
-        weak.extend(self.send(&stuck, Occasion::Stuck, head, now_ms).await?);
+        let known = self.send(&stuck, Occasion::Stuck, head, now_ms).await?;
+        let lost = self.companions(&stuck, &known, head);
+        weak.extend(known);
+        weak.extend(self.send(&lost, Occasion::Due, head, now_ms).await?);
         let replaced = self.replace(&weak, head, now_ms).await?;
         self.send(&replaced, Occasion::Due, head, now_ms).await.map(drop)
     }
@@ -71,6 +75,17 @@ impl Sender {
             found.extend(in_flight.iter().filter(is_stuck).map(|flight| flight.id()));
         }
         found
+    }
+
+    /// Where the node took a stuck transaction as new, its pool has forgotten the account's others too.
+    fn companions(&self, stuck: &[EntryId], known: &[EntryId], head: Head) -> Vec<EntryId> {
+        let lost = |id: &&EntryId| {
+            let taken = self.book.get(**id).is_some_and(|flight| flight.sent_at == Some(head.number));
+            taken && !known.contains(id)
+        };
+        let accounts: BTreeSet<Address> =
+            stuck.iter().filter(lost).filter_map(|id| self.book.get(*id)).map(|flight| flight.account).collect();
+        self.in_order(|flight| accounts.contains(&flight.account) && flight.sent_at.is_some_and(|at| at < head.number))
     }
 
     /// Sends the newest attempts and returns those whose fee is too low.

@@ -47,7 +47,7 @@ impl Sender {
                     self.note_final(&flight);
                 }
                 tracing::info!(intent = flight.entry.intent, reason = %ending.failure, "transaction failed");
-                self.tell(&flight, SubmitAnswer::Failed(ending.failure));
+                self.tell(&flight, &SubmitAnswer::Failed(ending.failure));
             }
         }
         Ok(())
@@ -75,7 +75,7 @@ impl Sender {
                 other.dependency_done = DependencyDone::Yes;
             }
             if let Some(at) = flight.entry.inclusion {
-                self.tell(&flight, SubmitAnswer::Final { hash: at.hash, block: at.block_number });
+                self.tell(&flight, &SubmitAnswer::Final { hash: at.hash, block: at.block_number });
             }
         }
         Ok(())
@@ -88,19 +88,19 @@ impl Sender {
     }
 
     /// Reports how far an intent is to all that wait for it.
-    pub(super) fn tell(&mut self, flight: &Flight, answer: SubmitAnswer) {
+    pub(super) fn tell(&mut self, flight: &Flight, answer: &SubmitAnswer) {
         self.outcomes.extend(outcomes(flight, answer));
     }
 
     /// The same for one that is in the book.
     pub(super) fn tell_of(&mut self, id: EntryId) {
         if let Some(flight) = self.book.get(id) {
-            self.outcomes.extend(outcomes(flight, flight.answer()));
+            self.outcomes.extend(outcomes(flight, &flight.answer()));
         }
     }
 }
 
-fn outcomes(flight: &Flight, answer: SubmitAnswer) -> Vec<Outcome> {
+fn outcomes(flight: &Flight, answer: &SubmitAnswer) -> Vec<Outcome> {
     let outcome = |request_id| Outcome { intent: flight.entry.intent.clone(), request_id, answer: answer.clone() };
     if flight.waiters.is_empty() {
         return vec![outcome(None)];

@@ -111,7 +111,8 @@ pub struct AccountView {
 }
 
 impl Sender {
-    /// Takes note of the newest block, as the scanner tells it. Follow with [`Sender::work`].
+    /// Takes note of a new newest block, as the scanner tells it; also of another one at the same height. Follow with
+    /// [`Sender::work`].
     pub fn on_head(&mut self, head: Head, now_ms: i64) {
         self.head_at_ms = now_ms;
         // The scanner reached the node: no reason to go on waiting.
@@ -120,10 +121,8 @@ impl Sender {
     }
 
     fn set_head(&mut self, head: Head) {
-        if self.head != Some(head) {
-            self.head = Some(head);
-            self.survey.clear();
-        }
+        self.head = Some(head);
+        self.survey.clear();
     }
 
     /// Does everything that is due and returns what has happened to intents since the last call.
@@ -248,10 +247,16 @@ impl Sender {
         self.node_retry_at_ms = None;
     }
 
+    /// Leaves the node alone for a while, longer with every failure in a row, and as long as it asks for.
     fn node_failed(&mut self, error: &RpcError, now_ms: i64) {
+        if self.node_is_resting(now_ms) {
+            // Many questions of one batch may fail: that is one failure.
+            return;
+        }
         let doublings = self.node_failures.min(16);
         self.node_failures = self.node_failures.saturating_add(1);
-        let wait = self.settings.retry_base_ms.saturating_mul(1 << doublings).min(self.settings.retry_max_ms).max(1);
+        let own = self.settings.retry_base_ms.saturating_mul(1 << doublings).min(self.settings.retry_max_ms).max(1);
+        let wait = own.max(asked_wait_ms(error));
         self.node_retry_at_ms = Some(now_ms.saturating_add(to_ms(wait)));
         tracing::warn!(chain = self.settings.chain_id, %error, retry_in_ms = wait, "the node did not answer the sender");
     }
@@ -293,4 +298,21 @@ impl std::fmt::Debug for Sender {
 
 fn to_ms(ms: u64) -> i64 {
     i64::try_from(ms).unwrap_or(i64::MAX)
+}
+
+fn asked_wait_ms(error: &RpcError) -> u64 {
+    match error {
+        RpcError::RateLimited { retry_after: Some(wait), .. } => u64::try_from(wait.as_millis()).unwrap_or(u64::MAX),
+        RpcError::RateLimited { retry_after: None, .. }
+        | RpcError::Endpoint { .. }
+        | RpcError::Transport { .. }
+        | RpcError::Timeout { .. }
+        | RpcError::Denied { .. }
+        | RpcError::TooManyResults { .. }
+        | RpcError::RangeTooWide { .. }
+        | RpcError::TooLarge { .. }
+        | RpcError::Unsupported { .. }
+        | RpcError::Malformed { .. }
+        | RpcError::Server { .. } => 0,
+    }
 }

@@ -129,10 +129,10 @@ impl Sender {
     /// Estimates all candidates in one batch; `None` if the node did not answer.
     async fn estimate(&mut self, candidates: &[EntryId], head: Head, now_ms: i64) -> Option<(Vec<Ready>, Vec<Ending>)> {
         let flights = candidates.iter().filter_map(|id| self.book.get(*id));
-        let trials: Vec<(EntryId, Simulation, Option<_>)> =
-            flights.filter_map(|f| Some((f.id(), simulation(f)?, f.entry.expect))).collect();
+        let trials: Vec<(EntryId, Simulation, Option<_>, Step)> =
+            flights.filter_map(|f| Some((f.id(), simulation(f)?, f.entry.expect, f.entry.step))).collect();
         let mut asked: Vec<Simulate<'_>> = Vec::with_capacity(trials.len() * 2);
-        for (_, trial, expect) in &trials {
+        for (_, trial, expect, _) in &trials {
             asked.push(Simulate::Estimate(trial));
             asked.extend(expect.map(|_| Simulate::Call(trial)));
         }
@@ -140,8 +140,9 @@ impl Sender {
         let mut answers = self.reached(answers, now_ms)?.into_iter();
         let missing = || Err(RpcError::Malformed { message: "no answer".to_owned() });
         let (mut ready, mut refused) = (Vec::new(), Vec::new());
-        for (id, _, expect) in &trials {
+        for (id, _, expect, step) in &trials {
             let estimate = answers.next().unwrap_or_else(missing).and_then(|answer| node::gas(&answer));
+            let estimate = estimate.map(|gas| simulated::worst_case(*step, gas));
             let call = expect.map(|expect| {
                 let answer: Result<Value, RpcError> = answers.next().unwrap_or_else(missing);
                 (expect, answer.and_then(|answer| node::returned(&answer)))

@@ -5,6 +5,7 @@ use crate::{
     world::{World, plain, submit},
 };
 use facilitator_eth::{U256, abi::Revert};
+use facilitator_protocol::model::RequestId;
 use facilitator_sender::{Failure, Submit, SubmitAnswer};
 
 fn reason() -> Revert {
@@ -86,4 +87,13 @@ async fn a_node_that_can_not_estimate_is_given_ten_blocks() {
     assert_eq!(world.last("plain:1"), None);
     world.blocks(1).await;
     assert!(matches!(world.failure("plain:1"), Some(Failure::Unreachable(_))), "{:?}", world.outcomes);
+}
+
+#[tokio::test]
+async fn a_request_that_a_reorg_deleted_harms_nobody() {
+    let mut world = World::new().await;
+    let gone = Submit { request_id: Some(RequestId(77)), ..plain(1) };
+    assert_eq!(world.submit(vec![gone, plain(2)]).await, [SubmitAnswer::Queued, SubmitAnswer::Queued]);
+    world.blocks(5).await;
+    assert!(world.is_final("plain:1") && world.is_final("plain:2"));
 }

@@ -54,9 +54,9 @@ async fn serve(mut stream: TcpStream, state: Arc<Mutex<Chain>>) {
             if fault == Some(Fault::Lost) {
                 return;
             }
-            let answer = match &request {
-                Value::Array(calls) => Value::Array(calls.iter().map(|call| answer(&mut chain, call)).collect()),
-                single => answer(&mut chain, single),
+            let answer = match request.as_array() {
+                Some(calls) => Value::Array(calls.iter().map(|call| answer(&mut chain, call)).collect()),
+                None => answer(&mut chain, &request),
             };
             if fault == Some(Fault::AnswerLost) {
                 return;
@@ -85,7 +85,7 @@ fn answer(chain: &mut Chain, call: &Value) -> Value {
 
 async fn read_body(stream: &mut TcpStream) -> Option<Vec<u8>> {
     let mut bytes = Vec::new();
-    let mut buffer = [0; 16 * 1024];
+    let mut buffer = vec![0; 16 * 1024];
     loop {
         if let Some(end) = bytes.windows(4).position(|window| window == b"\r\n\r\n") {
             let head = String::from_utf8_lossy(&bytes[..end]).to_ascii_lowercase();

@@ -12,7 +12,8 @@ const INSERT: &str =
     "INSERT INTO transactions (intent, request_id, chain_id, step, account, to_address, value, calldata,
         visibility, after_intent, allowance_token, allowance_spender, allowance_amount, expect, state,
         created_at_ms, updated_at_ms)
-    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, 'queued', $15, $15)
+    VALUES ($1, (SELECT id FROM requests WHERE id = $2), $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, 'queued',
+        $15, $15)
     ON CONFLICT (chain_id, intent) WHERE state <> 'failed' DO NOTHING RETURNING id";
 
 impl Journal {
@@ -127,7 +128,9 @@ impl Journal {
     }
 }
 
+/// A request that a reorg has deleted meanwhile waits for nothing; the others of the same call must not suffer from it.
 async fn wait_for(tx: &mut Tx, id: EntryId, request: RequestId) -> Result<()> {
-    let sql = "INSERT INTO waiters (transaction_id, request_id) VALUES ($1, $2) ON CONFLICT DO NOTHING";
+    let sql = "INSERT INTO waiters (transaction_id, request_id)
+        SELECT $1, id FROM requests WHERE id = $2 ON CONFLICT DO NOTHING";
     tx.execute(sql, args![id, request]).await.map(drop)
 }

@@ -93,8 +93,9 @@ impl Store {
             Kind::Redeem => ("anchor_address", "origin_chain_id", "cogateway_address"),
         };
         let sql = format!(
-            "SELECT height, root FROM anchored_roots WHERE (chain_id, anchor) IN
-                (SELECT {chain}, {anchor} FROM gateways WHERE {gateway} = $1)
+            "SELECT height, root FROM anchored_roots
+             WHERE chain_id = (SELECT MIN({chain}) FROM gateways WHERE {gateway} = $1)
+               AND anchor = (SELECT MIN({anchor}) FROM gateways WHERE {gateway} = $1)
              ORDER BY height DESC LIMIT $2"
         );
         let mut rows = self.db.fetch(sql, args![request.terms.gateway, MAX_ROOTS]).await?;
