@@ -59,7 +59,7 @@ pub enum Cause {
     /// Nobody asked it to: it ended or was killed from outside.
     #[error("ended by itself")]
     Itself,
-    /// An order: [`ChildHandle::stop`].
+    /// An order: [`crate::ChildHandle::stop`].
     #[error("stopped")]
     Stopped,
     /// Its handle, or the receiver of its events, was dropped.

@@ -107,7 +107,7 @@ pub(crate) const fn pair(loaded: &Loaded) -> Pair {
 /// Opens the database of a configuration.
 pub(crate) async fn open(loaded: &Loaded, access: Access) -> Result<Store, Failure> {
     let patience = match access {
-        Access::Reader => Patience { limit: Duration::from_millis(800), ..Patience::default() },
+        Access::Reader => Patience { limit: Duration::from_millis(800) },
         Access::Owner | Access::Writer => Patience::default(),
     };
     let now = facilitator_roles::clock::now_ms();

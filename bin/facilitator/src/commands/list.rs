@@ -58,7 +58,7 @@ async fn look(chain_id: u64, home: &Home) -> Result<Option<Running>, Failure> {
         instance: process.registered.instance.clone(),
         status: standing.map_or_else(|| "starting".to_owned(), |standing| standing.status),
         started_at: super::status::time(process.started_at_ms),
-        config: process.registered.config.clone(),
+        config: process.registered.config,
     }))
 }
 

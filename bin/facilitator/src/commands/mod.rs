@@ -39,9 +39,14 @@ fn perform(cli: Cli) -> Result<Exit, Failure> {
     let logging = Logging { level: cli.log_level, format: cli.log_format };
     match cli.command {
         // It sets up its logs itself, once it knows what the configuration says about them.
-        Command::Start(args) => start::run(args, &logging),
+        Command::Start(args) => start::run(&args, &logging),
         Command::Completions { shell } => completions::run(shell),
-        other => {
+        other @ (Command::Init(_)
+        | Command::Stop(_)
+        | Command::List(_)
+        | Command::Status(_)
+        | Command::Requests(_)
+        | Command::Doctor(_)) => {
             logging.begin("warn", facilitator_telemetry::LogFormat::Text, "command")?;
             runtime()?.block_on(perform_async(other))
         }

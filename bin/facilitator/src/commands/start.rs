@@ -21,15 +21,15 @@ use std::path::PathBuf;
 const OPEN_FILES: u64 = 16_384;
 
 /// Does it.
-pub(crate) fn run(args: StartArgs, logging: &Logging) -> Result<Exit, Failure> {
+pub(crate) fn run(args: &StartArgs, logging: &Logging) -> Result<Exit, Failure> {
     let home = context::home()?;
-    let chains = chains(&args, &home)?;
+    let chains = chains(args, &home)?;
     match chains.as_slice() {
         [] => {
             Err(Failure::new(Exit::Config, "no chain is configured below the home directory: run `facilitator init`"))
         }
-        [one] if !args.detach => foreground(&args, *one, &home, logging),
-        many => runtime()?.block_on(background::run(&args, many, &home, logging)),
+        [one] if !args.detach => foreground(args, *one, &home, logging),
+        many => runtime()?.block_on(background::run(args, many, &home, logging)),
     }
 }
 

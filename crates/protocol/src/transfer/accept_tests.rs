@@ -107,14 +107,14 @@ fn verdict(change: impl FnOnce(&mut Request, &mut AcceptFacts)) -> Verdict {
 fn refusal(change: impl FnOnce(&mut Request, &mut AcceptFacts)) -> Refusal {
     match verdict(change) {
         Verdict::Refuse(refusal) => refusal,
-        other => panic!("expected a refusal, not {other:?}"),
+        other @ (Verdict::Accept { .. } | Verdict::Hold(_)) => panic!("expected a refusal, not {other:?}"),
     }
 }
 
 fn hold(change: impl FnOnce(&mut Request, &mut AcceptFacts)) -> Hold {
     match verdict(change) {
         Verdict::Hold(hold) => hold,
-        other => panic!("expected a hold, not {other:?}"),
+        other @ (Verdict::Accept { .. } | Verdict::Refuse(_)) => panic!("expected a hold, not {other:?}"),
     }
 }
 

@@ -28,7 +28,7 @@ pub struct ClerkError(#[from] pub StoreError);
 
 /// Something to be stored.
 enum Order {
-    Change(Change, Receipt),
+    Change(Box<Change>, Receipt),
     Claim(u32),
     Gateways(Vec<GatewaySet>),
     Heartbeat(String),
@@ -85,23 +85,24 @@ impl Clerk {
     }
 
     pub(super) fn save(&self, worker: WorkerNo, ask: Ask, id: RequestId, update: Update) {
-        self.order(Order::Change(Change::Update { id, update }, Receipt::Saved(worker, ask)));
+        self.order(Order::Change(Box::new(Change::Update { id, update }), Receipt::Saved(worker, ask)));
     }
 
     pub(super) fn park(&self, worker: WorkerNo, id: RequestId, park: Park) {
         let retry_at_ms = park.retry_in_ms.map(|wait| now_ms().saturating_add_unsigned(wait));
-        self.order(Order::Change(Change::Park { id, park, retry_at_ms }, Receipt::Parked(worker)));
+        self.order(Order::Change(Box::new(Change::Park { id, park, retry_at_ms }), Receipt::Parked(worker)));
     }
 
     pub(super) fn note_pid(&self, id: RequestId, pid: u32) {
-        self.order(Order::Change(Change::Started { id, pid }, Receipt::Nobody));
+        self.order(Order::Change(Box::new(Change::Started { id, pid }), Receipt::Nobody));
     }
 
     /// Ends the claim of a row whose worker left nothing; it is taken up again after a pause.
     pub(super) fn put_back(&self, id: RequestId, error: &str, pause: Duration) {
         let pause = u64::try_from(pause.as_millis()).unwrap_or(u64::MAX);
         let retry_at_ms = Some(now_ms().saturating_add_unsigned(pause));
-        self.order(Order::Change(Change::Release { id, retry_at_ms, error: Some(error.to_owned()) }, Receipt::Nobody));
+        let release = Change::Release { id, retry_at_ms, error: Some(error.to_owned()) };
+        self.order(Order::Change(Box::new(release), Receipt::Nobody));
     }
 
     /// Asks for rows; `false` if the last answer is still to come.
@@ -179,7 +180,7 @@ impl Desk {
         let (mut changes, mut receipts) = (Vec::new(), Vec::new());
         for order in batch {
             if let Order::Change(change, receipt) = order {
-                changes.push(change);
+                changes.push(*change);
                 receipts.push(receipt);
                 continue;
             }

@@ -16,7 +16,7 @@ impl Parent {
     pub(super) fn hire(&mut self, claimed: Vec<Claimed>) {
         for Claimed { request, brief } in claimed {
             let id = request.id;
-            match self.job(request, brief) {
+            match self.job(request, &brief) {
                 Some(job) if self.is_taking_work() => self.start_worker(job),
                 Some(_) | None => self.clerk.put_back(id, "the facilitator is not working yet", SPAWN_AGAIN),
             }
@@ -42,7 +42,7 @@ impl Parent {
     }
 
     /// `None` while a chain has no head.
-    fn job(&mut self, request: Request, brief: Brief) -> Option<Job> {
+    fn job(&mut self, request: Request, brief: &Brief) -> Option<Job> {
         let (source, target) = (request.kind.source(), request.kind.target());
         let (source_head, target_head) = (self.heads[source]?, self.heads[target]?);
         let setup = &self.setup;
@@ -57,8 +57,8 @@ impl Parent {
             source_head,
             target_head,
             priority_fees,
-            source_workers: self.workers_in_turn(source, assigned(&request, source), &brief),
-            target_workers: self.workers_in_turn(target, assigned(&request, target), &brief),
+            source_workers: self.workers_in_turn(source, assigned(&request, source), brief),
+            target_workers: self.workers_in_turn(target, assigned(&request, target), brief),
             roots: brief.roots.iter().map(|(height, root)| AnchoredRoot { height: *height, root: *root }).collect(),
             proving: brief.proving.clone(),
             failed: brief

@@ -3,6 +3,8 @@
 //! A worker does one thing at a time, so an answer that belongs to no open question is a fault of the peer. Everything
 //! waits at most [`ANSWER_LIMIT`]: a parent that is silent for longer is hung, and the row is resumed by the next one.
 
+#![expect(clippy::wildcard_enum_match_arm, reason = "every message but the one waited for is out of turn")]
+
 use crate::messages::{Ask, FromWorker, Job, ToWorker};
 use facilitator_chain::reader::{Answer, Query};
 use facilitator_ipc::{FrameReader, FrameSender, IpcError};

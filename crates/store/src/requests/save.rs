@@ -207,10 +207,9 @@ async fn new_proof_height(tx: &mut Tx, id: RequestId, update: &Update) -> Result
     Ok((old != Some(height)).then_some(height))
 }
 
-/// The scan may have seen the proof of this height, made for another request, before this one chose it. Only a change of
-/// the height counts: a root that was evicted is proven at the same height again and must not wake anybody before.
+/// The scan may have seen the proof of this height, made for another request, before this one chose it.
 async fn proven_before(tx: &mut Tx, id: RequestId, height: u64) -> Result<()> {
-    let sql = "UPDATE requests SET state = $2, wakes = wakes + 1, ready = 1
+    let sql = "UPDATE requests SET state = $2
         WHERE id = $1 AND done = 0 AND state IN ($3, $4) AND EXISTS (SELECT 1 FROM proofs
             WHERE proofs.chain_id = requests.event_chain_id AND proofs.contract = requests.gateway_address
               AND proofs.height = $5 AND proofs.proven_block IS NOT NULL)";

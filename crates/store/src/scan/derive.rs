@@ -245,7 +245,10 @@ impl Deriver<'_> {
                 proven_block = COALESCE(proofs.proven_block, excluded.proven_block)";
         let height = proven.block_height;
         self.tx.execute(sql, args![source, proven.gateway, height, proven.storage_root, place.at.block_number]).await?;
-        let sql = "UPDATE requests SET state = $1, wakes = wakes + 1, ready = 1, updated_at_ms = $2
+        // Only who waits to try the proof again has something to do: the others' confirmation follows by itself.
+        let sql = "UPDATE requests SET state = $1, updated_at_ms = $2,
+                wakes = CASE WHEN state = $7 THEN wakes + 1 ELSE wakes END,
+                ready = CASE WHEN state = $7 THEN 1 ELSE ready END
             WHERE kind = $3 AND gateway_address = $4 AND proof_height = $5 AND done = 0 AND state IN ($6, $7)
             RETURNING id";
         let args = args![

@@ -149,7 +149,7 @@ async fn a_proven_gateway_moves_every_request_that_uses_its_height() {
     assert_eq!(scan(&store, AUXILIARY, 60, vec![proof]).await.woken, 2);
     assert_eq!(state(&store, 1).await, State::AccountProven);
     assert_eq!(state(&store, 3).await, State::Accepted);
-    assert_eq!(claim(&store, 5).await, [1, 2]);
+    assert!(claim(&store, 5).await.is_empty(), "their confirmation follows the proof without another step");
     assert_eq!(store.proof(ORIGIN, set().gateway, 69).await.unwrap().unwrap().proven_block, Some(60));
 
     // One that chooses the height only now has missed the event, but not the fact.
@@ -157,7 +157,7 @@ async fn a_proven_gateway_moves_every_request_that_uses_its_height() {
     let request = store.claim_ready(ME, 1, 6).await.unwrap().remove(0);
     let leave =
         |wakes| Change::Park { id: request.id, park: park(accepted(70), Wait::Happening, wakes), retry_at_ms: None };
-    assert_eq!(store.save(ME, &[leave(request.wakes)], 6).await.unwrap().ready, [request.id]);
+    assert!(store.save(ME, &[leave(request.wakes)], 6).await.unwrap().ready.is_empty());
     assert_eq!(state(&store, 3).await, State::AccountProven);
 }
 
