@@ -3,7 +3,7 @@
 //! The executable is started again in a role by the parent, with [`facilitator_supervisor::ROLE_ARGUMENT`] as its first
 //! argument. [`play`] is all that such a process does.
 
-mod child;
+pub mod child;
 pub mod clock;
 pub mod messages;
 pub mod parent;
