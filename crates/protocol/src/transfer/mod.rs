@@ -1,6 +1,6 @@
 //! The state machine of a transfer: pure decisions, from what both chains say to what is to be done.
 //!
-//! A worker reads the status of its message on both chains (law 1), asks [`decide`] and carries out the answer; a
+//! A worker reads the status of its message on both chains (law 1), asks [`decide()`] and carries out the answer; a
 //! request without a message first passes the checklist of [`accept::judge`]. There is no other path: the first run, a
 //! restart after any crash, and `requests retry` all begin here. Nothing in this module reads a clock, a database or a
 //! network.
