@@ -60,6 +60,14 @@ impl Daemon {
         }
     }
 
+    /// How it ended, if it has.
+    ///
+    /// # Errors
+    /// When the system can't tell.
+    pub fn has_ended(&mut self) -> Result<Option<ExitStatus>> {
+        Ok(self.child.try_wait()?)
+    }
+
     /// The file of its log.
     #[must_use]
     pub fn log(&self) -> &Path {

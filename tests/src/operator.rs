@@ -206,6 +206,11 @@ impl Operator {
         self.environment.push((name.to_owned(), value.to_owned()));
     }
 
+    /// Works with another binary from now on.
+    pub fn use_binary(&mut self, binary: PathBuf) {
+        self.binary = binary;
+    }
+
     /// The environment in which this operator works, for a person who wants to look around.
     #[must_use]
     pub fn environment(&self) -> &[(String, String)] {

@@ -9,6 +9,7 @@ use super::asks::WorkerNo;
 use super::setup::Setup;
 use crate::clock::now_ms;
 use crate::messages::Ask;
+use facilitator_kill::kill_point;
 use facilitator_protocol::gateway::GatewaySet;
 use facilitator_protocol::model::{Park, Request, RequestId, Update};
 use facilitator_protocol::transfer::Backoff;
@@ -190,6 +191,7 @@ impl Desk {
                 Order::Claim(limit) => self.claim(limit).await?,
                 Order::Gateways(gateways) => {
                     self.persist(|| self.store.set_gateways(&gateways, now_ms())).await?;
+                    kill_point!("parent.gateways_committed");
                     self.report(Report::Gateways(gateways)).await;
                 }
                 Order::Heartbeat(detail) => {
@@ -206,7 +208,9 @@ impl Desk {
         if changes.is_empty() {
             return Ok(());
         }
+        kill_point!("parent.handed_in");
         let saved = self.persist(|| self.store.save(&self.owner, changes, now_ms())).await?;
+        kill_point!("parent.saved");
         for id in saved.lost {
             self.report(Report::Lost(id)).await;
         }
@@ -223,6 +227,7 @@ impl Desk {
 
     async fn claim(&self, limit: u32) -> Result<(), StoreError> {
         let requests = self.persist(|| self.store.claim_ready(&self.owner, limit, now_ms())).await?;
+        kill_point!("parent.claimed");
         let briefs = self.persist(|| self.store.brief(&requests)).await?;
         let claimed = requests.into_iter().zip(briefs).map(|(request, brief)| Claimed { request, brief });
         self.report(Report::Claimed(claimed.collect())).await;

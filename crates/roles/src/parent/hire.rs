@@ -5,6 +5,7 @@ use super::{Parent, SPAWN_AGAIN, WatchOptions};
 use crate::messages::{AnchoredRoot, Discovered, FailedStep, Job, PROTOCOL_VERSION, ToScanner, Unfit, WorkerKey};
 use crate::worker;
 use facilitator_eth::Address;
+use facilitator_kill::kill_point;
 use facilitator_protocol::gateway::GatewaySet;
 use facilitator_protocol::model::{Kind, Request, Side};
 use facilitator_sender::Head;
@@ -32,6 +33,7 @@ impl Parent {
                 let options = WatchOptions::new(PROTOCOL_VERSION);
                 let child = watch(spawned, worker::ROLE, no, self.outbox.workers.clone(), options);
                 self.clerk.note_pid(request, child.pid);
+                kill_point!("parent.worker_started");
                 self.crew.hire(no, request, child, job);
             }
             Err(error) => {

@@ -6,6 +6,7 @@ use super::stop::Phase;
 use super::{Parent, ParentError, WorkerBalance};
 use crate::messages::{Ask, Balance, FromScanner, FromSender, FromWorker, ToScanner, ToSender, ToWorker, Unfit};
 use facilitator_chain::reader::{Answer, Query};
+use facilitator_kill::kill_point;
 use facilitator_protocol::model::Side;
 use facilitator_protocol::secret::SecretInput;
 use facilitator_sender::{Failure, Submit, SubmitAnswer};
@@ -94,6 +95,7 @@ impl Parent {
                 }
             }
             FromSender::Secret(ask, secret) => {
+                kill_point!("parent.secret_routed");
                 if let Some(open) = self.asks.close(ask, Answerer::Sender(side)) {
                     self.crew.send(open.worker, &ToWorker::Secret(open.ask, secret));
                 }
@@ -152,6 +154,7 @@ impl Parent {
             return self.crew.send(worker, &ToWorker::Submitted(ask, answer));
         };
         let named = self.asks.note(Open { worker, ask, answerer, question: Question::Submit });
+        kill_point!("parent.submit_routed");
         if let Err(error) = sender.send(&ToSender::Submit(named, submit)) {
             tracing::debug!(%side, %error, "a transaction was not handed over");
             self.give_back(named, answerer);

@@ -88,7 +88,8 @@ impl Setup {
     /// Starts children with their part of the environment: no password reaches them.
     pub(super) fn spawner(&self) -> Spawner {
         let own = [("RUST_LOG", self.log_filter.as_str()), (crate::LOG_FORMAT, self.log_format)];
-        let names: Vec<&str> = DEFAULT_ENVIRONMENT.iter().copied().chain([crate::LOG_FORMAT]).collect();
+        let names: Vec<&str> =
+            DEFAULT_ENVIRONMENT.iter().chain(facilitator_kill::VARIABLES).copied().chain([crate::LOG_FORMAT]).collect();
         let inherited = std::env::vars_os().filter(|(name, _)| own.iter().all(|(own, _)| name != own));
         let own = own.iter().map(|(name, value)| (OsString::from(name), OsString::from(value)));
         Spawner::new(PathBuf::from("/proc/self/exe"), &names, inherited.chain(own))

@@ -12,6 +12,7 @@ use facilitator_chain::scan::{
 };
 use facilitator_chain::types::Header;
 use facilitator_eth::Address;
+use facilitator_kill::kill_point;
 use facilitator_protocol::events::Event;
 use facilitator_protocol::model::Side;
 use facilitator_sender::Head;
@@ -126,6 +127,7 @@ impl Follower {
             self.final_height = Some(height);
             self.reader.set_final(height);
         }
+        kill_point!("scanner.head_seen");
         self.parent.send(&FromScanner::Head(head)).await?;
         while self.is_behind() && self.pause.is_zero() && self.caught_up {
             self.step().await?;
@@ -186,11 +188,14 @@ impl Follower {
             events: range.entries.iter().map(|entry| (entry.log.clone(), entry.event.clone())).collect(),
             checkpoint,
         };
+        kill_point!("scanner.fetched");
         match self.store.commit_scan(&commit, now_ms()).await {
             Ok(committed) => {
+                kill_point!("scanner.committed");
                 self.checkpoint = Some(checkpoint);
                 if committed.woken > 0 || !committed.requests.is_empty() {
                     self.parent.send(&FromScanner::Woke).await?;
+                    kill_point!("scanner.woke");
                 }
                 Ok(())
             }

@@ -14,6 +14,7 @@ use crate::messages::{FromScanner, ScannerSetup, ToScanner, Unfit};
 use facilitator_chain::reader::{Reader, ReaderOptions};
 use facilitator_chain::rpc::Rpc;
 use facilitator_ipc::{FrameReader, FrameSender};
+use facilitator_kill::kill_point;
 use follow::Follower;
 use std::time::Duration;
 use tokio::net::unix::pipe;
@@ -69,6 +70,7 @@ async fn prepare(
     loop {
         match checked(setup, rpc, reader).await {
             Ok(found) => {
+                kill_point!("scanner.checked");
                 parent.send(&FromScanner::Checked(found)).await?;
                 return wait_for_begin(orders).await;
             }
@@ -131,6 +133,7 @@ async fn watch(
                     // Questions gather in the reader while others are asked; scanning does not wait for them.
                     tokio::spawn(async move {
                         let answers = reader.ask(queries).await;
+                        kill_point!("scanner.read");
                         if let Err(error) = parent.send(&FromScanner::Answers(ask, answers)).await {
                             tracing::debug!(%error, "an answer was not delivered");
                         }

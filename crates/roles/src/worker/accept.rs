@@ -8,6 +8,7 @@ use super::case::Case;
 use super::desk::{Desk, Leave};
 use super::facts;
 use facilitator_eth::{Address, U256};
+use facilitator_kill::kill_point;
 use facilitator_protocol::contracts::pool;
 use facilitator_protocol::gateway::GatewaySet;
 use facilitator_protocol::hashes;
@@ -37,6 +38,7 @@ pub(super) async fn run<R: AsyncRead + Unpin>(
         return Ok(case.failed_times(Stage::Accept, &error, count));
     }
     let facts = facts::read(desk, case, gateway).await?;
+    kill_point!("worker.facts_read");
     match judge(case.request(), &facts, &case.job.policy) {
         Verdict::Refuse(refusal) => Ok(refuse(case, &refusal)),
         Verdict::Hold(hold) => Ok(case.hold(hold.to_string())),
@@ -55,9 +57,12 @@ async fn accept<R: AsyncRead + Unpin>(
     workers: (Address, Address),
 ) -> Result<Park, Leave> {
     let attempt = next_attempt(desk, case, facts).await?;
+    kill_point!("worker.attempt_made");
     desk.save(attempt_update(case, attempt, workers, facts)).await?;
+    kill_point!("worker.attempt_committed");
     let submit = transaction(case, gateway, attempt, facts.bounty, workers.0);
     let answers = desk.submit_many(vec![(case.source(), submit)]).await?;
+    kill_point!("worker.accept_submitted");
     match answers.first() {
         Some(SubmitAnswer::Failed(failure)) => Ok(case.submit_failed(Stage::Accept, failure)),
         Some(_) | None => Ok(case.wait_for_happening("the accept to be mined and confirmed".to_owned())),

@@ -12,7 +12,8 @@ mod facts;
 mod progress;
 mod prove;
 
-pub use desk::{Desk, Leave};
+use desk::{Desk, Leave};
+pub use facilitator_kill::kill_point;
 
 use crate::messages::{Job, PROTOCOL_VERSION, ToWorker};
 use case::Case;
@@ -32,8 +33,12 @@ pub async fn run() -> Result<(), Leave> {
     let link = ChildLink::<_, ToWorker>::from_stdio(PROTOCOL_VERSION, ROLE, WriterOptions::default())?;
     let mut desk = Desk::new(link.sender, link.receiver);
     let job = desk.job().await?;
+    kill_point!("worker.briefed");
     let park = drive(&mut desk, job).await?;
-    desk.park(park).await
+    kill_point!("worker.decided");
+    desk.park(park).await?;
+    kill_point!("worker.parked");
+    Ok(())
 }
 
 /// From the green light to the decision how the request is left.

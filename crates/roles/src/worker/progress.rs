@@ -8,6 +8,7 @@ use super::case::Case;
 use super::desk::{Desk, Leave};
 use facilitator_chain::reader::{At, Query};
 use facilitator_eth::{B256, Bytes, U256};
+use facilitator_kill::kill_point;
 use facilitator_protocol::contracts::gateway as gateways;
 use facilitator_protocol::gateway::GatewaySet;
 use facilitator_protocol::model::{Kind, Park, Side, Stage, Step};
@@ -68,7 +69,9 @@ pub(super) async fn run<R: AsyncRead + Unpin>(
         return Ok(park);
     }
     let submits = legs.iter().map(|leg| (leg.side, transaction(case, gateway, leg, message, &secret))).collect();
+    kill_point!("worker.progress_simulated");
     let answers = desk.submit_many(submits).await?;
+    kill_point!("worker.progress_submitted");
     for (answer, leg) in answers.iter().zip(&legs) {
         if let SubmitAnswer::Failed(failure) = answer {
             return Ok(case.submit_failed(leg.stage, failure));

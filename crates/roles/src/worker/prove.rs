@@ -9,6 +9,7 @@ use super::desk::{Desk, Leave};
 use crate::messages::AnchoredRoot;
 use facilitator_chain::reader::{Answer, At, Query};
 use facilitator_eth::{Address, B256, U256};
+use facilitator_kill::kill_point;
 use facilitator_protocol::contracts::gateway as gateways;
 use facilitator_protocol::gateway::GatewaySet;
 use facilitator_protocol::model::{Park, Stage, Step, Update};
@@ -125,7 +126,9 @@ async fn submit<R: AsyncRead + Unpin>(
     submits.push((target, confirm));
     desk.save(Update { proof_height: Some(account.height), ..Update::default() }).await?;
     let stages = if proven { vec![Stage::Confirm] } else { vec![Stage::Prove, Stage::Confirm] };
+    kill_point!("worker.proof_ready");
     let answers = desk.submit_many(submits).await?;
+    kill_point!("worker.confirm_submitted");
     for (answer, stage) in answers.iter().zip(stages) {
         if let SubmitAnswer::Failed(failure) = answer {
             return Ok(case.submit_failed(stage, failure));

@@ -15,6 +15,7 @@ use crate::{
     types::Head,
 };
 use facilitator_eth::{Address, Bytes};
+use facilitator_kill::kill_point;
 use facilitator_store::journal::{EntryId, EntryState, Sent};
 use std::collections::BTreeSet;
 
@@ -108,6 +109,7 @@ impl Sender {
         }
         let raw: Vec<&Bytes> = attempts.iter().map(|(_, _, raw)| raw).collect();
         let answers = self.node.send(&raw).await;
+        kill_point!("sender.broadcast");
         let Some(answers) = self.reached(answers, now_ms) else { return Ok(Vec::new()) };
         let (mut sent, mut weak, mut notes) = (Vec::new(), Vec::new(), Vec::new());
         for ((id, mark, _), answer) in attempts.into_iter().zip(answers) {
@@ -140,6 +142,7 @@ impl Sender {
             .collect();
         if !fresh.is_empty() {
             self.journal.sent(&fresh, now_ms).await?;
+            kill_point!("sender.broadcast_committed");
         }
         for mark in sent {
             let Some(flight) = self.book.get_mut(mark.id) else { continue };

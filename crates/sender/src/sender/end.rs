@@ -6,6 +6,7 @@ use crate::{
     book::{DependencyDone, Flight},
     types::{Failure, Outcome, SubmitAnswer},
 };
+use facilitator_kill::kill_point;
 use facilitator_protocol::model::Step;
 use facilitator_store::journal::{EntryId, Failed, Failure as Stored, Inclusion, Notify};
 
@@ -68,6 +69,7 @@ impl Sender {
         // The scanner sees the event of every step and wakes its request: a second wake-up would start a worker
         // for nothing.
         self.journal.finalise(ids, Notify::Nobody, now_ms).await?;
+        kill_point!("sender.final_committed");
         for id in ids {
             let Some(flight) = self.book.remove(*id) else { continue };
             self.note_final(&flight);

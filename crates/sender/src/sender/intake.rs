@@ -8,6 +8,7 @@ use crate::{
     types::{Failure, Submit, SubmitAnswer, Visibility},
 };
 use facilitator_eth::Address;
+use facilitator_kill::kill_point;
 use facilitator_store::journal::{self, EntryState, NewEntry};
 use std::collections::BTreeMap;
 
@@ -43,7 +44,9 @@ impl Sender {
         }
         let entries: Vec<NewEntry> =
             queue.iter().map(|(_, submit)| new_entry(submit, chosen.get(&submit.intent).copied())).collect();
+        kill_point!("sender.submitted");
         let queued = if entries.is_empty() { Vec::new() } else { self.journal.queue(&entries, now_ms).await? };
+        kill_point!("sender.queued");
         for ((index, submit), queued) in queue.into_iter().zip(queued) {
             if let Some(slot) = answers.get_mut(index) {
                 *slot = Some(self.adopt(queued.entry, submit));

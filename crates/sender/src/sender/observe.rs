@@ -9,6 +9,7 @@ use crate::{
     types::{Failure, Head},
 };
 use facilitator_eth::{B256, Bytes, abi::Revert, tx};
+use facilitator_kill::kill_point;
 use facilitator_protocol::model::Step;
 use facilitator_store::journal::{EntryId, EntryState, Inclusion, Notify};
 use std::collections::{BTreeSet, HashMap};
@@ -111,7 +112,9 @@ impl Sender {
             }
         }
         if !mined.is_empty() {
+            kill_point!("sender.seen_mined");
             self.journal.mined(&mined, Notify::Nobody, now_ms).await?;
+            kill_point!("sender.mined_committed");
         }
         for (id, inclusion) in mined {
             if let Some(flight) = self.book.get_mut(id) {

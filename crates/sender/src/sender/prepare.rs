@@ -13,6 +13,7 @@ use crate::{
 };
 use facilitator_chain::rpc::RpcError;
 use facilitator_eth::{Bytes, U256, abi};
+use facilitator_kill::kill_point;
 use facilitator_protocol::{contracts::token, model::Step};
 use facilitator_store::journal::{EntryId, EntryState, NewEntry, Visibility};
 use serde_json::Value;
@@ -68,7 +69,9 @@ impl Sender {
             }
         }
         if !approvals.is_empty() {
-            for queued in self.journal.queue(&approvals, now_ms).await? {
+            let queued = self.journal.queue(&approvals, now_ms).await?;
+            kill_point!("sender.approval_queued");
+            for queued in queued {
                 if let Some(account) = queued.entry.account {
                     self.book.insert(Flight::new(queued.entry, account));
                 }

@@ -14,6 +14,7 @@ use facilitator_eth::{
     Address, U256,
     tx::{self, Fee, Transaction},
 };
+use facilitator_kill::kill_point;
 use facilitator_store::journal::{Attempt, EntryId, EntryState, Signature};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -146,7 +147,9 @@ impl Sender {
         if signatures.is_empty() {
             return Ok(());
         }
+        kill_point!("sender.signed");
         self.journal.sign(&self.leases(), &signatures, now_ms).await?;
+        kill_point!("sender.signatures_committed");
         for signature in signatures {
             let Some(flight) = self.book.get_mut(signature.id) else { continue };
             let number = flight.newest().map_or(1, |attempt| attempt.number.saturating_add(1));

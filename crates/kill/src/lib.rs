@@ -1,0 +1,76 @@
+//! Kill points: named places at which a process may be made to die, for tests of law 7.
+//!
+//! A kill point stands before and after every write and every effect that leaves a process. In the shipped program it
+//! is nothing: [`here`] is empty unless the feature `armed` is on. Armed, the process kills itself with SIGKILL at the
+//! point that the environment names, so that no destructor, no flush and no handler runs.
+//!
+//! The list of points is read from the source itself, so a new one without a scenario can't be forgotten.
+
+/// Variable that names the point to die at, and at which of its visits: `sender.signed` or `sender.signed:3`.
+pub const AT: &str = "FACILITATOR_KILL_AT";
+
+/// Variable that names a file: it is made at the first death, and while it is there nobody dies any more. So a process
+/// that is started again gets past the point.
+pub const ONCE: &str = "FACILITATOR_KILL_ONCE";
+
+/// The variables that children must inherit for their kill points to be real; none in the shipped program.
+pub const VARIABLES: &[&str] = if cfg!(feature = "armed") { &[AT, ONCE] } else { &[] };
+
+/// Marks a kill point. Its name is `role.what_has_just_happened` and stands once in the source.
+#[macro_export]
+macro_rules! kill_point {
+    ($name:literal) => {
+        $crate::here($name)
+    };
+}
+
+/// Nothing: the program as it is shipped.
+#[cfg(not(feature = "armed"))]
+#[inline(always)]
+pub const fn here(_name: &str) {}
+
+#[cfg(feature = "armed")]
+pub use armed::here;
+
+#[cfg(feature = "armed")]
+mod armed {
+    //! The armed form.
+
+    use super::{AT, ONCE};
+    use nix::sys::signal::{Signal, kill};
+    use nix::unistd::Pid;
+    use std::fs::OpenOptions;
+    use std::sync::OnceLock;
+    use std::sync::atomic::{AtomicU64, Ordering};
+
+    struct Order {
+        point: String,
+        visit: u64,
+        once: Option<String>,
+    }
+
+    static ORDER: OnceLock<Option<Order>> = OnceLock::new();
+    static VISITS: AtomicU64 = AtomicU64::new(0);
+
+    fn order() -> Option<Order> {
+        let text = std::env::var(AT).ok()?;
+        let (point, visit) = match text.split_once(':') {
+            Some((point, visit)) => (point.to_owned(), visit.parse().ok()?),
+            None => (text, 1),
+        };
+        Some(Order { point, visit, once: std::env::var(ONCE).ok() })
+    }
+
+    /// Dies here if the environment says so.
+    pub fn here(name: &str) {
+        let Some(order) = ORDER.get_or_init(order) else { return };
+        if order.point != name || VISITS.fetch_add(1, Ordering::Relaxed) + 1 != order.visit {
+            return;
+        }
+        let first = |file: &String| OpenOptions::new().write(true).create_new(true).open(file).is_ok();
+        if order.once.as_ref().is_none_or(first) {
+            // SIGKILL to oneself is delivered before the call returns.
+            let _never_returns = kill(Pid::this(), Signal::SIGKILL);
+        }
+    }
+}

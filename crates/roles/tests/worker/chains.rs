@@ -1,0 +1,225 @@
+//! Two chains as a table of questions and answers. A question that is not in it was not foreseen and fails the test.
+
+use crate::world::{PROXY, SOURCE_WORKER, TARGET_WORKER, gateway, message, secret, uint};
+use facilitator_chain::reader::{Answer, At, Query};
+use facilitator_eth::abi::{Revert, Value, encode};
+use facilitator_eth::{Address, B256, Bytes, U256, keccak256, rlp};
+use facilitator_protocol::contracts::{View, gateway as gateways, organization, pool, token};
+use facilitator_protocol::model::{Kind, MessageStatus, Side};
+use facilitator_protocol::proof::{AccountProof, StorageProof, outbox_key, serialise_account};
+use facilitator_roles::messages::{AnchoredRoot, Job};
+use std::collections::HashMap;
+
+/// What both chains answer.
+#[derive(Default)]
+pub(crate) struct Chains {
+    answers: HashMap<(Side, Query), Answer>,
+    down: Option<(Side, String)>,
+}
+
+impl Chains {
+    /// Everything that the checklist asks, as it must be for an accept.
+    pub(crate) fn ready_to_accept(job: &Job) -> Self {
+        let (set, terms) = (gateway(), &job.request.terms);
+        let mut chains = Self::default();
+        let source: [(Address, Bytes, Value); 9] = [
+            (set.composer, pool::proxy_of(Kind::Stake, terms.sender).data, Value::Address(PROXY)),
+            (set.gateway, gateways::bounty().data, Value::Uint(uint(50))),
+            (set.value_token, token::balance_of(set.composer).data, Value::Uint(terms.amount)),
+            (set.gateway, gateways::get_nonce(PROXY).data, Value::Uint(U256::ZERO)),
+            (set.gateway, gateways::activated().data, Value::Bool(true)),
+            (set.base_token, token::balance_of(SOURCE_WORKER).data, Value::Uint(uint(50))),
+            (
+                set.composer_organization,
+                organization::expiration_height(SOURCE_WORKER).data,
+                Value::Uint(uint(1_000_000)),
+            ),
+            (set.utility_token, token::exists(terms.beneficiary).data, Value::Bool(true)),
+            (set.utility_token, token::balance_of(SOURCE_WORKER).data, Value::Uint(U256::ZERO)),
+        ];
+        for (to, data, value) in source {
+            chains.say(Side::Origin, to, &data, &[value.clone()]);
+            chains.say(Side::Auxiliary, to, &data, &[value]);
+        }
+        chains.pending(job, true, true);
+        chains.active(None, None);
+        let mint = token::increase_supply(terms.beneficiary, terms.amount);
+        chains.put(
+            Side::Auxiliary,
+            Query::Call { from: Some(set.cogateway), to: set.utility_token, data: mint, at: At::Latest },
+            Answer::Data(Bytes(encode(&[Value::Bool(true)]))),
+        );
+        for (side, address) in [(Side::Origin, SOURCE_WORKER), (Side::Auxiliary, TARGET_WORKER)] {
+            chains.put(side, Query::Balance { address, at: At::Latest }, Answer::Number(uint(1_000_000_000)));
+        }
+        chains
+    }
+
+    /// Only where the message stands, at the newest block and at the newest final one: outbox, inbox.
+    pub(crate) fn at(outbox: (MessageStatus, MessageStatus), inbox: (MessageStatus, MessageStatus)) -> Self {
+        let mut chains = Self::default();
+        chains.statuses(outbox, inbox);
+        chains
+    }
+
+    /// As [`Chains::at`], where the newest block says nothing new.
+    pub(crate) fn settled(outbox: MessageStatus, inbox: MessageStatus) -> Self {
+        Self::at((outbox, outbox), (inbox, inbox))
+    }
+
+    pub(crate) fn statuses(&mut self, outbox: (MessageStatus, MessageStatus), inbox: (MessageStatus, MessageStatus)) {
+        let set = gateway();
+        let (of_outbox, of_inbox) = (gateways::outbox_status(message(0)), gateways::inbox_status(message(0)));
+        self.status(Side::Origin, set.gateway, &of_outbox, outbox);
+        self.status(Side::Auxiliary, set.cogateway, &of_inbox, inbox);
+    }
+
+    fn status(&mut self, side: Side, to: Address, view: &View<MessageStatus>, status: (MessageStatus, MessageStatus)) {
+        for (at, status) in [(At::Latest, status.0), (At::Final, status.1)] {
+            let query = Query::Call { from: None, to, data: view.data.clone(), at };
+            self.put(side, query, data(&[Value::Uint(uint(number(status)))]));
+        }
+    }
+
+    /// Whether the request stands in the composer, at the newest block and at the newest final one.
+    pub(crate) fn pending(&mut self, job: &Job, latest: bool, finally: bool) {
+        let (to, terms) = (gateway().composer, &job.request.terms);
+        let view = pool::request_hash_of(Kind::Stake, terms.sender, terms.gateway);
+        for (at, pending) in [(At::Latest, latest), (At::Final, finally)] {
+            let hash = if pending { terms.request_hash } else { B256::ZERO };
+            let query = Query::Call { from: None, to, data: view.data.clone(), at };
+            self.put(Side::Origin, query, data(&[Value::Word(hash)]));
+        }
+    }
+
+    /// The proxy's last message in outbox and inbox: hash, status, nonce.
+    pub(crate) fn active(
+        &mut self,
+        outbox: Option<(B256, MessageStatus, u64)>,
+        inbox: Option<(B256, MessageStatus, u64)>,
+    ) {
+        let set = gateway();
+        let boxes = [
+            (Side::Origin, set.gateway, gateways::outbox_active_process(PROXY).data, outbox),
+            (Side::Auxiliary, set.cogateway, gateways::inbox_active_process(PROXY).data, inbox),
+        ];
+        for (side, to, view, active) in boxes {
+            let (hash, status, nonce) = active.unwrap_or((B256::ZERO, MessageStatus::Undeclared, 0));
+            self.say(side, to, &view, &[Value::Word(hash), Value::Uint(uint(number(status)))]);
+            let mut stored = vec![Value::Uint(U256::ZERO); 7];
+            stored[1] = Value::Uint(uint(nonce));
+            self.say(side, to, &gateways::messages(hash).data, &stored);
+        }
+    }
+
+    /// Whether a height is proven on the target chain already.
+    pub(crate) fn proven(&mut self, height: u64, proven: bool) {
+        let query = Query::Call {
+            from: None,
+            to: gateway().cogateway,
+            data: gateways::probe_proven(height),
+            at: At::Latest,
+        };
+        let answer = if proven { data(&[Value::Bool(true)]) } else { Answer::Reverted(Revert::Empty) };
+        self.put(Side::Auxiliary, query, answer);
+    }
+
+    /// What `eth_getProof` says of the message at a height.
+    pub(crate) fn proof(&mut self, height: u64, answer: Answer) {
+        let key = outbox_key(message(0), gateway().message_box_offset);
+        self.put(Side::Origin, Query::Proof { address: gateway().gateway, key, height }, answer);
+    }
+
+    /// A chain whose block at `height` has the message at `status`, and the root that proves it.
+    pub(crate) fn block(&mut self, height: u64, status: MessageStatus) -> AnchoredRoot {
+        let (account, root) = account_with(height, status);
+        self.proof(height, Answer::Proof(account));
+        AnchoredRoot { height, root }
+    }
+
+    /// What a simulation of a leg says.
+    pub(crate) fn leg(&mut self, leg: gateways::Leg, answer: Answer) {
+        let (side, to) = match leg {
+            gateways::Leg::Source => (Side::Origin, gateway().gateway),
+            gateways::Leg::Target => (Side::Auxiliary, gateway().cogateway),
+        };
+        let data = gateways::progress(Kind::Stake, leg, message(0), &secret(0));
+        self.put(side, Query::Call { from: None, to, data, at: At::Latest }, answer);
+    }
+
+    /// A view call at the newest block.
+    pub(crate) fn say(&mut self, side: Side, to: Address, call: &Bytes, values: &[Value]) {
+        self.put(side, Query::Call { from: None, to, data: call.clone(), at: At::Latest }, data(values));
+    }
+
+    pub(crate) fn put(&mut self, side: Side, query: Query, answer: Answer) {
+        self.answers.insert((side, query), answer);
+    }
+
+    /// From now on this chain answers nothing.
+    pub(crate) fn go_down(&mut self, side: Side, why: &str) {
+        self.down = Some((side, why.to_owned()));
+    }
+
+    pub(crate) fn answer(&self, side: Side, query: &Query) -> Answer {
+        if let Some((_, why)) = self.down.as_ref().filter(|(down, _)| *down == side) {
+            return Answer::Failed(why.clone());
+        }
+        let known = self.answers.get(&(side, query.clone()));
+        known.unwrap_or_else(|| panic!("not foreseen on the {side} chain: {query:?}")).clone()
+    }
+}
+
+pub(crate) fn data(values: &[Value]) -> Answer {
+    Answer::Data(Bytes(encode(values)))
+}
+
+const fn number(status: MessageStatus) -> u64 {
+    match status {
+        MessageStatus::Undeclared => 0,
+        MessageStatus::Declared => 1,
+        MessageStatus::Progressed => 2,
+        MessageStatus::DeclaredRevocation => 3,
+        MessageStatus::Revoked => 4,
+    }
+}
+
+/// The gateway's account at a height with one slot: the message's status in the outbox. Both tries have one leaf.
+fn account_with(height: u64, status: MessageStatus) -> (AccountProof, B256) {
+    let address = gateway().gateway;
+    let key = outbox_key(message(0), gateway().message_box_offset);
+    let value = uint(number(status));
+    let leaf = leaf(&keccak256(key), &rlp::uint(value));
+    let mut account = AccountProof {
+        address,
+        height,
+        state_root: None,
+        balance: U256::ZERO,
+        nonce: U256::ONE,
+        code_hash: B256([0xc0; 32]),
+        storage_root: keccak256(&leaf),
+        account_nodes: vec![],
+        storage: vec![StorageProof { key, value, nodes: vec![leaf] }],
+    };
+    let leaf = self::leaf(&keccak256(address), &serialise_account(&account).0);
+    let root = keccak256(&leaf);
+    account.account_nodes = vec![leaf];
+    account.state_root = Some(root);
+    (account, root)
+}
+
+/// A trie of one entry: a leaf with the whole path.
+fn leaf(path: &B256, value: &[u8]) -> Bytes {
+    let prefixed = [[0x20].as_slice(), path.as_bytes()].concat();
+    rlp::list_of_raw(&[string(&prefixed), string(value)])
+}
+
+fn string(bytes: &[u8]) -> Bytes {
+    let length = u8::try_from(bytes.len()).unwrap();
+    let header = match (bytes, length) {
+        ([single], _) if *single < 0x80 => vec![],
+        (_, 0..=55) => vec![0x80 + length],
+        (_, 56..) => vec![0xb8, length],
+    };
+    Bytes([header.as_slice(), bytes].concat())
+}

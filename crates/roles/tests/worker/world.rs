@@ -1,0 +1,152 @@
+//! One request between two chains: a job that passes everywhere, for the tests to change one thing at a time.
+
+use facilitator_eth::{Address, B256, U256};
+use facilitator_protocol::gateway::{GatewaySet, Mints};
+use facilitator_protocol::hashes;
+use facilitator_protocol::model::{Kind, LogPosition, Request, RequestId, State, Terms};
+use facilitator_protocol::secret::{HashLockKey, SecretInput, UnlockSecret, derive};
+use facilitator_protocol::transfer::Backoff;
+use facilitator_protocol::transfer::accept::Policy;
+use facilitator_roles::messages::{Job, WorkerKey};
+use facilitator_sender::Head;
+
+pub(crate) const PROXY: Address = Address([5; 20]);
+pub(crate) const SOURCE_WORKER: Address = Address([0xa1; 20]);
+pub(crate) const TARGET_WORKER: Address = Address([0xb1; 20]);
+pub(crate) const RECHECK_MS: u64 = 60_000;
+/// Block in which the message was declared.
+pub(crate) const DECLARED: u64 = 90;
+/// [`Request::wakes`] as the worker is given it.
+pub(crate) const WAKES: i64 = 17;
+
+pub(crate) fn uint(value: u64) -> U256 {
+    U256::from(value)
+}
+
+pub(crate) fn gateway() -> GatewaySet {
+    let address = |number: u8| Address([number; 20]);
+    GatewaySet {
+        origin_chain_id: 3,
+        auxiliary_chain_id: 1406,
+        composer: address(1),
+        gateway: address(4),
+        anchor: address(0x10),
+        cogateway: address(0x11),
+        co_anchor: address(0x12),
+        redeem_pool: None,
+        composer_organization: address(0x13),
+        value_token: address(0x14),
+        base_token: address(0x15),
+        utility_token: address(0x16),
+        mints: Mints::BaseCoin,
+        message_box_offset: 9,
+    }
+}
+
+/// A stake that was just seen.
+pub(crate) fn requested() -> Job {
+    let gateway = gateway();
+    let head = Head { number: 100, base_fee: Some(uint(1)) };
+    Job {
+        request: Request {
+            id: RequestId(7),
+            kind: Kind::Stake,
+            state: State::Requested,
+            origin_chain_id: 3,
+            auxiliary_chain_id: 1406,
+            pool: gateway.composer,
+            terms: terms(&gateway),
+            position: position(),
+            attempt: 0,
+            hash_lock: None,
+            message_hash: None,
+            message_sender: None,
+            unlock_secret: None,
+            origin_worker: None,
+            auxiliary_worker: None,
+            declared_block: None,
+            proof_height: None,
+            bounty: None,
+            reward: None,
+            paid_out: None,
+            failures: 0,
+            wakes: WAKES,
+            waiting_for: None,
+            last_error: None,
+        },
+        gateway: Some(gateway),
+        policy: Policy {
+            min_gas_price: uint(10),
+            min_gas_limit: uint(100_000),
+            max_bounty: uint(50),
+            worker_expiry_margin_blocks: 10,
+            funds_safety_percent: 150,
+        },
+        backoff: Backoff { base_ms: 1_000, max_ms: 300_000 },
+        recheck_ms: RECHECK_MS,
+        source_head: head,
+        target_head: head,
+        priority_fees: (uint(1), uint(1)),
+        source_workers: vec![WorkerKey { address: SOURCE_WORKER, in_flight: 0 }],
+        target_workers: vec![WorkerKey { address: TARGET_WORKER, in_flight: 0 }],
+        roots: vec![],
+        proving: vec![],
+        failed: vec![],
+    }
+}
+
+/// The same, declared: its attempt and its workers are stored.
+pub(crate) fn accepted() -> Job {
+    let mut job = requested();
+    let hash_lock = secret(0).hash_lock();
+    let request = &mut job.request;
+    request.state = State::Accepted;
+    request.hash_lock = Some(hash_lock);
+    request.message_hash = Some(message(0));
+    request.message_sender = Some(PROXY);
+    (request.origin_worker, request.auxiliary_worker) = (Some(SOURCE_WORKER), Some(TARGET_WORKER));
+    request.declared_block = Some(DECLARED);
+    request.bounty = Some(uint(50));
+    job
+}
+
+fn terms(gateway: &GatewaySet) -> Terms {
+    Terms {
+        amount: uint(1_000_001),
+        beneficiary: Address([2; 20]),
+        gas_price: uint(10),
+        gas_limit: uint(100_000),
+        nonce: U256::ZERO,
+        sender: Address([3; 20]),
+        sender_proxy: PROXY,
+        gateway: gateway.gateway,
+        request_hash: B256([7; 32]),
+    }
+}
+
+const fn position() -> LogPosition {
+    LogPosition {
+        chain_id: 3,
+        block_number: 80,
+        block_hash: B256([9; 32]),
+        tx_hash: B256([8; 32]),
+        log_index: 0,
+    }
+}
+
+pub(crate) fn secret_of(input: &SecretInput) -> UnlockSecret {
+    derive(&HashLockKey::new([0x5e; 32]), input)
+}
+
+/// The secret of an attempt, spelled out again: what a worker must ask for.
+pub(crate) fn secret(attempt: u32) -> UnlockSecret {
+    let gateway = gateway();
+    let Terms { request_hash, nonce, .. } = terms(&gateway);
+    let (pool, gateway) = (gateway.composer, gateway.gateway);
+    secret_of(&SecretInput { chain_id: 3, pool, gateway, request_hash, proxy: PROXY, nonce, attempt })
+}
+
+/// The message of an attempt.
+pub(crate) fn message(attempt: u32) -> B256 {
+    hashes::message_of_request(Kind::Stake, &terms(&gateway()), PROXY, secret(attempt).hash_lock())
+}
