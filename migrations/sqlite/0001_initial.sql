@@ -77,6 +77,10 @@ CREATE TABLE requests (
     status_checked_at_ms     INTEGER,
     -- the calendar
     failures                 INTEGER NOT NULL DEFAULT 0,
+    -- looks in a row that found it not possible yet
+    holds                    INTEGER NOT NULL DEFAULT 0,
+    -- when it was last begun anew, by the operator or by what the chain said: what failed before counts no more
+    retried_at_ms            INTEGER,
     last_error               TEXT,
     waiting_for              TEXT,
     ready                    INTEGER NOT NULL DEFAULT 1,
@@ -93,7 +97,9 @@ CREATE TABLE requests (
     UNIQUE (event_chain_id, pool_address, event_tx_hash, event_log_index)
 ) STRICT;
 
-CREATE INDEX requests_ready ON requests (id) WHERE done = 0 AND claimed_by IS NULL AND ready = 1;
+-- In the order of claiming: first those with money locked.
+CREATE INDEX requests_ready ON requests ((declared_block IS NULL), id) WHERE done = 0 AND claimed_by IS NULL
+    AND ready = 1 AND (orphaned = 0 OR declared_block IS NOT NULL);
 CREATE INDEX requests_retry ON requests (retry_at_ms) WHERE done = 0 AND claimed_by IS NULL AND retry_at_ms IS NOT NULL;
 CREATE INDEX requests_unfinished ON requests (created_at_ms) WHERE done = 0;
 CREATE INDEX requests_claimed ON requests (claimed_by) WHERE claimed_by IS NOT NULL;
@@ -105,7 +111,8 @@ CREATE INDEX requests_nonce ON requests (gateway_address, sender_proxy, nonce);
 CREATE INDEX requests_block ON requests (event_chain_id, event_block_number);
 CREATE INDEX requests_state ON requests (state, kind);
 CREATE INDEX requests_in_flight ON requests (origin_chain_id, origin_worker_address, auxiliary_chain_id,
-    auxiliary_worker_address, done, declared_block) WHERE done = 0 AND declared_block IS NOT NULL;
+    auxiliary_worker_address, kind, declared_block, orphaned, done, hash_lock)
+    WHERE done = 0 AND hash_lock IS NOT NULL;
 
 -- The life of a request, for its operator.
 CREATE TABLE request_log (

@@ -134,7 +134,7 @@ settings! {
     "confirmations" confirmations: u64 = 6, count("blocks", 0, 100_000);
     /// Pause between two looks at the newest block.
     "poll_interval_ms" poll_interval: Duration = Duration::from_secs(1), Millis(10, 600_000);
-    /// First block that is scanned when the database is new; null begins at the block of the first start.
+    /// First block that is scanned when the database is new. Null begins at block 0, so that no request is missed; on a long chain set it to the block in which the gateway was deployed, or a little before.
     "start_block" start_block: Option<u64> = None, Maybe(count("block number", 0, MAX_BLOCK));
     /// Most blocks asked for in one `eth_getLogs`; ranges shrink below by themselves where an endpoint allows less.
     "max_log_range" max_log_range: u64 = 10_000, count("blocks", 1, 1_000_000);

@@ -1,6 +1,6 @@
 //! The contracts of one gateway pair, as configured and as the contracts themselves say.
 
-use crate::model::Side;
+use crate::model::{Kind, Side};
 use bincode::{Decode, Encode};
 use facilitator_eth::Address;
 
@@ -50,6 +50,16 @@ pub enum Mints {
 }
 
 impl GatewaySet {
+    /// Whether a request belongs to this pair, by the addresses of the configuration: what its event claims of a gateway
+    /// proves nothing (law 10).
+    #[must_use]
+    pub fn serves(&self, kind: Kind, gateway: Address, pool: Address) -> bool {
+        match kind {
+            Kind::Stake => self.gateway == gateway && self.composer == pool,
+            Kind::Redeem => self.cogateway == gateway && self.redeem_pool == Some(pool),
+        }
+    }
+
     /// The chain id of a side.
     #[must_use]
     pub const fn chain_id(&self, side: Side) -> u64 {

@@ -386,6 +386,8 @@ pub struct Request {
     pub paid_out: Option<U256>,
     /// Consecutive failures of the present step, the exponent of the back-off.
     pub failures: u32,
+    /// Looks in a row that found it not possible yet (held, or a chain that can't be read), the exponent of their pause.
+    pub holds: u32,
     /// Counts what happened to the request from outside; a worker that parks returns what it saw, so that nothing that
     /// happens in between is slept through.
     pub wakes: i64,
@@ -456,6 +458,8 @@ pub struct Update {
     pub inbox: Option<MessageStatus>,
     /// Consecutive failures.
     pub failures: Option<u32>,
+    /// Looks in a row that found it not possible yet.
+    pub holds: Option<u32>,
     /// Error in words, kept until the next one.
     pub last_error: Option<String>,
     /// A line for the life of the request, shown by `requests show`.

@@ -34,9 +34,8 @@ pub fn role_of(args: impl IntoIterator<Item = OsString>) -> Result<Option<RoleRe
 /// Plays a role until its work is done or its parent is gone.
 #[must_use]
 pub fn play(request: &RoleRequest) -> ExitCode {
-    let holds_keys = matches!(request.role.as_str(), sender::ROLE | worker::ROLE);
-    let memory = if holds_keys { Memory::HoldsKeys } else { Memory::Ordinary };
-    let options = ChildOptions { memory, address_space: None, open_files: None };
+    // Senders hold keys, workers a secret, and scanners simulate calls that reveal one.
+    let options = ChildOptions { memory: Memory::HoldsKeys, address_space: None, open_files: None };
     if enter(request, &options).is_err() {
         // The parent is gone: there is nobody to tell.
         return ExitCode::from(FAILED);

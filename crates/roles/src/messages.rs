@@ -265,8 +265,10 @@ pub struct FailedStep {
 pub struct WorkerKey {
     /// Its account.
     pub address: Address,
-    /// Unfinished accepted requests assigned to it.
+    /// Unfinished requests that it has accepted, or is about to.
     pub in_flight: u64,
+    /// Those of them whose bounty it has not paid yet.
+    pub undeclared: u64,
 }
 
 /// Everything a worker needs to know to take its request one step further.
@@ -298,6 +300,8 @@ pub struct Job {
     pub proving: Vec<u64>,
     /// Steps that failed.
     pub failed: Vec<FailedStep>,
+    /// Steps whose transaction is on its way: nothing is to be done but to wait for it.
+    pub alive: Vec<Step>,
 }
 
 /// Parent to worker.

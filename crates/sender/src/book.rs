@@ -63,6 +63,20 @@ impl Flight {
         }
     }
 
+    /// The same as the journal has it now, with what is known beyond it. Whatever is about the node is forgotten, so that
+    /// signed bytes go out again and receipts are asked for anew.
+    pub(crate) fn resumed(self, entry: Entry) -> Self {
+        let fresh = Self::new(entry, self.account);
+        Self {
+            data: self.data.or(fresh.data),
+            waiters: self.waiters.into_iter().chain(fresh.waiters).collect(),
+            fixed_nonce: self.fixed_nonce,
+            dependency_done: self.dependency_done,
+            unjudged: self.unjudged,
+            ..fresh
+        }
+    }
+
     pub(crate) fn id(&self) -> EntryId {
         self.entry.id
     }

@@ -6,7 +6,7 @@ use facilitator_store::StoreError;
 /// Why the sender can't go on. Its process ends and a new one starts from the journal: nothing is lost (law 7).
 #[derive(Debug, thiserror::Error)]
 pub enum SenderError {
-    /// The journal can't be read or written, or another process took over an account ([`StoreError::LeaseLost`]).
+    /// The journal can't be read or written (for a while: [`SenderError::passes`]), or another process took over an account ([`StoreError::LeaseLost`]).
     #[error(transparent)]
     Store(#[from] StoreError),
     /// A transaction was made up that can't be signed: a mistake in the settings, such as a chain id of 0.
@@ -25,4 +25,15 @@ pub enum SenderError {
         /// The chain.
         chain_id: u64,
     },
+}
+
+impl SenderError {
+    /// Whether it may pass by itself or be mended meanwhile ([`StoreError::passes`]): the sender can go on later.
+    #[must_use]
+    pub const fn passes(&self) -> bool {
+        match self {
+            Self::Store(error) => error.passes(),
+            Self::Sign { .. } | Self::NoKeys { .. } => false,
+        }
+    }
 }

@@ -6,6 +6,7 @@
 
 mod book;
 mod error;
+mod keep;
 mod node;
 pub mod policy;
 mod sender;
@@ -13,6 +14,8 @@ mod settings;
 mod types;
 
 pub use error::SenderError;
+pub use keep::{Keep, Records};
+pub use node::{Answers, Ask, Node, Question, Receipt, Simulate, Simulation, Success, TokenFlow};
 pub use sender::{AccountView, Sender};
 pub use settings::Settings;
 pub use types::{Allowance, Failure, Head, Outcome, Submit, SubmitAnswer, Visibility};

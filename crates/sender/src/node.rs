@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 /// A question about the state at a given block.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Question {
+pub enum Question {
     /// Transactions of the account.
     Count(Address),
     /// Transactions of the account at the newest final block.
@@ -19,6 +19,13 @@ pub(crate) enum Question {
     Balance(Address),
     /// What the spender may take of the owner's tokens.
     Allowance(TokenFlow),
+    /// Tokens of the owner, of the kind.
+    Tokens {
+        /// Whose.
+        owner: Address,
+        /// Which.
+        token: Address,
+    },
     /// What the node suggests to pay for gas.
     GasPrice,
     /// The hash of the block at a height.
@@ -27,90 +34,122 @@ pub(crate) enum Question {
 
 /// Whose tokens of which kind may be taken by whom.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct TokenFlow {
-    pub(crate) owner: Address,
-    pub(crate) token: Address,
-    pub(crate) spender: Address,
+pub struct TokenFlow {
+    /// Whose tokens.
+    pub owner: Address,
+    /// Which.
+    pub token: Address,
+    /// Taken by whom.
+    pub spender: Address,
 }
 
 /// A transaction as it is simulated.
 #[derive(Clone)]
-pub(crate) struct Simulation {
-    pub(crate) from: Address,
-    pub(crate) to: Address,
-    pub(crate) value: U256,
-    pub(crate) data: Bytes,
+pub struct Simulation {
+    /// Who signs.
+    pub from: Address,
+    /// The contract.
+    pub to: Address,
+    /// Base coin sent along, wei.
+    pub value: U256,
+    /// Call data.
+    pub data: Bytes,
 }
 
 /// A receipt: where a transaction was mined and whether it succeeded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Receipt {
-    pub(crate) inclusion: Inclusion,
-    pub(crate) success: Success,
+pub struct Receipt {
+    /// Where.
+    pub inclusion: Inclusion,
+    /// Whether it did what it was for.
+    pub success: Success,
 }
 
 /// The status of a receipt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Success {
+pub enum Success {
+    /// It did.
     Yes,
+    /// It was mined in vain.
     Reverted,
 }
 
 /// The answers to one batch: the outer error says that the node answered nothing at all.
-pub(crate) type Answers<T> = Result<Vec<Result<T, RpcError>>, RpcError>;
+pub type Answers<T> = Result<Vec<Result<T, RpcError>>, RpcError>;
 
 /// The node behind one endpoint.
 #[derive(Debug, Clone)]
-pub(crate) struct Node {
+pub struct Node {
     rpc: Rpc,
 }
 
 impl Node {
-    pub(crate) fn new(rpc: Rpc) -> Self {
+    /// The node that a client speaks to.
+    #[must_use]
+    pub fn new(rpc: Rpc) -> Self {
         Self { rpc }
     }
+}
 
-    /// Answers as words: numbers as they are, hashes as bytes.
-    pub(crate) async fn ask(&self, questions: &[Question], head: u64, finalised: u64) -> Answers<B256> {
+/// A node as the sender asks it: over JSON-RPC, or a simulated one.
+#[expect(async_fn_in_trait, reason = "a sender is one task: nobody needs the futures to be sent")]
+pub trait Ask {
+    /// Answers as words: numbers as they are, hashes as bytes. All of the state at the height `head`, but for the
+    /// transactions at the newest final block, which is at `finalised`.
+    async fn ask(&self, questions: &[Question], head: u64, finalised: u64) -> Answers<B256>;
+
+    /// Number and base fee of the newest block.
+    async fn head(&self) -> Result<crate::Head, RpcError>;
+
+    /// Trials at the newest block, or where they say.
+    async fn simulate(&self, asked: &[Simulate<'_>]) -> Answers<Value>;
+
+    /// Hands over signed transactions in this order.
+    async fn send(&self, raw: &[&Bytes]) -> Answers<Value>;
+
+    /// The receipts of these transactions; `None` where there is none.
+    async fn receipts(&self, hashes: &[B256]) -> Answers<Option<Receipt>>;
+
+    /// All receipts of some blocks.
+    ///
+    /// # Errors
+    /// When any of the blocks could not be read as a whole.
+    async fn block_receipts(&self, first: u64, last: u64) -> Result<Vec<Receipt>, RpcError>;
+}
+
+impl Ask for Node {
+    async fn ask(&self, questions: &[Question], head: u64, finalised: u64) -> Answers<B256> {
         let calls: Vec<Call> = questions.iter().map(|question| call_of(*question, head, finalised)).collect();
         let answers = self.rpc.batch(&calls).await?;
         let read = |(question, answer): (&Question, Result<Value, RpcError>)| word_of(*question, &answer?);
         Ok(questions.iter().zip(answers).map(read).collect())
     }
 
-    /// Number and base fee of the newest block.
-    pub(crate) async fn head(&self) -> Result<crate::Head, RpcError> {
+    async fn head(&self) -> Result<crate::Head, RpcError> {
         let block = self.rpc.call("eth_getBlockByNumber", json!(["latest", false])).await?;
         let number = parse::<U256>(&block["number"])?.to_u64().ok_or_else(|| malformed("a block number"))?;
         let base_fee = if block["baseFeePerGas"].is_null() { None } else { Some(parse(&block["baseFeePerGas"])?) };
         Ok(crate::Head { number, base_fee })
     }
 
-    /// Estimates of gas at the newest block.
-    pub(crate) async fn simulate(&self, asked: &[Simulate<'_>]) -> Answers<Value> {
+    async fn simulate(&self, asked: &[Simulate<'_>]) -> Answers<Value> {
         let calls: Vec<Call> = asked.iter().map(Simulate::call).collect();
         self.rpc.batch(&calls).await
     }
 
-    /// Hands over signed transactions in this order.
-    pub(crate) async fn send(&self, raw: &[&Bytes]) -> Answers<Value> {
+    async fn send(&self, raw: &[&Bytes]) -> Answers<Value> {
         let calls: Vec<Call> = raw.iter().map(|raw| Call::new("eth_sendRawTransaction", json!([raw]))).collect();
         self.rpc.batch(&calls).await
     }
 
-    /// The receipts of these transactions; `None` where there is none.
-    pub(crate) async fn receipts(&self, hashes: &[B256]) -> Answers<Option<Receipt>> {
+    async fn receipts(&self, hashes: &[B256]) -> Answers<Option<Receipt>> {
         let calls: Vec<Call> =
             hashes.iter().map(|hash| Call::new("eth_getTransactionReceipt", json!([hash]))).collect();
         let answers = self.rpc.batch(&calls).await?;
         Ok(answers.into_iter().map(|answer| receipt(&answer?)).collect())
     }
 
-    /// All receipts of some blocks.
-    ///
-    /// # Errors
-    /// When any of the blocks could not be read as a whole.
-    pub(crate) async fn block_receipts(&self, first: u64, last: u64) -> Result<Vec<Receipt>, RpcError> {
+    async fn block_receipts(&self, first: u64, last: u64) -> Result<Vec<Receipt>, RpcError> {
         let calls: Vec<Call> =
             (first..=last).map(|number| Call::new("eth_getBlockReceipts", json!([quantity(number)]))).collect();
         let mut found = Vec::new();
@@ -126,7 +165,7 @@ impl Node {
 }
 
 /// One way to try a transaction out.
-pub(crate) enum Simulate<'a> {
+pub enum Simulate<'a> {
     /// How much gas it needs at the newest block.
     Estimate(&'a Simulation),
     /// What it returns at the newest block.
@@ -170,6 +209,10 @@ fn call_of(question: Question, head: u64, finalised: u64) -> Call {
             let data = abi::call(abi::selector("allowance(address,address)"), &arguments).to_string();
             Call::new("eth_call", json!([{ "to": address(token), "data": data }, at]))
         }
+        Question::Tokens { owner, token } => {
+            let data = abi::call(abi::selector("balanceOf(address)"), &[abi::Value::Address(owner)]).to_string();
+            Call::new("eth_call", json!([{ "to": address(token), "data": data }, at]))
+        }
         Question::GasPrice => Call::new("eth_gasPrice", json!([])),
         Question::BlockHash(number) => Call::new("eth_getBlockByNumber", json!([quantity(number), false])),
     }
@@ -180,9 +223,9 @@ fn word_of(question: Question, answer: &Value) -> Result<B256, RpcError> {
         Question::Count(_) | Question::FinalCount(_) | Question::Balance(_) | Question::GasPrice => {
             Ok(parse::<U256>(answer)?.to_word())
         }
-        Question::Allowance(_) => {
+        Question::Allowance(_) | Question::Tokens { .. } => {
             let data: Bytes = parse(answer)?;
-            data.0.try_into().map(B256).map_err(|_| malformed("an allowance of 32 bytes"))
+            data.0.try_into().map(B256).map_err(|_| malformed("an amount of tokens of 32 bytes"))
         }
         Question::BlockHash(_) => parse(&answer["hash"]),
     }

@@ -141,6 +141,20 @@ pub enum Failure {
         /// Wei on the account.
         has: U256,
     },
+    /// The account has too few of the tokens that the transaction takes.
+    #[error(
+        "account {account} needs {needed} of token {token} but has {has} beyond what its earlier transactions take: send tokens to it"
+    )]
+    InsufficientTokens {
+        /// The account.
+        account: Address,
+        /// The token.
+        token: Address,
+        /// Smallest units that it takes.
+        needed: U256,
+        /// Smallest units that are left for it.
+        has: U256,
+    },
     /// The chain asks a price of gas above the configured cap.
     #[error("gas costs {needed} wei but `max_fee_per_gas` is {cap} wei: wait for a lower price or raise the cap")]
     FeeCap {
@@ -186,6 +200,7 @@ impl Failure {
             Self::Unexpected { .. } => "unexpected",
             Self::Reverted { .. } => "reverted",
             Self::InsufficientFunds { .. } => "insufficient_funds",
+            Self::InsufficientTokens { .. } => "insufficient_tokens",
             Self::FeeCap { .. } => "fee_cap",
             Self::NoAccount(_) => "no_account",
             Self::DependencyFailed(_) => "dependency_failed",

@@ -7,11 +7,14 @@ use crate::output;
 use facilitator_config::init::{Init, InitPasswords, Source, Summary, plan};
 use facilitator_config::{Db, Endpoint, Overwrite, Passwords, Secret, password_variable};
 use facilitator_eth::keystore::Kdf;
+use facilitator_supervisor::limits::{Memory, protect};
 use std::io::IsTerminal;
 use std::time::SystemTime;
 
 /// Does it.
 pub(crate) async fn run(args: InitArgs) -> Result<Exit, Failure> {
+    // Keys are made in this process: nobody may read its memory, nor a core dump of it.
+    protect(Memory::HoldsKeys).map_err(|error| Failure::new(Exit::Failed, error.to_string()))?;
     let home = context::home()?;
     let init = request(&args)?;
     let plan = context::with_names(|names| plan(&init, &home, names)).await?;
@@ -100,6 +103,11 @@ fn show(summary: &Summary) {
     for backup in &summary.backups {
         output::line(&format!("Kept what was there as {}", backup.display()));
     }
+    if !summary.backups.is_empty() {
+        output::line(
+            "Keep that backup: requests that were accepted with the earlier keys can only be finished with them.",
+        );
+    }
     for (name, chain) in [("origin", &summary.origin), ("auxiliary", &summary.auxiliary)] {
         for worker in &chain.workers {
             output::line(&format!("New worker of the {name} chain {}: {worker}", chain.chain_id));
@@ -110,8 +118,9 @@ fn show(summary: &Summary) {
     output::line(
         "  1. Fund the origin workers with base coin for gas and with bounty tokens, the auxiliary workers with base coin.",
     );
+    output::line("  2. Have the organization of the composer whitelist the origin workers: setWorker(worker, height).");
     output::line(
-        "  2. Have the organization of the composer (and of the redeem pool) whitelist the workers: setWorker(worker, height).",
+        "     Keep a copy of the config in a safe place: the hash-lock key in it is needed to finish what was accepted.",
     );
     output::line(&format!("  3. Set {}", summary.password_variables.join(" and ")));
     output::line(&format!(

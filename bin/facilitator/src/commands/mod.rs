@@ -22,17 +22,25 @@ use std::process::ExitCode;
 pub(crate) fn run() -> ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
-        Err(error) => {
-            let wrong = error.use_stderr();
-            let _reader_may_be_gone = error.print();
-            return if wrong { Exit::Usage.into() } else { Exit::Done.into() };
-        }
+        Err(error) => return wrong_usage(&error),
     };
     let as_json = cli.command.wants_json();
     match perform(cli) {
         Ok(exit) => exit.into(),
         Err(failure) => output::fail(&failure, as_json),
     }
+}
+
+/// Help and version go to standard output; what is wrong with a command line is one line like every other failure.
+fn wrong_usage(error: &clap::Error) -> ExitCode {
+    if !error.use_stderr() || error.kind() == clap::error::ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
+        let _reader_may_be_gone = error.print();
+        return if error.use_stderr() { Exit::Usage.into() } else { Exit::Done.into() };
+    }
+    let text = error.render().to_string();
+    let what = text.split("\n\nUsage:").next().unwrap_or(&text).trim_start_matches("error: ");
+    let as_json = std::env::args_os().any(|argument| argument == "--json");
+    output::fail(&Failure::new(Exit::Usage, format!("{what}; see `facilitator --help`")), as_json)
 }
 
 fn perform(cli: Cli) -> Result<Exit, Failure> {

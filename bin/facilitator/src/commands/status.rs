@@ -4,6 +4,7 @@ use super::{context, running};
 use crate::cli::StatusArgs;
 use crate::failure::{Exit, Failure};
 use crate::output;
+use facilitator_config::Loaded;
 use facilitator_roles::clock::now_ms;
 use facilitator_roles::parent::Standing;
 use facilitator_store::requests::Record;
@@ -47,9 +48,14 @@ pub(crate) async fn run(args: StatusArgs) -> Result<Exit, Failure> {
     let home = context::home()?;
     let loaded = context::load_config(&context::selection(&args.pair), &home).await?;
     loop {
-        let store = context::open(&loaded, Access::Reader).await?;
-        let status = look(&store).await?;
-        store.close().await;
+        let status = if context::database_path(&context::location(&loaded)?).exists() {
+            let store = context::open(&loaded, Access::Reader).await?;
+            let status = look(&store).await?;
+            store.close().await;
+            status
+        } else {
+            never_started(&loaded)
+        };
         if args.json {
             output::json(&status)?;
         } else {
@@ -65,6 +71,25 @@ pub(crate) async fn run(args: StatusArgs) -> Result<Exit, Failure> {
             () = tokio::time::sleep(WATCH) => {}
             _ = tokio::signal::ctrl_c() => return Ok(Exit::Done),
         }
+    }
+}
+
+/// Without a database nothing has run yet.
+fn never_started(loaded: &Loaded) -> Status {
+    let pair = context::pair(loaded);
+    Status {
+        chain_id: pair.auxiliary_chain_id,
+        origin_chain_id: pair.origin_chain_id,
+        status: "stopped".to_owned(),
+        pid: None,
+        instance: None,
+        started_at: None,
+        heartbeat_age_ms: None,
+        scanned: BTreeMap::from([(pair.origin_chain_id, None), (pair.auxiliary_chain_id, None)]),
+        queue: BTreeMap::new(),
+        unfinished: 0,
+        oldest_unfinished: None,
+        standing: None,
     }
 }
 
@@ -198,7 +223,7 @@ fn show_queue(status: &Status) {
     output::line(&format!("Requests: {}", counts.join(", ")));
     if let Some(oldest) = &status.oldest_unfinished {
         output::line(&format!(
-            "Oldest unfinished: {} is {} for {}",
+            "Oldest unfinished: {} is {}, requested {} ago",
             oldest.request_hash,
             oldest.state,
             age(oldest.age_s)
@@ -210,7 +235,7 @@ fn show_queue(status: &Status) {
             output::line(&format!("  last error: {error}"));
         }
         if let Some(seconds) = oldest.next_look_in_s {
-            output::line(&format!("  looked at again within {}", age(seconds)));
+            output::line(&format!("  looked at again within {} at the latest", age(seconds)));
         }
     }
 }

@@ -31,10 +31,22 @@ pub(crate) async fn run(args: StopArgs) -> Result<Exit, Failure> {
         None => home.configured_chains()?,
     };
     let mut stopped = Vec::new();
+    let mut failed = None;
     for chain_id in chains {
-        let Some(process) = find(chain_id).await? else { continue };
-        end(chain_id, &process, Duration::from_secs(args.timeout)).await?;
-        stopped.push(Stopped { chain_id, pid: process.registered.pid });
+        match stop_one(chain_id, Duration::from_secs(args.timeout)).await {
+            Ok(one) => stopped.extend(one),
+            // The others are stopped all the same.
+            Err(failure) if args.all => {
+                output::remark(&format!("facilitator: chain {chain_id}: {failure}"));
+                failed = Some(failure);
+            }
+            Err(failure) => return Err(failure),
+        }
+    }
+    if stopped.is_empty()
+        && let Some(failure) = failed
+    {
+        return Err(failure);
     }
     if stopped.is_empty() {
         let which = args.chain_id.map_or_else(String::new, |id| format!(" for chain {id}"));
@@ -50,12 +62,23 @@ pub(crate) async fn run(args: StopArgs) -> Result<Exit, Failure> {
             output::line(&format!("stopped the facilitator of chain {} (pid {})", one.chain_id, one.pid));
         }
     }
-    Ok(Exit::Done)
+    Ok(failed.map_or(Exit::Done, |failure| failure.exit))
+}
+
+async fn stop_one(chain_id: u64, within: Duration) -> Result<Option<Stopped>, Failure> {
+    let Some(process) = find(chain_id).await? else { return Ok(None) };
+    end(chain_id, &process, within).await?;
+    Ok(Some(Stopped { chain_id, pid: process.registered.pid }))
 }
 
 async fn find(chain_id: u64) -> Result<Option<Process>, Failure> {
+    let home = context::home()?;
+    // Nothing runs for a chain that was never configured.
+    if !home.facilitator_config(chain_id).exists() {
+        return Ok(None);
+    }
     let selection = Selection { auxiliary_chain_id: Some(chain_id), ..Selection::default() };
-    let loaded = context::load_config(&selection, &context::home()?).await?;
+    let loaded = context::load_config(&selection, &home).await?;
     match context::open(&loaded, Access::Reader).await {
         Ok(store) => Ok(running::find(&store, now_ms()).await?),
         Err(failure)

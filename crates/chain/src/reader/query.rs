@@ -3,6 +3,7 @@
 use bincode::{Decode, Encode};
 use facilitator_eth::{Address, B256, Bytes, U256, abi::Revert};
 use facilitator_protocol::proof::AccountProof;
+use std::fmt;
 
 /// The block whose state is asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Encode, Decode)]
@@ -16,7 +17,7 @@ pub enum At {
 }
 
 /// One question. Equal questions of one moment are asked once.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Encode, Decode)]
+#[derive(Clone, PartialEq, Eq, Hash, Encode, Decode)]
 pub enum Query {
     /// What a call would return; with `from` also whether a transaction of that account would succeed. Without `from`
     /// the contract sees some address without rights as its caller, never the same.
@@ -58,6 +59,27 @@ pub enum Query {
         /// Height of the block.
         height: u64,
     },
+}
+
+impl fmt::Debug for Query {
+    /// Never shows call data: the simulation of a progress holds an unlock secret that is not public yet (law 4).
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Call { from, to, data, at } => {
+                let data = format_args!("[{} bytes]", data.0.len());
+                f.debug_struct("Call").field("from", from).field("to", to).field("data", &data).field("at", at).finish()
+            }
+            Self::Balance { address, at } => {
+                f.debug_struct("Balance").field("address", address).field("at", at).finish()
+            }
+            Self::Code { address, at } => f.debug_struct("Code").field("address", address).field("at", at).finish(),
+            Self::Proof { address, key, height } => {
+                let mut shown = f.debug_struct("Proof");
+                shown.field("address", address).field("key", key).field("height", height).finish()
+            }
+            Self::StateRoot { height } => f.debug_struct("StateRoot").field("height", height).finish(),
+        }
+    }
 }
 
 /// What became of a question.

@@ -18,6 +18,12 @@ const MAX_TOPICS: usize = 4;
 pub struct Bloom(Box<[u8; 256]>);
 
 impl Bloom {
+    /// The filter that may contain anything: of a block whose logs are not filtered beforehand.
+    #[must_use]
+    pub fn of_anything() -> Self {
+        Self(Box::new([0xff; 256]))
+    }
+
     /// Whether the block may have a log with `item` as its address (20 bytes) or one of its topics (32 bytes). False
     /// positives occur, false negatives do not.
     #[must_use]

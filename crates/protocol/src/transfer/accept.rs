@@ -20,6 +20,10 @@ pub struct Policy {
     pub max_bounty: U256,
     /// How many blocks the whitelisting of a worker must still last.
     pub worker_expiry_margin_blocks: u64,
+    /// Base coin that a worker of the source chain must keep, wei.
+    pub min_source_balance: U256,
+    /// Base coin that a worker of the target chain must keep, wei.
+    pub min_target_balance: U256,
     /// Funds needed, in percent of what the steps are expected to cost at the present fee.
     pub funds_safety_percent: u64,
 }
@@ -33,6 +37,8 @@ pub struct ActiveMessage {
     pub status: MessageStatus,
     /// Its nonce.
     pub nonce: U256,
+    /// The lock that it was declared with: tells whose accept it is.
+    pub hash_lock: B256,
 }
 
 impl ActiveMessage {
@@ -52,8 +58,10 @@ pub struct WorkerFacts {
     pub coin: U256,
     /// Bounty token (stake), smallest units; base coin for redeems.
     pub bounty_token: U256,
-    /// Unfinished accepted requests that it has yet to pay steps for.
+    /// Unfinished requests that it has accepted, or is about to, and has yet to pay steps for.
     pub in_flight: u64,
+    /// Those of them whose bounty it has not paid yet.
+    pub undeclared: u64,
 }
 
 /// What one chain charges.
@@ -153,6 +161,19 @@ pub enum Hold {
         /// Needed.
         needs: U256,
     },
+    /// R14.
+    #[error("a lower bounty: the gateway asks for {bounty}, `max_bounty` is {maximum}")]
+    BountyTooHigh {
+        /// Asked for by the gateway.
+        bounty: U256,
+        /// Configured.
+        maximum: U256,
+    },
+    /// R11 d, e, f.
+    #[error(
+        "the mint to {0} to become possible: simulated it reverts (a contract must take a payment with 2,300 gas, and OSTPrime must hold enough base coin)"
+    )]
+    MintWouldRevert(Address),
     /// R21.
     #[error(
         "a whitelisted worker: none of the {count} worker keys of the source chain is whitelisted for {margin} more blocks; ask the organization to call setWorker"
@@ -164,7 +185,9 @@ pub enum Hold {
         margin: u64,
     },
     /// R22, bounty.
-    #[error("bounty funds: worker {account} has {has}, the bounty is {needs}; send it bounty tokens")]
+    #[error(
+        "bounty funds: worker {account} has {has}, the bounties of this and other accepts need {needs}; send it bounty tokens"
+    )]
     NoBountyFunds {
         /// The key that is nearest.
         account: Address,
@@ -245,19 +268,9 @@ pub enum Refusal {
     /// R11 c.
     #[error("the token of the target chain does not know its beneficiary {0}")]
     UnknownBeneficiary(Address),
-    /// R11 d.
-    #[error(
-        "its beneficiary {0} can't be paid on the target chain: the mint would revert (a contract must take a payment with 2,300 gas)"
-    )]
-    BeneficiaryRefusesPayment(Address),
-    /// R14.
-    #[error("the gateway's bounty {bounty} is above the configured maximum {maximum}")]
-    BountyTooHigh {
-        /// Asked for by the gateway.
-        bounty: U256,
-        /// Configured.
-        maximum: U256,
-    },
+    /// Redeem & unstake.
+    #[error("redeem & unstake is not carried out by this version")]
+    KindNotServed,
 }
 
 impl Refusal {
@@ -276,8 +289,7 @@ impl Refusal {
             | Self::GasLimitTooLow { .. }
             | Self::NoBeneficiary
             | Self::UnknownBeneficiary(_)
-            | Self::BeneficiaryRefusesPayment(_)
-            | Self::BountyTooHigh { .. } => State::Skipped,
+            | Self::KindNotServed => State::Skipped,
         }
     }
 }
@@ -287,6 +299,10 @@ impl Refusal {
 /// # Errors
 /// The [`Refusal`] that the terms alone lead to.
 pub fn judge_terms(request: &Request, policy: &Policy) -> Result<(), Refusal> {
+    match request.kind {
+        Kind::Stake => {}
+        Kind::Redeem => return Err(Refusal::KindNotServed),
+    }
     let terms = &request.terms;
     let reward = terms.gas_price.checked_mul(terms.gas_limit);
     if reward.is_none_or(|reward| terms.amount <= reward) {
@@ -341,7 +357,7 @@ fn gateway(facts: &AcceptFacts, policy: &Policy) -> Result<(), Verdict> {
         return Err(Verdict::Refuse(Refusal::GatewayDeactivated));
     }
     if facts.bounty > policy.max_bounty {
-        return Err(Verdict::Refuse(Refusal::BountyTooHigh { bounty: facts.bounty, maximum: policy.max_bounty }));
+        return Err(Verdict::Hold(Hold::BountyTooHigh { bounty: facts.bounty, maximum: policy.max_bounty }));
     }
     Ok(())
 }
@@ -380,7 +396,7 @@ fn beneficiary(request: &Request, facts: &AcceptFacts) -> Result<(), Verdict> {
         return Err(Verdict::Refuse(Refusal::UnknownBeneficiary(beneficiary)));
     }
     if !facts.beneficiary_takes_payment {
-        return Err(Verdict::Refuse(Refusal::BeneficiaryRefusesPayment(beneficiary)));
+        return Err(Verdict::Hold(Hold::MintWouldRevert(beneficiary)));
     }
     Ok(())
 }
@@ -422,23 +438,27 @@ fn funded(workers: &[&WorkerFacts], check: impl Fn(&WorkerFacts) -> Result<(), H
 
 fn source_funds(kind: Kind, worker: &WorkerFacts, facts: &AcceptFacts, policy: &Policy) -> Result<(), Hold> {
     let (account, has) = (worker.address, worker.bounty_token);
-    if has < facts.bounty {
-        return Err(Hold::NoBountyFunds { account, has, needs: facts.bounty });
+    // Each accept that is not mined yet takes a bounty too (R13).
+    let accepts = U256::from(worker.undeclared.saturating_add(1));
+    let bounties = facts.bounty.saturating_mul(accepts);
+    if has < bounties {
+        return Err(Hold::NoBountyFunds { account, has, needs: bounties });
     }
     let own = gas_of(kind, &[Step::Approve, Step::Accept, Step::ProgressSource]);
     let others = expected_gas(kind, Step::ProgressSource).saturating_mul(worker.in_flight);
     let gas = gas_cost(own.saturating_add(others), facts.source_fee, policy);
     let needs = match kind {
         Kind::Stake => gas,
-        Kind::Redeem => gas.saturating_add(facts.bounty),
+        Kind::Redeem => gas.saturating_add(bounties),
     };
-    gas_funds(worker, needs)
+    gas_funds(worker, needs.max(policy.min_source_balance))
 }
 
 fn target_funds(kind: Kind, worker: &WorkerFacts, facts: &AcceptFacts, policy: &Policy) -> Result<(), Hold> {
     let own = gas_of(kind, &[Step::ProveGateway, Step::Confirm, Step::ProgressTarget]);
     let others = gas_of(kind, &[Step::Confirm, Step::ProgressTarget]).saturating_mul(worker.in_flight);
-    gas_funds(worker, gas_cost(own.saturating_add(others), facts.target_fee, policy))
+    let needs = gas_cost(own.saturating_add(others), facts.target_fee, policy);
+    gas_funds(worker, needs.max(policy.min_target_balance))
 }
 
 fn gas_of(kind: Kind, steps: &[Step]) -> u64 {

@@ -47,6 +47,7 @@ fn request() -> Request {
         reward: None,
         paid_out: None,
         failures: 0,
+        holds: 0,
         wakes: 0,
         waiting_for: None,
         last_error: None,
@@ -59,6 +60,8 @@ fn policy() -> Policy {
         min_gas_limit: U256::from(100_000u64),
         max_bounty: U256::from(50u64),
         worker_expiry_margin_blocks: 10,
+        min_source_balance: U256::ZERO,
+        min_target_balance: U256::ZERO,
         funds_safety_percent: 150,
     }
 }
@@ -70,11 +73,17 @@ fn worker(address: Address) -> WorkerFacts {
         coin: U256::from(10_000_000u64),
         bounty_token: U256::from(50u64),
         in_flight: 0,
+        undeclared: 0,
     }
 }
 
 fn finished(nonce: u64) -> Option<ActiveMessage> {
-    Some(ActiveMessage { hash: B256([6; 32]), status: MessageStatus::Progressed, nonce: U256::from(nonce) })
+    Some(ActiveMessage {
+        hash: B256([6; 32]),
+        status: MessageStatus::Progressed,
+        nonce: U256::from(nonce),
+        hash_lock: B256::ZERO,
+    })
 }
 
 fn facts() -> AcceptFacts {
@@ -142,9 +151,8 @@ fn what_can_never_be_finished_is_refused() {
     assert!(matches!(refusal(|r, _| r.terms.gas_price = U256::from(9u64)), Refusal::GasPriceTooLow { .. }));
     assert!(matches!(refusal(|r, _| r.terms.gas_limit = U256::from(99_999u64)), Refusal::GasLimitTooLow { .. }));
     assert_eq!(refusal(|_, f| f.activated = false), Refusal::GatewayDeactivated);
-    assert!(matches!(refusal(|_, f| f.bounty = U256::from(51u64)), Refusal::BountyTooHigh { .. }));
     assert!(matches!(refusal(|_, f| f.beneficiary_exists = false), Refusal::UnknownBeneficiary(_)));
-    assert!(matches!(refusal(|_, f| f.beneficiary_takes_payment = false), Refusal::BeneficiaryRefusesPayment(_)));
+    assert_eq!(refusal(|r, _| r.kind = Kind::Redeem), Refusal::KindNotServed);
     assert_eq!(refusal(|_, f| f.proxy = Address::ZERO), Refusal::ProxyDestroyed);
     assert!(matches!(refusal(|_, f| f.next_nonce = U256::from(5u64)), Refusal::NonceUsed { .. }));
 }
@@ -154,7 +162,12 @@ fn a_closed_request_ends_by_who_closed_it_and_only_once_that_is_final() {
     assert_eq!(hold(|_, f| f.pending_latest = false), Hold::ClosingNotFinal);
     let closed = |f: &mut AcceptFacts| (f.pending_latest, f.pending_final) = (false, false);
     assert_eq!(refusal(|_, f| closed(f)), Refusal::NoLongerPending);
-    let foreign = ActiveMessage { hash: B256([9; 32]), status: MessageStatus::Declared, nonce: U256::from(4u64) };
+    let foreign = ActiveMessage {
+        hash: B256([9; 32]),
+        status: MessageStatus::Declared,
+        nonce: U256::from(4u64),
+        hash_lock: B256::ZERO,
+    };
     let taken = refusal(|_, f| {
         closed(f);
         f.outbox = Some(foreign);
@@ -166,7 +179,12 @@ fn a_closed_request_ends_by_who_closed_it_and_only_once_that_is_final() {
 #[test]
 fn messages_of_one_sender_go_one_after_the_other_on_both_chains() {
     let open = |nonce: u64| {
-        Some(ActiveMessage { hash: B256([6; 32]), status: MessageStatus::Declared, nonce: U256::from(nonce) })
+        Some(ActiveMessage {
+            hash: B256([6; 32]),
+            status: MessageStatus::Declared,
+            nonce: U256::from(nonce),
+            hash_lock: B256::ZERO,
+        })
     };
     assert_eq!(hold(|_, f| f.outbox = open(3)), Hold::EarlierMessageOnSource(B256([6; 32])));
     assert!(matches!(hold(|_, f| f.inbox = open(3)), Hold::EarlierMessageOnTarget { .. }));
@@ -202,6 +220,11 @@ fn lacking_funds_say_who_lacks_how_much() {
     // Ten messages under way on the target: (320 + 11 x (540 + 136)) thousand gas at 1 wei and 150 %.
     let lack = hold(|_, f| (f.target_workers[0].in_flight, f.target_workers[0].coin) = (10, U256::ZERO));
     assert_eq!(lack, Hold::NoGasFunds { account: TARGET, has: U256::ZERO, needs: U256::from(11_634_000u64) });
+    // Two accepts that are not mined yet take a bounty each as well.
+    let lack = hold(|_, f| f.source_workers.iter_mut().for_each(|w| w.undeclared = 2));
+    assert_eq!(lack, Hold::NoBountyFunds { account: FIRST, has: U256::from(50u64), needs: U256::from(150u64) });
+    assert!(matches!(hold(|_, f| f.bounty = U256::from(51u64)), Hold::BountyTooHigh { .. }));
+    assert!(matches!(hold(|_, f| f.beneficiary_takes_payment = false), Hold::MintWouldRevert(_)));
     assert!(matches!(hold(|_, f| f.source_workers.clear()), Hold::NoWhitelistedWorker { .. }));
     assert!(matches!(hold(|_, f| f.escrow = U256::ONE), Hold::EscrowDrained { .. }));
 }

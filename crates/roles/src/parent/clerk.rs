@@ -22,6 +22,9 @@ use tokio::task::JoinHandle;
 /// Most changes in one transaction.
 const BATCH: usize = 256;
 
+/// Longest wait for the last changes at the end.
+const CLOSE_LIMIT: Duration = Duration::from_secs(5);
+
 /// Why the database is given up: waiting does not help.
 #[derive(Debug, thiserror::Error)]
 #[error(transparent)]
@@ -137,14 +140,29 @@ impl Clerk {
     /// Stores what is handed in and ends.
     pub(super) async fn close(&mut self) {
         self.order(Order::Close);
-        if let Err(error) = (&mut self.task).await {
-            tracing::warn!(%error, "the clerk did not end in order");
+        match tokio::time::timeout(CLOSE_LIMIT, &mut self.task).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => tracing::warn!(%error, "the clerk did not end in order"),
+            Err(_) => {
+                // What was not stored is decided again by the next start.
+                tracing::warn!("the database did not take the last changes in time; they are left");
+                self.task.abort();
+            }
         }
     }
 
     fn order(&self, order: Order) {
         // A clerk that is gone has said why: `Report::Broken`.
         let _gone = self.orders.send(order);
+    }
+}
+
+const fn request_of(change: &Change) -> RequestId {
+    match change {
+        Change::Started { id, .. }
+        | Change::Update { id, .. }
+        | Change::Park { id, .. }
+        | Change::Release { id, .. } => *id,
     }
 }
 
@@ -211,11 +229,14 @@ impl Desk {
         kill_point!("parent.handed_in");
         let saved = self.persist(|| self.store.save(&self.owner, changes, now_ms())).await?;
         kill_point!("parent.saved");
-        for id in saved.lost {
-            self.report(Report::Lost(id)).await;
+        for id in &saved.lost {
+            self.report(Report::Lost(*id)).await;
         }
-        changes.clear();
-        for receipt in receipts.drain(..) {
+        for (change, receipt) in changes.drain(..).zip(receipts.drain(..)) {
+            // Nobody is told "saved" of what was not (law 2).
+            if saved.lost.contains(&request_of(&change)) {
+                continue;
+            }
             match receipt {
                 Receipt::Saved(worker, ask) => self.report(Report::Saved(worker, ask)).await,
                 Receipt::Parked(worker) => self.report(Report::Parked(worker)).await,

@@ -138,3 +138,7 @@ impl Crew {
         }
     }
 }
+
+#[cfg(test)]
+#[path = "crew_tests.rs"]
+mod tests;

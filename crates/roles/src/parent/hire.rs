@@ -7,7 +7,7 @@ use crate::worker;
 use facilitator_eth::Address;
 use facilitator_kill::kill_point;
 use facilitator_protocol::gateway::GatewaySet;
-use facilitator_protocol::model::{Kind, Request, Side};
+use facilitator_protocol::model::{Request, Side};
 use facilitator_sender::Head;
 use facilitator_store::requests::Brief;
 use facilitator_supervisor::watch;
@@ -63,6 +63,7 @@ impl Parent {
             target_workers: self.workers_in_turn(target, assigned(&request, target), brief),
             roots: brief.roots.iter().map(|(height, root)| AnchoredRoot { height: *height, root: *root }).collect(),
             proving: brief.proving.clone(),
+            alive: brief.alive.clone(),
             failed: brief
                 .failed
                 .iter()
@@ -74,10 +75,7 @@ impl Parent {
 
     /// Law 10: by the addresses of the configuration, never by what an event claims.
     fn gateway_of(&self, request: &Request) -> Option<GatewaySet> {
-        let named = |gateway: &&GatewaySet| match request.kind {
-            Kind::Stake => gateway.gateway == request.terms.gateway && gateway.composer == request.pool,
-            Kind::Redeem => gateway.cogateway == request.terms.gateway && gateway.redeem_pool == Some(request.pool),
-        };
+        let named = |set: &&GatewaySet| set.serves(request.kind, request.terms.gateway, request.pool);
         self.gateways.iter().find(named).cloned()
     }
 
@@ -93,7 +91,7 @@ impl Parent {
         };
         let chain_id = self.setup.scanners[side].chain.chain_id;
         let keys = keys.iter().cycle().skip(first).take(keys.len());
-        keys.map(|address| WorkerKey { address: *address, in_flight: brief.in_flight_of(chain_id, *address) }).collect()
+        keys.map(|address| worker_key(brief, chain_id, *address)).collect()
     }
 
     /// What the contracts of one chain say. Both chains together make the gateways, if they agree.
@@ -139,4 +137,9 @@ const fn assigned(request: &Request, side: Side) -> Option<Address> {
         Side::Origin => request.origin_worker,
         Side::Auxiliary => request.auxiliary_worker,
     }
+}
+
+fn worker_key(brief: &Brief, chain_id: u64, address: Address) -> WorkerKey {
+    let in_flight = brief.in_flight_of(chain_id, address);
+    WorkerKey { address, in_flight, undeclared: brief.undeclared_of(chain_id, address) }
 }

@@ -225,7 +225,9 @@ impl Parent {
 
     fn wake_at(&self) -> Instant {
         let seats = self.scanners.iter().filter_map(Slot::due_at).chain(self.senders.iter().filter_map(Slot::due_at));
-        let stop = self.phase.due_at();
+        let seats = seats.filter(|_| self.is_taking_work());
+        // A moment that has passed was tended to; waiting for it again would spin.
+        let stop = self.phase.due_at().filter(|at| *at > Instant::now());
         seats.chain(stop).chain([self.next_tick]).min().unwrap_or_else(Instant::now)
     }
 

@@ -55,7 +55,7 @@ impl Parent {
                     self.crew.send(open.worker, &ToWorker::Answers(open.ask, answers));
                 }
             }
-            FromScanner::Trouble(trouble) => self.scanners[side].trouble = trouble,
+            FromScanner::Trouble(trouble) => self.scanners[side].troubled("scanner", side, trouble),
             FromScanner::Unfit(unfit) => self.unfit(side, unfit),
         }
     }
@@ -101,13 +101,20 @@ impl Parent {
                 }
             }
             FromSender::Woke => self.claim_wanted = true,
-            FromSender::Trouble(trouble) => self.senders[side].trouble = trouble,
+            FromSender::Trouble(trouble) => self.senders[side].troubled("sender", side, trouble),
             FromSender::Unfit(unfit) => self.unfit(side, unfit),
         }
     }
 
+    /// Before the first `ready` the operator is told at once; later a node that was replaced or is syncing anew must not
+    /// end what is under way: the child is started again until it is well.
     pub(super) fn unfit(&mut self, side: Side, unfit: Unfit) {
-        self.give_up(ParentError::Unfit { side, unfit });
+        let error = ParentError::Unfit { side, unfit };
+        if self.on_ready.is_some() {
+            return self.give_up(error);
+        }
+        tracing::error!(%error, "a chain can't be worked on; trying again");
+        self.scanners[side].trouble = Some(error.to_string());
     }
 
     pub(super) fn on_worker(&mut self, event: Event<WorkerNo, FromWorker>) {
@@ -136,7 +143,7 @@ impl Parent {
     fn read(&mut self, worker: WorkerNo, ask: Ask, side: Side, queries: Vec<Query>) {
         let answerer = Answerer::Scanner(side);
         let question = Question::Read { queries: queries.len() };
-        let Some(scanner) = self.scanners[side].child() else {
+        let Some(scanner) = self.scanners[side].ready_child() else {
             let answers = vec![Answer::Failed("its scanner is being restarted".to_owned()); queries.len()];
             return self.crew.send(worker, &ToWorker::Answers(ask, answers));
         };
@@ -149,7 +156,7 @@ impl Parent {
 
     fn submit(&mut self, worker: WorkerNo, ask: Ask, side: Side, submit: Box<Submit>) {
         let answerer = Answerer::Sender(side);
-        let Some(sender) = self.senders[side].child() else {
+        let Some(sender) = self.senders[side].ready_child() else {
             let answer = SubmitAnswer::Failed(Failure::Interrupted);
             return self.crew.send(worker, &ToWorker::Submitted(ask, answer));
         };
@@ -165,7 +172,7 @@ impl Parent {
     fn secret(&mut self, worker: WorkerNo, ask: Ask, of: SecretInput) {
         let answerer = Answerer::Sender(Side::Origin);
         let named = self.asks.note(Open { worker, ask, answerer, question: Question::Secret });
-        let sent = self.senders[Side::Origin].child().map(|sender| sender.send(&ToSender::Secret(named, of)));
+        let sent = self.senders[Side::Origin].ready_child().map(|sender| sender.send(&ToSender::Secret(named, of)));
         match sent {
             Some(Ok(())) => {}
             Some(Err(_)) | None => self.give_back(named, answerer),

@@ -155,3 +155,7 @@ pub(super) fn combine(
         message_box_offset: offset,
     })
 }
+
+#[cfg(test)]
+#[path = "setup_tests.rs"]
+mod tests;

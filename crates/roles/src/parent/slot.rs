@@ -1,5 +1,6 @@
 //! One place for a long-lived child (a scanner or a sender): who sits there, how often it died, when the next one comes.
 
+use facilitator_protocol::model::Side;
 use facilitator_supervisor::{ChildHandle, Decision, End, RestartHistory, RestartPolicy};
 use std::time::Duration;
 use tokio::time::Instant;
@@ -53,6 +54,11 @@ impl<Out: bincode::Encode> Slot<Out> {
         }
     }
 
+    /// The child, if it has finished its preparations: before, it hears no questions.
+    pub(super) fn ready_child(&self) -> Option<&ChildHandle<Out>> {
+        self.child().filter(|_| self.ready)
+    }
+
     /// Whether it is time to start a child here.
     pub(super) fn is_due(&self, now: Instant) -> bool {
         match self.seat {
@@ -100,6 +106,17 @@ impl<Out: bincode::Encode> Slot<Out> {
         self.seat = Seat::Empty { until: Instant::now() + again_in };
     }
 
+    /// What the child says of its troubles; logged when it changes.
+    pub(super) fn troubled(&mut self, role: &str, side: Side, trouble: Option<String>) {
+        if self.trouble != trouble {
+            match &trouble {
+                Some(text) => tracing::warn!(role, %side, "{text}; trying again"),
+                None => tracing::info!(role, %side, "well again"),
+            }
+        }
+        self.trouble = trouble;
+    }
+
     /// State in one word, for `status`.
     pub(super) const fn word(&self) -> &'static str {
         match (&self.seat, self.ready) {
@@ -111,3 +128,7 @@ impl<Out: bincode::Encode> Slot<Out> {
         }
     }
 }
+
+#[cfg(test)]
+#[path = "slot_tests.rs"]
+mod tests;

@@ -26,11 +26,11 @@ pub(super) enum Phase {
 }
 
 impl Phase {
-    /// When the phase ends by the clock.
+    /// When something is to be done by the clock. The services' children have their own deadlines.
     pub(super) const fn due_at(self) -> Option<Instant> {
         match self {
-            Self::Working => None,
-            Self::Workers { deadline } | Self::Services { deadline } => Some(deadline),
+            Self::Working | Self::Services { .. } => None,
+            Self::Workers { deadline } => Some(deadline),
         }
     }
 }
@@ -58,7 +58,8 @@ impl Parent {
     pub(super) fn tend_stop(&mut self, now: Instant) {
         if let Phase::Workers { deadline } = self.phase
             && self.crew.is_empty()
-            && !self.clerk.is_claiming()
+            // Rows that are being claimed come back to be put back; not if the database never answers.
+            && (!self.clerk.is_claiming() || now >= deadline || self.error.is_some())
         {
             self.phase = Phase::Services { deadline };
             let within = deadline.saturating_duration_since(now).max(Duration::from_secs(1));
@@ -77,6 +78,7 @@ impl Parent {
 
     fn kill_all(&mut self) {
         self.crew.stop(Duration::ZERO);
+        self.phase = Phase::Services { deadline: Instant::now() };
         self.stop_services(Duration::ZERO);
     }
 

@@ -1,14 +1,10 @@
 //! Follows the head: ranges of final blocks into the database, forks undone.
 
-use super::{ToParent, unfit};
+use super::{Scene, unfit};
 use crate::child::ChildError;
-use crate::clock::now_ms;
 use crate::messages::{FromScanner, ScannerSetup};
-use facilitator_chain::reader::Reader;
-use facilitator_chain::rpc::Rpc;
 use facilitator_chain::scan::{
     Advance, AncestorSearch, Checkpoint, Failed, FetchError, FetchedRange, HeadWindow, LogFilter, ScanPlan, SearchStep,
-    fetch_head, fetch_headers, fetch_range,
 };
 use facilitator_chain::types::Header;
 use facilitator_eth::Address;
@@ -16,8 +12,8 @@ use facilitator_kill::kill_point;
 use facilitator_protocol::events::Event;
 use facilitator_protocol::model::Side;
 use facilitator_sender::Head;
+use facilitator_store::StoreError;
 use facilitator_store::scan::{Block, BlockRef, ScanCommit};
-use facilitator_store::{Store, StoreError};
 use std::time::Duration;
 
 /// Deepest fork that is followed without an operator; deeper ones change nothing and raise an alarm.
@@ -30,13 +26,10 @@ const REMEMBERED: u32 = 1_024;
 const PAUSE: Duration = Duration::from_millis(500);
 
 /// The loop's state.
-pub(super) struct Follower {
+pub struct Follower<S> {
     chain_id: u64,
     start_block: u64,
-    store: Store,
-    rpc: Rpc,
-    reader: Reader,
-    parent: ToParent,
+    scene: S,
     filter: LogFilter,
     plan: ScanPlan,
     window: HeadWindow,
@@ -48,24 +41,19 @@ pub(super) struct Follower {
     pause: Duration,
 }
 
-impl Follower {
-    pub(super) async fn begin(
-        setup: &ScannerSetup,
-        store: Store,
-        rpc: Rpc,
-        reader: Reader,
-        parent: ToParent,
-    ) -> Result<Self, ChildError> {
-        let checkpoint = store.checkpoint(setup.chain.chain_id).await?;
+impl<S: Scene> Follower<S> {
+    /// Goes on from the checkpoint in the database.
+    ///
+    /// # Errors
+    /// [`ChildError::Store`].
+    pub async fn begin(setup: &ScannerSetup, scene: S) -> Result<Self, ChildError> {
+        let checkpoint = scene.checkpoint(setup.chain.chain_id).await?;
         let confirmations = setup.chain.confirmations;
         let capacity = usize::try_from(confirmations).unwrap_or(usize::MAX).saturating_add(16).min(512);
         Ok(Self {
             chain_id: setup.chain.chain_id,
             start_block: setup.start_block,
-            store,
-            rpc,
-            reader,
-            parent,
+            scene,
             filter: LogFilter::new(watched(setup), Event::TOPICS.to_vec()),
             plan: ScanPlan::new(confirmations, setup.max_log_range),
             window: HeadWindow::new(capacity),
@@ -83,7 +71,7 @@ impl Follower {
     }
 
     /// Whether final blocks wait to be read.
-    pub(super) fn is_behind(&self) -> bool {
+    pub fn is_behind(&self) -> bool {
         self.head.is_some_and(|head| self.plan.next(self.next_block(), head).is_some())
     }
 
@@ -95,8 +83,11 @@ impl Follower {
     }
 
     /// Looks at the head.
-    pub(super) async fn look(&mut self) -> Result<(), ChildError> {
-        match fetch_head(&self.rpc).await {
+    ///
+    /// # Errors
+    /// [`ChildError`]: the process must end and begin again.
+    pub async fn look(&mut self) -> Result<(), ChildError> {
+        match self.scene.fetch_head().await {
             Ok(header) => self.saw(header).await,
             Err(error) => self.trouble(error.to_string()).await,
         }
@@ -110,7 +101,7 @@ impl Follower {
             Advance::Gap { from, to } => {
                 let numbers: Vec<u64> = (from..=to).collect();
                 // Without the headers between, the window begins anew: they only save calls.
-                for missing in fetch_headers(&self.rpc, &numbers).await.unwrap_or_default() {
+                for missing in self.scene.fetch_headers(&numbers).await.unwrap_or_default() {
                     self.window.push(missing);
                 }
                 if matches!(self.window.push(header.clone()), Advance::Gap { .. }) {
@@ -125,10 +116,10 @@ impl Follower {
         if let Some(height) = self.plan.final_height(head.number) {
             let height = self.final_height.map_or(height, |known| known.max(height));
             self.final_height = Some(height);
-            self.reader.set_final(height);
+            self.scene.set_final(height);
         }
         kill_point!("scanner.head_seen");
-        self.parent.send(&FromScanner::Head(head)).await?;
+        self.scene.tell(FromScanner::Head(head)).await?;
         while self.is_behind() && self.pause.is_zero() && self.caught_up {
             self.step().await?;
         }
@@ -138,16 +129,19 @@ impl Follower {
     async fn say_caught_up(&mut self) -> Result<(), ChildError> {
         if !self.caught_up && self.head.is_some() && !self.is_behind() {
             self.caught_up = true;
-            self.parent.send(&FromScanner::CaughtUp).await?;
+            self.scene.tell(FromScanner::CaughtUp).await?;
         }
         Ok(())
     }
 
     /// Reads and commits the next range.
-    pub(super) async fn step(&mut self) -> Result<(), ChildError> {
+    ///
+    /// # Errors
+    /// [`ChildError`]: the process must end and begin again.
+    pub async fn step(&mut self) -> Result<(), ChildError> {
         let Some(span) = self.head.and_then(|head| self.plan.next(self.next_block(), head)) else { return Ok(()) };
         self.pause = Duration::ZERO;
-        match fetch_range(&self.rpc, &self.filter, span, &self.window).await {
+        match self.scene.fetch_range(&self.filter, span, &self.window).await {
             Ok(range) => {
                 let forked = self
                     .checkpoint
@@ -189,12 +183,12 @@ impl Follower {
             checkpoint,
         };
         kill_point!("scanner.fetched");
-        match self.store.commit_scan(&commit, now_ms()).await {
+        match self.scene.commit_scan(&commit).await {
             Ok(committed) => {
                 kill_point!("scanner.committed");
                 self.checkpoint = Some(checkpoint);
                 if committed.woken > 0 || !committed.requests.is_empty() {
-                    self.parent.send(&FromScanner::Woke).await?;
+                    self.scene.tell(FromScanner::Woke).await?;
                     kill_point!("scanner.woke");
                 }
                 Ok(())
@@ -210,7 +204,7 @@ impl Follower {
         }
         if let StoreError::CheckpointMoved { .. } = error {
             let unfit = unfit(error.to_string());
-            self.parent.send(&FromScanner::Unfit(unfit.clone())).await?;
+            self.scene.tell(FromScanner::Unfit(unfit.clone())).await?;
             return Err(ChildError::Unfit(unfit));
         }
         Err(error.into())
@@ -219,12 +213,12 @@ impl Follower {
     /// The checkpoint is no longer on the chain: finds the common ancestor and undoes what came after it, or changes
     /// nothing and says so if the fork is too deep.
     async fn follow_fork(&mut self) -> Result<(), ChildError> {
-        let known = self.store.recent_blocks(self.chain_id, REMEMBERED).await?;
+        let known = self.scene.recent_blocks(self.chain_id, REMEMBERED).await?;
         let known = known.iter().map(|block| Checkpoint { number: block.number, hash: block.hash }).collect();
         let mut search = AncestorSearch::new(known, MAX_FORK);
         loop {
             match search.step() {
-                SearchStep::Ask(number) => match fetch_headers(&self.rpc, &[number]).await {
+                SearchStep::Ask(number) => match self.scene.fetch_headers(&[number]).await {
                     Ok(headers) => search.answer(headers.first().map(|header| header.hash)),
                     Err(FetchError::Missing { .. }) => search.answer(None),
                     Err(error @ (FetchError::Rpc(_) | FetchError::Inconsistent { .. })) => {
@@ -251,10 +245,10 @@ impl Follower {
         if self.checkpoint == Some(to) {
             return Ok(());
         }
-        let undone = self.store.rollback_to(self.chain_id, to, now_ms()).await?;
+        let undone = self.scene.rollback_to(self.chain_id, to).await?;
         tracing::warn!(chain = self.chain_id, block = ancestor.number, ?undone, "followed a fork");
         self.checkpoint = Some(to);
-        Ok(self.parent.send(&FromScanner::Woke).await?)
+        self.scene.tell(FromScanner::Woke).await
     }
 
     async fn trouble(&mut self, text: String) -> Result<(), ChildError> {
@@ -262,7 +256,7 @@ impl Follower {
             tracing::warn!(chain = self.chain_id, error = text, "reading the chain fails; trying again");
         }
         self.troubled = true;
-        Ok(self.parent.send(&FromScanner::Trouble(Some(text))).await?)
+        self.scene.tell(FromScanner::Trouble(Some(text))).await
     }
 
     async fn well(&mut self) -> Result<(), ChildError> {
@@ -272,7 +266,7 @@ impl Follower {
         }
         self.troubled = false;
         tracing::info!(chain = self.chain_id, "the chain can be read again");
-        Ok(self.parent.send(&FromScanner::Trouble(None)).await?)
+        self.scene.tell(FromScanner::Trouble(None)).await
     }
 }
 

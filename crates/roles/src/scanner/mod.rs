@@ -7,6 +7,7 @@
 pub mod check;
 mod follow;
 mod funds;
+mod scene;
 
 use crate::child::{self, ChildError, ms};
 use crate::clock::now_ms;
@@ -15,7 +16,9 @@ use facilitator_chain::reader::{Reader, ReaderOptions};
 use facilitator_chain::rpc::Rpc;
 use facilitator_ipc::{FrameReader, FrameSender};
 use facilitator_kill::kill_point;
-use follow::Follower;
+pub use follow::Follower;
+use scene::Live;
+pub use scene::Scene;
 use std::time::Duration;
 use tokio::net::unix::pipe;
 use tokio::signal::unix::{SignalKind, signal};
@@ -53,7 +56,7 @@ async fn serve(setup: ScannerSetup, parent: ToParent, mut orders: FromParent) ->
     if !prepare(&setup, &rpc, &reader, &parent, &mut orders).await? {
         return Ok(());
     }
-    let follower = Follower::begin(&setup, store, rpc, reader.clone(), parent.clone()).await?;
+    let follower = Follower::begin(&setup, Live { store, rpc, reader: reader.clone(), parent: parent.clone() }).await?;
     watch(setup, follower, reader, parent, orders).await
 }
 
@@ -101,7 +104,19 @@ async fn checked(
     if let Some(unfit) = wrong.map_err(|error| check::CheckError::Unreachable(error.to_string()))? {
         return Err(check::CheckError::Unfit(unfit));
     }
-    check::contracts(setup.chain.side, &setup.gateways, reader).await
+    match check::contracts(setup.chain.side, &setup.gateways, reader).await {
+        // A node that has not come to the contracts' blocks yet answers as if there were none.
+        Err(check::CheckError::Unfit(Unfit::Contracts(text))) if is_syncing(rpc).await => {
+            Err(check::CheckError::Unreachable(format!("the node is still synchronising; for now {text}")))
+        }
+        checked => checked,
+    }
+}
+
+/// Whether the node says that it is behind its own chain. One that does not say is believed to be there.
+async fn is_syncing(rpc: &Rpc) -> bool {
+    let answer = rpc.call("eth_syncing", serde_json::Value::Array(Vec::new())).await;
+    answer.is_ok_and(|state| state.is_object())
 }
 
 async fn wait_for_begin(orders: &mut FromParent) -> Result<bool, ChildError> {
@@ -116,7 +131,7 @@ async fn wait_for_begin(orders: &mut FromParent) -> Result<bool, ChildError> {
 
 async fn watch(
     setup: ScannerSetup,
-    mut follower: Follower,
+    mut follower: Follower<Live>,
     reader: Reader,
     parent: ToParent,
     mut orders: FromParent,

@@ -5,7 +5,7 @@
 //! (the next submit of the same intent finds it) → parked.
 
 use super::case::Case;
-use super::desk::{Desk, Leave};
+use super::desk::{Errands, Leave};
 use super::facts;
 use facilitator_eth::{Address, U256};
 use facilitator_kill::kill_point;
@@ -15,7 +15,9 @@ use facilitator_protocol::hashes;
 use facilitator_protocol::model::{Attempt, Kind, Park, Side, Stage, Step, Update};
 use facilitator_protocol::transfer::accept::{AcceptFacts, Refusal, Verdict, judge, judge_terms};
 use facilitator_sender::{Allowance, Submit, SubmitAnswer, Visibility};
-use tokio::io::AsyncRead;
+
+/// What a request waits for once its accept is handed over.
+const ACCEPT_SENT: &str = "the accept to be mined and confirmed";
 
 /// Law 10: an event from the genuine composer proves nothing about its gateway.
 pub(super) fn refuse_unknown_gateway(case: &Case) -> Park {
@@ -26,19 +28,21 @@ fn refuse(case: &Case, refusal: &Refusal) -> Park {
     case.finish(refusal.state(), Some(refusal.to_string()))
 }
 
-pub(super) async fn run<R: AsyncRead + Unpin>(
-    desk: &mut Desk<R>,
-    case: &Case,
-    gateway: &GatewaySet,
-) -> Result<Park, Leave> {
+pub(super) async fn run<D: Errands>(desk: &mut D, case: &Case, gateway: &GatewaySet) -> Result<Park, Leave> {
     if let Err(refusal) = judge_terms(case.request(), &case.job.policy) {
         return Ok(refuse(case, &refusal));
+    }
+    if case.is_under_way(Step::Accept) {
+        return Ok(case.wait_for_happening(ACCEPT_SENT.to_owned()));
     }
     if let Some((count, error)) = case.fresh_failure(Step::Accept) {
         return Ok(case.failed_times(Stage::Accept, &error, count));
     }
     let facts = facts::read(desk, case, gateway).await?;
     kill_point!("worker.facts_read");
+    if let Some(park) = adopt(desk, case, &facts).await? {
+        return Ok(park);
+    }
     match judge(case.request(), &facts, &case.job.policy) {
         Verdict::Refuse(refusal) => Ok(refuse(case, &refusal)),
         Verdict::Hold(hold) => Ok(case.hold(hold.to_string())),
@@ -49,8 +53,8 @@ pub(super) async fn run<R: AsyncRead + Unpin>(
 }
 
 /// Commits the attempt, then hands the accept to the sender. `workers`: of the source and of the target chain.
-async fn accept<R: AsyncRead + Unpin>(
-    desk: &mut Desk<R>,
+async fn accept<D: Errands>(
+    desk: &mut D,
     case: &Case,
     gateway: &GatewaySet,
     facts: &AcceptFacts,
@@ -65,16 +69,34 @@ async fn accept<R: AsyncRead + Unpin>(
     kill_point!("worker.accept_submitted");
     match answers.first() {
         Some(SubmitAnswer::Failed(failure)) => Ok(case.submit_failed(Stage::Accept, failure)),
-        Some(_) | None => Ok(case.wait_for_happening("the accept to be mined and confirmed".to_owned())),
+        Some(_) | None => Ok(case.wait_for_happening(ACCEPT_SENT.to_owned())),
     }
 }
 
+/// Takes up a message that this operator's key has declared though the row does not know it: after a loss of the
+/// database, by another instance, or for a request that was made twice. Its lock tells (law 3).
+async fn adopt<D: Errands>(desk: &mut D, case: &Case, facts: &AcceptFacts) -> Result<Option<Park>, Leave> {
+    let request = case.request();
+    let declared = facts.outbox.filter(|message| message.nonce == request.terms.nonce);
+    let Some(message) = declared.filter(|_| !facts.pending_latest) else { return Ok(None) };
+    for number in request.attempt..=request.attempt.saturating_add(1) {
+        let hash_lock = desk.secret(case.secret_input(facts.proxy, number)).await?.hash_lock();
+        if hash_lock != message.hash_lock {
+            continue;
+        }
+        let attempt = Attempt { number, hash_lock, message_hash: message.hash };
+        let first = |keys: &[crate::messages::WorkerKey]| keys.first().map_or(Address::ZERO, |key| key.address);
+        let workers = (first(&case.job.source_workers), first(&case.job.target_workers));
+        let log = format!("found its message {} declared under our own lock", message.hash);
+        let update = Update { log: Some(log), ..attempt_update(case, attempt, workers, facts) };
+        desk.save(update).await?;
+        return Ok(Some(case.look_again()));
+    }
+    Ok(None)
+}
+
 /// The same secret as ever, unless it is public while no chain knows its message (law 3).
-async fn next_attempt<R: AsyncRead + Unpin>(
-    desk: &mut Desk<R>,
-    case: &Case,
-    facts: &AcceptFacts,
-) -> Result<Attempt, Leave> {
+async fn next_attempt<D: Errands>(desk: &mut D, case: &Case, facts: &AcceptFacts) -> Result<Attempt, Leave> {
     let request = case.request();
     let known_on_target = facts.inbox.is_some_and(|message| Some(message.hash) == request.message_hash);
     let burnt = request.unlock_secret.is_some() && !known_on_target;

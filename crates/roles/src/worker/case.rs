@@ -1,7 +1,7 @@
 //! One request in hand: the job, what the chains said about it, and the ways to leave it.
 
 use super::answers::{Reading, ask};
-use super::desk::{Desk, Leave};
+use super::desk::{Errands, Leave};
 use crate::messages::Job;
 use facilitator_chain::reader::{Answer, At, Query};
 use facilitator_eth::Address;
@@ -12,7 +12,6 @@ use facilitator_protocol::model::{Kind, MessageStatus, Park, Request, Side, Stag
 use facilitator_protocol::secret::SecretInput;
 use facilitator_protocol::transfer::{BoxStatus, Statuses};
 use facilitator_sender::Failure;
-use tokio::io::AsyncRead;
 
 /// Longest time between two looks at a request that may not be accepted now, in milliseconds.
 const LONGEST_HOLD_MS: u64 = 30_000;
@@ -21,7 +20,8 @@ const LONGEST_HOLD_MS: u64 = 30_000;
 pub(super) struct Case {
     /// What the parent gave.
     pub(super) job: Job,
-    statuses: Option<Statuses>,
+    /// What both chains said, once asked.
+    pub(super) statuses: Option<Statuses>,
 }
 
 impl Case {
@@ -58,9 +58,9 @@ impl Case {
     }
 
     /// Law 1: what both chains say about the message now. Without a message there is nothing to ask.
-    pub(super) async fn read_statuses<R: AsyncRead + Unpin>(
+    pub(super) async fn read_statuses<D: Errands>(
         &mut self,
-        desk: &mut Desk<R>,
+        desk: &mut D,
         gateway: &GatewaySet,
     ) -> Result<Statuses, Leave> {
         let statuses = match self.request().message_hash {
@@ -136,13 +136,18 @@ impl Case {
 
     /// Something was sent or is under way: the next final event of the message wakes the request.
     pub(super) fn wait_for_happening(&self, what: String) -> Park {
-        let update = Update { state: Some(self.observed_state()), ..self.observed() };
-        self.wait_with(update, what)
+        self.park(self.advanced(), Wait::Happening, Some(what), Some(self.job.recheck_ms))
     }
 
-    /// As [`Case::wait_for_happening`], with more to change in the row.
-    pub(super) fn wait_with(&self, update: Update, what: String) -> Park {
-        self.park(update, Wait::Happening, Some(what), Some(self.job.recheck_ms))
+    /// What the row becomes when nothing stands in the way: the counters begin anew.
+    fn advanced(&self) -> Update {
+        let (failures, holds) = (Some(0), Some(0));
+        Update { state: Some(self.observed_state()), failures, holds, ..self.observed() }
+    }
+
+    /// Whether a transaction of this step is on its way, so that all there is to do is wait for it.
+    pub(super) fn is_under_way(&self, step: Step) -> bool {
+        self.job.alive.contains(&step)
     }
 
     /// A state root is missing.
@@ -152,16 +157,15 @@ impl Case {
         let what = format!(
             "a state root of the {source} chain at block {at_least} or later to be anchored on the {target} chain"
         );
-        let update = Update { state: Some(self.observed_state()), ..self.observed() };
-        self.park(update, wait, Some(what), Some(self.job.recheck_ms))
+        self.park(self.advanced(), wait, Some(what), Some(self.job.recheck_ms))
     }
 
     /// Not now: time or the operator mends it.
     pub(super) fn hold(&self, reason: String) -> Park {
-        let failures = self.request().failures.saturating_add(1);
-        let update = Update { state: Some(self.observed_state()), failures: Some(failures), ..self.observed() };
+        let holds = self.request().holds.saturating_add(1);
+        let update = Update { state: Some(self.observed_state()), holds: Some(holds), ..self.observed() };
         // What an operator mends is looked for more often than what has failed.
-        let again = self.job.backoff.after(failures).min(LONGEST_HOLD_MS);
+        let again = self.job.backoff.after(holds).min(LONGEST_HOLD_MS);
         self.park(update, Wait::Happening, Some(reason), Some(again))
     }
 
@@ -190,8 +194,8 @@ impl Case {
 
     /// An end state.
     pub(super) fn finish(&self, state: State, reason: Option<String>) -> Park {
-        let name = state.name(self.kind());
-        let log = reason.as_ref().map_or_else(|| name.to_owned(), |reason| format!("{name}: {reason}"));
+        let done = (state == State::Complete).then(|| "both legs are progressed, finally".to_owned());
+        let log = reason.clone().or(done).unwrap_or_else(|| "ended".to_owned());
         let update = Update { state: Some(state), failures: Some(0), log: Some(log), ..self.observed() };
         let update = match (state, reason) {
             (State::Skipped | State::TakenByOther | State::Revoked | State::Rejected, Some(reason)) => {
@@ -202,6 +206,11 @@ impl Case {
         self.park(update, Wait::End, None, None)
     }
 
+    /// Something in the row has changed what is to be done: another worker begins with it at once.
+    pub(super) fn look_again(&self) -> Park {
+        self.park(Update::default(), Wait::Nothing, None, None)
+    }
+
     /// The facilitator stops: whatever was decided is decided again by the next worker.
     pub(super) fn hand_back(&self) -> Park {
         self.park(Update::default(), Wait::Nothing, Some("the facilitator to start again".to_owned()), None)
@@ -209,10 +218,11 @@ impl Case {
 
     /// A chain could not be read. That is no failure of the step, so the state stays.
     pub(super) fn unreadable(&self, side: Side, text: &str) -> Park {
-        let failures = self.request().failures.saturating_add(1);
+        let holds = self.request().holds.saturating_add(1);
         let error = format!("could not read the {side} chain: {text}");
-        let update = Update { failures: Some(failures), last_error: Some(error.clone()), ..Update::default() };
-        self.park(update, Wait::Happening, Some(error), Some(self.job.backoff.after(failures)))
+        let update = Update { holds: Some(holds), last_error: Some(error.clone()), ..Update::default() };
+        let again = self.job.backoff.after(holds).min(LONGEST_HOLD_MS);
+        self.park(update, Wait::Happening, Some(error), Some(again))
     }
 
     /// The chains say what no rule covers.

@@ -50,12 +50,52 @@ pub struct Desk<R> {
     sender: FrameSender<FromWorker>,
     receiver: FrameReader<ToWorker, R>,
     last_ask: u64,
+    /// Asked to stop while something was being seen through.
+    stopped: bool,
+}
+
+/// What a worker asks of the world. In the daemon its parent answers; a simulation may answer in its place.
+#[expect(async_fn_in_trait, reason = "a worker is one task: nobody needs the futures to be sent")]
+pub trait Errands {
+    /// Reads several chains at the same time; answers in the order of the questions.
+    ///
+    /// # Errors
+    /// [`Leave`] if the parent is gone or stops, or sends another number of answers than were asked for.
+    async fn read_many(&mut self, reads: Vec<(Side, Vec<Query>)>) -> Result<Vec<Vec<Answer>>, Leave>;
+
+    /// Hands over one transaction for each side and waits for both answers. They leave together, so that neither leg of
+    /// a revealed secret waits for the other (protocol.md R4).
+    ///
+    /// # Errors
+    /// [`Leave`] if the parent is gone or stops.
+    async fn submit_many(&mut self, submits: Vec<(Side, Submit)>) -> Result<Vec<SubmitAnswer>, Leave>;
+
+    /// Gets the secret of an attempt of the own request.
+    ///
+    /// # Errors
+    /// [`Leave`] if the parent is gone or stops.
+    async fn secret(&mut self, of: SecretInput) -> Result<UnlockSecret, Leave>;
+
+    /// Commits a change of the row. When this returns, it is on disk (law 2).
+    ///
+    /// # Errors
+    /// [`Leave`] if the parent is gone or stops; the change may or may not be committed then.
+    async fn save(&mut self, update: Update) -> Result<(), Leave>;
+
+    /// Reads one chain.
+    ///
+    /// # Errors
+    /// [`Leave`] if the parent is gone or stops.
+    async fn read(&mut self, side: Side, queries: Vec<Query>) -> Result<Vec<Answer>, Leave> {
+        let mut both = self.read_many(vec![(side, queries)]).await?;
+        Ok(both.pop().unwrap_or_default())
+    }
 }
 
 impl<R: AsyncRead + Unpin> Desk<R> {
     /// Sits down at a connection.
     pub fn new(sender: FrameSender<FromWorker>, receiver: FrameReader<ToWorker, R>) -> Self {
-        Self { sender, receiver, last_ask: 0 }
+        Self { sender, receiver, last_ask: 0, stopped: false }
     }
 
     /// Waits for the green light.
@@ -65,85 +105,6 @@ impl<R: AsyncRead + Unpin> Desk<R> {
     pub async fn job(&mut self) -> Result<Job, Leave> {
         match self.next().await? {
             ToWorker::Job(job) => Ok(*job),
-            other => Err(out_of_turn(&other)),
-        }
-    }
-
-    /// Reads one chain.
-    ///
-    /// # Errors
-    /// [`Leave`] if the parent is gone or stops.
-    pub async fn read(&mut self, side: Side, queries: Vec<Query>) -> Result<Vec<Answer>, Leave> {
-        let mut both = self.read_many(vec![(side, queries)]).await?;
-        Ok(both.pop().unwrap_or_default())
-    }
-
-    /// Reads several chains at the same time; answers in the order of the questions.
-    ///
-    /// # Errors
-    /// [`Leave`] if the parent is gone or stops, or sends another number of answers than were asked for.
-    pub async fn read_many(&mut self, reads: Vec<(Side, Vec<Query>)>) -> Result<Vec<Vec<Answer>>, Leave> {
-        let mut open = Vec::with_capacity(reads.len());
-        for (side, queries) in reads {
-            let ask = self.next_ask();
-            open.push((ask, queries.len(), None));
-            self.sender.send(&FromWorker::Read(ask, side, queries)).await?;
-        }
-        while open.iter().any(|(_, _, answers)| answers.is_none()) {
-            match self.next().await? {
-                ToWorker::Answers(ask, answers) => fill(&mut open, ask, answers)?,
-                other => return Err(out_of_turn(&other)),
-            }
-        }
-        Ok(open.into_iter().map(|(_, _, answers)| answers.unwrap_or_default()).collect())
-    }
-
-    /// Hands over one transaction for each side and waits for both answers. They leave together, so that neither leg of
-    /// a revealed secret waits for the other (protocol.md R4).
-    ///
-    /// # Errors
-    /// [`Leave`] if the parent is gone or stops.
-    pub async fn submit_many(&mut self, submits: Vec<(Side, Submit)>) -> Result<Vec<SubmitAnswer>, Leave> {
-        let mut open = Vec::with_capacity(submits.len());
-        for (side, submit) in submits {
-            let ask = self.next_ask();
-            open.push((ask, None));
-            self.sender.send(&FromWorker::Submit(ask, side, Box::new(submit))).await?;
-        }
-        while open.iter().any(|(_, answer)| answer.is_none()) {
-            match self.next().await? {
-                ToWorker::Submitted(ask, answer) => {
-                    let slot = open.iter_mut().find(|(asked, _)| *asked == ask);
-                    slot.ok_or(Leave::OutOfTurn("an answer to no open question"))?.1 = Some(answer);
-                }
-                other => return Err(out_of_turn(&other)),
-            }
-        }
-        Ok(open.into_iter().filter_map(|(_, answer)| answer).collect())
-    }
-
-    /// Gets the secret of an attempt of the own request.
-    ///
-    /// # Errors
-    /// [`Leave`] if the parent is gone or stops.
-    pub async fn secret(&mut self, of: SecretInput) -> Result<UnlockSecret, Leave> {
-        let ask = self.next_ask();
-        self.sender.send(&FromWorker::Secret(ask, of)).await?;
-        match self.next().await? {
-            ToWorker::Secret(answered, secret) if answered == ask => Ok(secret),
-            other => Err(out_of_turn(&other)),
-        }
-    }
-
-    /// Commits a change of the row. When this returns, it is on disk (law 2).
-    ///
-    /// # Errors
-    /// [`Leave`] if the parent is gone or stops; the change may or may not be committed then.
-    pub async fn save(&mut self, update: Update) -> Result<(), Leave> {
-        let ask = self.next_ask();
-        self.sender.send(&FromWorker::Save(ask, Box::new(update))).await?;
-        match self.next().await? {
-            ToWorker::Saved(answered) if answered == ask => Ok(()),
             other => Err(out_of_turn(&other)),
         }
     }
@@ -170,6 +131,9 @@ impl<R: AsyncRead + Unpin> Desk<R> {
     }
 
     async fn next(&mut self) -> Result<ToWorker, Leave> {
+        if self.stopped {
+            return Err(Leave::Stopped);
+        }
         match self.receive().await? {
             ToWorker::Stop => Err(Leave::Stopped),
             message => Ok(message),
@@ -179,6 +143,63 @@ impl<R: AsyncRead + Unpin> Desk<R> {
     async fn receive(&mut self) -> Result<ToWorker, Leave> {
         let received = tokio::time::timeout(ANSWER_LIMIT, self.receiver.next()).await;
         received.map_err(|_| Leave::Silent)??.ok_or(Leave::ParentGone)
+    }
+}
+
+impl<R: AsyncRead + Unpin> Errands for Desk<R> {
+    async fn read_many(&mut self, reads: Vec<(Side, Vec<Query>)>) -> Result<Vec<Vec<Answer>>, Leave> {
+        let mut open = Vec::with_capacity(reads.len());
+        for (side, queries) in reads {
+            let ask = self.next_ask();
+            open.push((ask, queries.len(), None));
+            self.sender.send(&FromWorker::Read(ask, side, queries)).await?;
+        }
+        while open.iter().any(|(_, _, answers)| answers.is_none()) {
+            match self.next().await? {
+                ToWorker::Answers(ask, answers) => fill(&mut open, ask, answers)?,
+                other => return Err(out_of_turn(&other)),
+            }
+        }
+        Ok(open.into_iter().map(|(_, _, answers)| answers.unwrap_or_default()).collect())
+    }
+
+    async fn submit_many(&mut self, submits: Vec<(Side, Submit)>) -> Result<Vec<SubmitAnswer>, Leave> {
+        let mut open = Vec::with_capacity(submits.len());
+        for (side, submit) in submits {
+            let ask = self.next_ask();
+            open.push((ask, None));
+            self.sender.send(&FromWorker::Submit(ask, side, Box::new(submit))).await?;
+        }
+        while open.iter().any(|(_, answer)| answer.is_none()) {
+            match self.receive().await? {
+                // What is handed over is seen through: leaving now could drop one leg of a revealed secret (R4).
+                ToWorker::Stop => self.stopped = true,
+                ToWorker::Submitted(ask, answer) => {
+                    let slot = open.iter_mut().find(|(asked, _)| *asked == ask);
+                    slot.ok_or(Leave::OutOfTurn("an answer to no open question"))?.1 = Some(answer);
+                }
+                other => return Err(out_of_turn(&other)),
+            }
+        }
+        Ok(open.into_iter().filter_map(|(_, answer)| answer).collect())
+    }
+
+    async fn secret(&mut self, of: SecretInput) -> Result<UnlockSecret, Leave> {
+        let ask = self.next_ask();
+        self.sender.send(&FromWorker::Secret(ask, of)).await?;
+        match self.next().await? {
+            ToWorker::Secret(answered, secret) if answered == ask => Ok(secret),
+            other => Err(out_of_turn(&other)),
+        }
+    }
+
+    async fn save(&mut self, update: Update) -> Result<(), Leave> {
+        let ask = self.next_ask();
+        self.sender.send(&FromWorker::Save(ask, Box::new(update))).await?;
+        match self.next().await? {
+            ToWorker::Saved(answered) if answered == ask => Ok(()),
+            other => Err(out_of_turn(&other)),
+        }
     }
 }
 

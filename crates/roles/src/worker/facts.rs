@@ -3,7 +3,7 @@
 
 use super::answers::{Reading, ask, latest};
 use super::case::Case;
-use super::desk::{Desk, Leave};
+use super::desk::{Errands, Leave};
 use crate::messages::WorkerKey;
 use facilitator_chain::reader::{Answer, At, Query};
 use facilitator_eth::{Address, B256, U256};
@@ -13,13 +13,8 @@ use facilitator_protocol::gateway::GatewaySet;
 use facilitator_protocol::model::{Kind, MessageStatus, Side};
 use facilitator_protocol::transfer::accept::{AcceptFacts, ActiveMessage, FeeLevel, WorkerFacts};
 use facilitator_sender::Head;
-use tokio::io::AsyncRead;
 
-pub(super) async fn read<R: AsyncRead + Unpin>(
-    desk: &mut Desk<R>,
-    case: &Case,
-    gateway: &GatewaySet,
-) -> Result<AcceptFacts, Leave> {
+pub(super) async fn read<D: Errands>(desk: &mut D, case: &Case, gateway: &GatewaySet) -> Result<AcceptFacts, Leave> {
     let (source_side, target_side) = (case.source(), case.target());
     let reads = vec![(source_side, source_queries(case, gateway)), (target_side, target_queries(case, gateway))];
     let answers = desk.read_many(reads).await?;
@@ -137,7 +132,7 @@ fn read_source(case: &Case, answers: &[Answer]) -> Result<SourceFacts, Leave> {
 
 fn read_source_workers(reading: &mut Reading<'_>, kind: Kind, keys: &[WorkerKey]) -> Result<Vec<WorkerFacts>, Leave> {
     let mut workers = Vec::with_capacity(keys.len());
-    for WorkerKey { address, in_flight } in keys.iter().copied() {
+    for WorkerKey { address, in_flight, undeclared } in keys.iter().copied() {
         let expires_at = reading.view(&organization::expiration_height(address))?;
         let coin = reading.number()?;
         let tokens = reading.view(&token::balance_of(address))?;
@@ -145,7 +140,7 @@ fn read_source_workers(reading: &mut Reading<'_>, kind: Kind, keys: &[WorkerKey]
             Kind::Stake => tokens,
             Kind::Redeem => coin,
         };
-        workers.push(WorkerFacts { address, expires_at, coin, bounty_token, in_flight });
+        workers.push(WorkerFacts { address, expires_at, coin, bounty_token, in_flight, undeclared });
     }
     Ok(workers)
 }
@@ -182,9 +177,10 @@ fn read_target(case: &Case, answers: &[Answer]) -> Result<TargetFacts, Leave> {
     let beneficiary_exists = !mints || reading.view(&token::exists(terms.beneficiary))?;
     let beneficiary_takes_payment = !mints || reading.simulation()?.is_ok();
     let mut workers = Vec::with_capacity(case.job.target_workers.len());
-    for WorkerKey { address, in_flight } in case.job.target_workers.iter().copied() {
+    for WorkerKey { address, in_flight, undeclared } in case.job.target_workers.iter().copied() {
         let coin = reading.number()?;
-        workers.push(WorkerFacts { address, expires_at: U256::MAX, coin, bounty_token: U256::MAX, in_flight });
+        let (expires_at, bounty_token) = (U256::MAX, U256::MAX);
+        workers.push(WorkerFacts { address, expires_at, coin, bounty_token, in_flight, undeclared });
     }
     Ok(TargetFacts { active, beneficiary_exists, beneficiary_takes_payment, workers })
 }
@@ -196,8 +192,8 @@ fn known(active: ActiveProcess) -> Option<(B256, MessageStatus)> {
 type Active = Option<(B256, MessageStatus)>;
 
 /// The sender destroyed its proxy and has a new one (protocol.md R10): what counts is the new one.
-async fn read_other_proxy<R: AsyncRead + Unpin>(
-    desk: &mut Desk<R>,
+async fn read_other_proxy<D: Errands>(
+    desk: &mut D,
     case: &Case,
     gateway: &GatewaySet,
     proxy: Address,
@@ -219,9 +215,9 @@ async fn read_other_proxy<R: AsyncRead + Unpin>(
     Ok((next_nonce, outbox, inbox))
 }
 
-/// The nonce of a message, which only `messages(hash)` tells.
-async fn with_nonce<R: AsyncRead + Unpin>(
-    desk: &mut Desk<R>,
+/// Nonce and lock of a message, which only `messages(hash)` tells.
+async fn with_nonce<D: Errands>(
+    desk: &mut D,
     gateway: &GatewaySet,
     side: Side,
     active: Active,
@@ -229,6 +225,6 @@ async fn with_nonce<R: AsyncRead + Unpin>(
     let Some((hash, status)) = active else { return Ok(None) };
     let view = gateways::messages(hash);
     let answers = desk.read(side, vec![latest(gateway.box_on(side), &view)]).await?;
-    let nonce = Reading::new(side, &answers).view(&view)?.nonce;
-    Ok(Some(ActiveMessage { hash, status, nonce }))
+    let stored = Reading::new(side, &answers).view(&view)?;
+    Ok(Some(ActiveMessage { hash, status, nonce: stored.nonce, hash_lock: stored.hash_lock }))
 }

@@ -12,15 +12,14 @@ mod facts;
 mod progress;
 mod prove;
 
-use desk::{Desk, Leave};
-pub use facilitator_kill::kill_point;
+pub use desk::{Desk, Errands, Leave};
+use facilitator_kill::kill_point;
 
 use crate::messages::{Job, PROTOCOL_VERSION, ToWorker};
 use case::Case;
 use facilitator_ipc::{ChildLink, WriterOptions};
 use facilitator_protocol::model::Park;
 use facilitator_protocol::transfer::{Decision, decide};
-use tokio::io::AsyncRead;
 
 /// Name of the role, as in the child's hello and on its command line.
 pub const ROLE: &str = "worker";
@@ -47,7 +46,7 @@ pub async fn run() -> Result<(), Leave> {
 ///
 /// # Errors
 /// [`Leave`] if the parent is gone.
-pub async fn drive<R: AsyncRead + Unpin>(desk: &mut Desk<R>, job: Job) -> Result<Park, Leave> {
+pub async fn drive<D: Errands>(desk: &mut D, job: Job) -> Result<Park, Leave> {
     let mut case = Case::new(job);
     match step(desk, &mut case).await {
         Ok(park) => Ok(park),
@@ -57,7 +56,7 @@ pub async fn drive<R: AsyncRead + Unpin>(desk: &mut Desk<R>, job: Job) -> Result
     }
 }
 
-async fn step<R: AsyncRead + Unpin>(desk: &mut Desk<R>, case: &mut Case) -> Result<Park, Leave> {
+async fn step<D: Errands>(desk: &mut D, case: &mut Case) -> Result<Park, Leave> {
     let Some(gateway) = case.job.gateway.clone() else {
         return Ok(accept::refuse_unknown_gateway(case));
     };

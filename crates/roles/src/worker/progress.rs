@@ -5,7 +5,7 @@
 
 use super::answers::Reading;
 use super::case::Case;
-use super::desk::{Desk, Leave};
+use super::desk::{Errands, Leave};
 use facilitator_chain::reader::{At, Query};
 use facilitator_eth::{B256, Bytes, U256};
 use facilitator_kill::kill_point;
@@ -15,7 +15,9 @@ use facilitator_protocol::model::{Kind, Park, Side, Stage, Step};
 use facilitator_protocol::secret::UnlockSecret;
 use facilitator_protocol::transfer::Legs;
 use facilitator_sender::{Submit, SubmitAnswer, Visibility};
-use tokio::io::AsyncRead;
+
+/// What a request waits for once its progress is handed over.
+const PROGRESS_SENT: &str = "the progress transactions to be mined and confirmed";
 
 struct Leg {
     leg: gateways::Leg,
@@ -44,13 +46,16 @@ fn legs_of(kind: Kind, legs: Legs) -> Vec<Leg> {
     }
 }
 
-pub(super) async fn run<R: AsyncRead + Unpin>(
-    desk: &mut Desk<R>,
+pub(super) async fn run<D: Errands>(
+    desk: &mut D,
     case: &mut Case,
     gateway: &GatewaySet,
     legs: Legs,
 ) -> Result<Park, Leave> {
-    let legs = legs_of(case.kind(), legs);
+    let legs: Vec<Leg> = legs_of(case.kind(), legs).into_iter().filter(|leg| !case.is_under_way(leg.step)).collect();
+    if legs.is_empty() {
+        return Ok(case.wait_for_happening(PROGRESS_SENT.to_owned()));
+    }
     for leg in &legs {
         if let Some((count, error)) = case.fresh_failure(leg.step) {
             return Ok(case.failed_times(leg.stage, &error, count));
@@ -77,12 +82,12 @@ pub(super) async fn run<R: AsyncRead + Unpin>(
             return Ok(case.submit_failed(leg.stage, failure));
         }
     }
-    Ok(case.wait_for_happening("the progress transactions to be mined and confirmed".to_owned()))
+    Ok(case.wait_for_happening(PROGRESS_SENT.to_owned()))
 }
 
 /// Asks both chains whether the legs would succeed; `Some` parks the request because one would not.
-async fn simulate<R: AsyncRead + Unpin>(
-    desk: &mut Desk<R>,
+async fn simulate<D: Errands>(
+    desk: &mut D,
     case: &Case,
     gateway: &GatewaySet,
     legs: &[Leg],
@@ -91,7 +96,8 @@ async fn simulate<R: AsyncRead + Unpin>(
 ) -> Result<Option<Park>, Leave> {
     let query = |leg: &Leg| {
         let (to, data) = (gateway.box_on(leg.side), call_data(case.kind(), leg, message, secret));
-        (leg.side, vec![Query::Call { from: None, to, data, at: At::Latest }])
+        // As the account that will send it: bounty and reward are paid to the caller, and tokens may refuse others.
+        (leg.side, vec![Query::Call { from: case.worker_on(leg.side), to, data, at: At::Latest }])
     };
     let answers = desk.read_many(legs.iter().map(query).collect()).await?;
     for (leg, answers) in legs.iter().zip(&answers) {

@@ -5,17 +5,16 @@
 //! A death anywhere here repeats reads and finds the submitted intents again.
 
 use super::case::Case;
-use super::desk::{Desk, Leave};
+use super::desk::{Errands, Leave};
 use crate::messages::AnchoredRoot;
 use facilitator_chain::reader::{Answer, At, Query};
 use facilitator_eth::{Address, B256, U256};
 use facilitator_kill::kill_point;
 use facilitator_protocol::contracts::gateway as gateways;
 use facilitator_protocol::gateway::GatewaySet;
-use facilitator_protocol::model::{Park, Stage, Step, Update};
+use facilitator_protocol::model::{MessageStatus, Park, Stage, Step, Update};
 use facilitator_protocol::proof::{self, AccountProof};
 use facilitator_sender::{Submit, SubmitAnswer, Visibility};
-use tokio::io::AsyncRead;
 
 /// How many anchored heights are tried before the next anchor is awaited.
 const MAX_HEIGHTS: usize = 4;
@@ -23,22 +22,30 @@ const MAX_HEIGHTS: usize = 4;
 /// Outbox value that a confirmation proves: Declared (protocol.md §4.3).
 const DECLARED: u64 = 1;
 
-pub(super) async fn run<R: AsyncRead + Unpin>(
-    desk: &mut Desk<R>,
-    case: &mut Case,
-    gateway: &GatewaySet,
-) -> Result<Park, Leave> {
+pub(super) async fn run<D: Errands>(desk: &mut D, case: &mut Case, gateway: &GatewaySet) -> Result<Park, Leave> {
+    if case.is_under_way(Step::Confirm) {
+        return Ok(case.wait_for_happening("the confirmation to be mined and confirmed".to_owned()));
+    }
     for (step, stage) in [(Step::ProveGateway, Stage::Prove), (Step::Confirm, Stage::Confirm)] {
         if let Some((count, error)) = case.fresh_failure(step) {
             return Ok(case.failed_times(stage, &error, count));
         }
     }
     let lowest = case.request().declared_block.unwrap_or(case.request().position.block_number);
-    // A height that is paid for saves gas, but not again after it failed: its storage root may have been evicted (R18).
-    let paid = if case.request().failures == 0 { case.job.proving.as_slice() } else { &[] };
-    let candidates = candidates(&case.job.roots, paid, lowest);
+    let candidates = match case.statuses.map(|statuses| statuses.outbox.latest) {
+        // Only heights at which the message was still Declared serve: the older, the likelier (protocol.md §4.5).
+        Some(MessageStatus::Progressed) => oldest_first(&case.job.roots, lowest),
+        Some(_) | None => {
+            // A height that is paid for saves gas, but not again after it failed: its storage root may have been
+            // evicted (R18).
+            let paid = if case.request().failures == 0 { case.job.proving.as_slice() } else { &[] };
+            let mut candidates = candidates(&case.job.roots, paid, lowest);
+            candidates.truncate(MAX_HEIGHTS);
+            candidates
+        }
+    };
     let mut complaint = None;
-    for root in candidates.iter().take(MAX_HEIGHTS) {
+    for root in &candidates {
         match usable_proof(desk, case, gateway, *root).await? {
             Ok(account) => return submit(desk, case, gateway, &account).await,
             Err(why) => complaint = Some(why),
@@ -61,10 +68,15 @@ fn candidates(roots: &[AnchoredRoot], proving: &[u64], lowest: u64) -> Vec<Ancho
     paid.chain(fresh).collect()
 }
 
+/// All anchored heights from `lowest` on, the oldest first.
+fn oldest_first(roots: &[AnchoredRoot], lowest: u64) -> Vec<AnchoredRoot> {
+    roots.iter().rev().copied().filter(|root| root.height >= lowest).collect()
+}
+
 /// Fetches the message's proof at an anchored height and checks it against the root; `Err` says in words why the height
 /// can't be used: its block was orphaned (protocol.md R16), the node lacks its state, or the message had another status.
-async fn usable_proof<R: AsyncRead + Unpin>(
-    desk: &mut Desk<R>,
+async fn usable_proof<D: Errands>(
+    desk: &mut D,
     case: &Case,
     gateway: &GatewaySet,
     root: AnchoredRoot,
@@ -102,8 +114,8 @@ fn check(account: AccountProof, root: AnchoredRoot, address: Address, key: B256)
     Ok(account)
 }
 
-async fn submit<R: AsyncRead + Unpin>(
-    desk: &mut Desk<R>,
+async fn submit<D: Errands>(
+    desk: &mut D,
     case: &Case,
     gateway: &GatewaySet,
     account: &AccountProof,
@@ -111,7 +123,8 @@ async fn submit<R: AsyncRead + Unpin>(
     let target = case.target();
     let prover = gateway.box_on(target);
     let probe = gateways::probe_proven(account.height);
-    let query = Query::Call { from: None, to: prover, data: probe, at: At::Latest };
+    // Not a view: it must not be packed with others, so it is asked in the name of an account.
+    let query = Query::Call { from: case.target_worker(), to: prover, data: probe, at: At::Latest };
     let answers = desk.read(target, vec![query]).await?;
     // The probe succeeds only where the height is proven already (protocol.md §2.5).
     let proven = matches!(answers.first(), Some(Answer::Data(_)));

@@ -10,6 +10,9 @@ use facilitator_protocol::proof::{AccountProof, StorageProof, outbox_key, serial
 use facilitator_roles::messages::{AnchoredRoot, Job};
 use std::collections::HashMap;
 
+/// A message in a box: hash, status, nonce.
+pub(crate) type Active = Option<(B256, MessageStatus, u64)>;
+
 /// What both chains answer.
 #[derive(Default)]
 pub(crate) struct Chains {
@@ -22,37 +25,55 @@ impl Chains {
     pub(crate) fn ready_to_accept(job: &Job) -> Self {
         let (set, terms) = (gateway(), &job.request.terms);
         let mut chains = Self::default();
-        let source: [(Address, Bytes, Value); 9] = [
-            (set.composer, pool::proxy_of(Kind::Stake, terms.sender).data, Value::Address(PROXY)),
-            (set.gateway, gateways::bounty().data, Value::Uint(uint(50))),
-            (set.value_token, token::balance_of(set.composer).data, Value::Uint(terms.amount)),
-            (set.gateway, gateways::get_nonce(PROXY).data, Value::Uint(U256::ZERO)),
-            (set.gateway, gateways::activated().data, Value::Bool(true)),
-            (set.base_token, token::balance_of(SOURCE_WORKER).data, Value::Uint(uint(50))),
-            (
-                set.composer_organization,
-                organization::expiration_height(SOURCE_WORKER).data,
-                Value::Uint(uint(1_000_000)),
-            ),
-            (set.utility_token, token::exists(terms.beneficiary).data, Value::Bool(true)),
-            (set.utility_token, token::balance_of(SOURCE_WORKER).data, Value::Uint(U256::ZERO)),
+        let (origin, auxiliary) = (Side::Origin, Side::Auxiliary);
+        let word = |value| Value::Uint(uint(value));
+        let views = [
+            (origin, set.composer, pool::proxy_of(Kind::Stake, terms.sender).data, Value::Address(PROXY)),
+            (origin, set.value_token, token::balance_of(set.composer).data, Value::Uint(terms.amount)),
+            (origin, set.gateway, gateways::activated().data, Value::Bool(true)),
+            (origin, set.base_token, token::balance_of(SOURCE_WORKER).data, word(50)),
+            (origin, set.composer_organization, organization::expiration_height(SOURCE_WORKER).data, word(1_000_000)),
+            (auxiliary, set.utility_token, token::exists(terms.beneficiary).data, Value::Bool(true)),
         ];
-        for (to, data, value) in source {
-            chains.say(Side::Origin, to, &data, &[value.clone()]);
-            chains.say(Side::Auxiliary, to, &data, &[value]);
+        for (side, to, data, value) in views {
+            chains.say(side, to, &data, &[value]);
         }
+        chains.bounty(50);
         chains.pending(job, true, true);
-        chains.active(None, None);
-        let mint = token::increase_supply(terms.beneficiary, terms.amount);
-        chains.put(
-            Side::Auxiliary,
-            Query::Call { from: Some(set.cogateway), to: set.utility_token, data: mint, at: At::Latest },
-            Answer::Data(Bytes(encode(&[Value::Bool(true)]))),
-        );
-        for (side, address) in [(Side::Origin, SOURCE_WORKER), (Side::Auxiliary, TARGET_WORKER)] {
-            chains.put(side, Query::Balance { address, at: At::Latest }, Answer::Number(uint(1_000_000_000)));
-        }
+        chains.active(PROXY, 0, None, None);
+        chains.mint(job, data(&[Value::Bool(true)]));
+        chains.coin(Side::Origin, 1_000_000_000);
+        chains.coin(Side::Auxiliary, 1_000_000_000);
         chains
+    }
+
+    /// What a mint to the beneficiary would come to, in the cogateway's name.
+    pub(crate) fn mint(&mut self, job: &Job, answer: Answer) {
+        let (set, terms) = (gateway(), &job.request.terms);
+        let data = token::increase_supply(terms.beneficiary, terms.amount);
+        let query = Query::Call { from: Some(set.cogateway), to: set.utility_token, data, at: At::Latest };
+        self.put(Side::Auxiliary, query, answer);
+    }
+
+    /// Base coin of the worker of a side.
+    pub(crate) fn coin(&mut self, side: Side, wei: u64) {
+        let address = match side {
+            Side::Origin => SOURCE_WORKER,
+            Side::Auxiliary => TARGET_WORKER,
+        };
+        self.put(side, Query::Balance { address, at: At::Latest }, Answer::Number(uint(wei)));
+    }
+
+    /// What an accept locks.
+    pub(crate) fn bounty(&mut self, bounty: u64) {
+        self.say(Side::Origin, gateway().gateway, &gateways::bounty().data, &[Value::Uint(uint(bounty))]);
+    }
+
+    /// The lock with which a message of nonce 0 was declared.
+    pub(crate) fn lock(&mut self, side: Side, message: B256, hash_lock: B256) {
+        let mut stored = vec![Value::Uint(U256::ZERO); 7];
+        stored[5] = Value::Word(hash_lock);
+        self.say(side, gateway().box_on(side), &gateways::messages(message).data, &stored);
     }
 
     /// Only where the message stands, at the newest block and at the newest final one: outbox, inbox.
@@ -92,16 +113,13 @@ impl Chains {
         }
     }
 
-    /// The proxy's last message in outbox and inbox: hash, status, nonce.
-    pub(crate) fn active(
-        &mut self,
-        outbox: Option<(B256, MessageStatus, u64)>,
-        inbox: Option<(B256, MessageStatus, u64)>,
-    ) {
+    /// A proxy's next nonce, and its last message in outbox and inbox: hash, status, nonce.
+    pub(crate) fn active(&mut self, proxy: Address, next_nonce: u64, outbox: Active, inbox: Active) {
         let set = gateway();
+        self.say(Side::Origin, set.gateway, &gateways::get_nonce(proxy).data, &[Value::Uint(uint(next_nonce))]);
         let boxes = [
-            (Side::Origin, set.gateway, gateways::outbox_active_process(PROXY).data, outbox),
-            (Side::Auxiliary, set.cogateway, gateways::inbox_active_process(PROXY).data, inbox),
+            (Side::Origin, set.gateway, gateways::outbox_active_process(proxy).data, outbox),
+            (Side::Auxiliary, set.cogateway, gateways::inbox_active_process(proxy).data, inbox),
         ];
         for (side, to, view, active) in boxes {
             let (hash, status, nonce) = active.unwrap_or((B256::ZERO, MessageStatus::Undeclared, 0));
@@ -114,12 +132,8 @@ impl Chains {
 
     /// Whether a height is proven on the target chain already.
     pub(crate) fn proven(&mut self, height: u64, proven: bool) {
-        let query = Query::Call {
-            from: None,
-            to: gateway().cogateway,
-            data: gateways::probe_proven(height),
-            at: At::Latest,
-        };
+        let query =
+            Query::Call { from: None, to: gateway().cogateway, data: gateways::probe_proven(height), at: At::Latest };
         let answer = if proven { data(&[Value::Bool(true)]) } else { Answer::Reverted(Revert::Empty) };
         self.put(Side::Auxiliary, query, answer);
     }
@@ -165,9 +179,18 @@ impl Chains {
         if let Some((_, why)) = self.down.as_ref().filter(|(down, _)| *down == side) {
             return Answer::Failed(why.clone());
         }
-        let known = self.answers.get(&(side, query.clone()));
+        let known = self.answers.get(&(side, query.clone())).or_else(|| self.answers.get(&(side, anonymous(query))));
         known.unwrap_or_else(|| panic!("not foreseen on the {side} chain: {query:?}")).clone()
     }
+}
+
+/// The same question in nobody's name: where it does not matter who asks.
+fn anonymous(query: &Query) -> Query {
+    let mut query = query.clone();
+    if let Query::Call { from, .. } = &mut query {
+        *from = None;
+    }
+    query
 }
 
 pub(crate) fn data(values: &[Value]) -> Answer {

@@ -1,7 +1,7 @@
 //! The parent as a script: it answers what the worker asks from the table of [`Chains`], and keeps every word.
 
 use crate::chains::Chains;
-use crate::world::secret_of;
+use crate::world::{WAKES, secret_of};
 use facilitator_eth::B256;
 use facilitator_ipc::{FrameReader, FrameSender, WriterOptions, start_writer};
 use facilitator_protocol::model::{Park, Step, Update};
@@ -82,13 +82,13 @@ impl Parent {
             if self.script.gone_after.is_some_and(|count| self.heard.len() > count) {
                 break;
             }
-            match self.script.stop_after {
-                Some(count) if self.heard.len() == count + 1 => self.tell(ToWorker::Stop).await,
-                Some(count) if self.heard.len() > count && !parked => {}
-                Some(_) | None => {
-                    let answer = self.answer();
-                    self.tell(answer).await;
-                }
+            let stop_after = self.script.stop_after.unwrap_or(usize::MAX);
+            if self.heard.len() - 1 == stop_after {
+                self.tell(ToWorker::Stop).await;
+            }
+            if parked || self.heard.len() <= stop_after {
+                let answer = self.answer();
+                self.tell(answer).await;
             }
             if parked {
                 break;
@@ -141,15 +141,17 @@ impl Played {
     pub(crate) fn park(&self) -> &Park {
         self.result.as_ref().unwrap();
         match self.heard.last() {
-            Some(FromWorker::Park(park)) => park,
+            Some(FromWorker::Park(park)) => {
+                assert_eq!(park.wakes_seen, WAKES, "what happens meanwhile would be slept through");
+                park
+            }
             other => panic!("not parked: {other:?}"),
         }
     }
 
     pub(crate) fn saves(&self) -> Vec<&Update> {
-        let save = |message: &'_ FromWorker| matches!(message, FromWorker::Save(..));
-        let saves = self.heard.iter().filter(|message| save(message));
-        saves.filter_map(|message| if let FromWorker::Save(_, update) = message { Some(&**update) } else { None }).collect()
+        let of = |message| if let &FromWorker::Save(_, ref update) = message { Some(&**update) } else { None };
+        self.heard.iter().filter_map(of).collect()
     }
 
     pub(crate) fn submits(&self) -> Vec<&Submit> {

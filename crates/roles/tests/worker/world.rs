@@ -70,6 +70,7 @@ pub(crate) fn requested() -> Job {
             reward: None,
             paid_out: None,
             failures: 0,
+            holds: 0,
             wakes: WAKES,
             waiting_for: None,
             last_error: None,
@@ -80,6 +81,8 @@ pub(crate) fn requested() -> Job {
             min_gas_limit: uint(100_000),
             max_bounty: uint(50),
             worker_expiry_margin_blocks: 10,
+            min_source_balance: uint(1),
+            min_target_balance: uint(1),
             funds_safety_percent: 150,
         },
         backoff: Backoff { base_ms: 1_000, max_ms: 300_000 },
@@ -87,11 +90,12 @@ pub(crate) fn requested() -> Job {
         source_head: head,
         target_head: head,
         priority_fees: (uint(1), uint(1)),
-        source_workers: vec![WorkerKey { address: SOURCE_WORKER, in_flight: 0 }],
-        target_workers: vec![WorkerKey { address: TARGET_WORKER, in_flight: 0 }],
+        source_workers: vec![WorkerKey { address: SOURCE_WORKER, in_flight: 0, undeclared: 0 }],
+        target_workers: vec![WorkerKey { address: TARGET_WORKER, in_flight: 0, undeclared: 0 }],
         roots: vec![],
         proving: vec![],
         failed: vec![],
+        alive: vec![],
     }
 }
 
@@ -125,13 +129,7 @@ fn terms(gateway: &GatewaySet) -> Terms {
 }
 
 const fn position() -> LogPosition {
-    LogPosition {
-        chain_id: 3,
-        block_number: 80,
-        block_hash: B256([9; 32]),
-        tx_hash: B256([8; 32]),
-        log_index: 0,
-    }
+    LogPosition { chain_id: 3, block_number: 80, block_hash: B256([9; 32]), tx_hash: B256([8; 32]), log_index: 0 }
 }
 
 pub(crate) fn secret_of(input: &SecretInput) -> UnlockSecret {

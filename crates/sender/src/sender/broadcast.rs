@@ -7,6 +7,8 @@ use super::{Sender, observe::simulation};
 use crate::{
     SenderError,
     book::Flight,
+    keep::Keep,
+    node::Ask,
     policy::{
         answer::{self, SendAnswer},
         fee,
@@ -28,7 +30,7 @@ enum Occasion {
     Stuck,
 }
 
-impl Sender {
+impl<N: Ask, K: Keep> Sender<N, K> {
     /// Sends what is due and heals what is stuck.
     ///
     /// Dying between sending and marking leaves an entry marked as signed: the same bytes are sent again, which the

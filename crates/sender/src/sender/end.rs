@@ -4,6 +4,8 @@ use super::Sender;
 use crate::{
     SenderError,
     book::{DependencyDone, Flight},
+    keep::Keep,
+    node::Ask,
     types::{Failure, Outcome, SubmitAnswer},
 };
 use facilitator_kill::kill_point;
@@ -25,7 +27,7 @@ impl Ending {
     }
 }
 
-impl Sender {
+impl<N: Ask, K: Keep> Sender<N, K> {
     /// Ends entries and all queued ones that depend on them. Their requests are woken in the same database
     /// transaction.
     pub(super) async fn fail(&mut self, endings: Vec<Ending>, now_ms: i64) -> Result<(), SenderError> {
@@ -125,6 +127,7 @@ const fn is_lasting(failure: &Failure) -> bool {
         | Failure::Unexpected { .. }
         | Failure::Reverted { .. }
         | Failure::InsufficientFunds { .. }
+        | Failure::InsufficientTokens { .. }
         | Failure::FeeCap { .. }
         | Failure::NoAccount(_)
         | Failure::DependencyFailed(_)

@@ -1,12 +1,12 @@
 //! Closing gaps of nonces: nothing above a missing nonce can be mined.
 
 use super::Sender;
-use crate::{SenderError, book::Flight, policy::nonce, types::Head};
+use crate::{SenderError, book::Flight, keep::Keep, node::Ask, policy::nonce, types::Head};
 use facilitator_eth::{Address, Bytes, U256};
 use facilitator_protocol::model::Step;
 use facilitator_store::journal::{Entry, EntryState, NewEntry, Visibility};
 
-impl Sender {
+impl<N: Ask, K: Keep> Sender<N, K> {
     /// Fills every gap that was there at an earlier head already. One head's patience, because a node behind the others
     /// reports a lower count for a moment.
     ///

@@ -4,13 +4,15 @@ use super::Sender;
 use crate::{
     SenderError,
     book::{DependencyDone, Flight, answer_of},
+    keep::Keep,
+    node::Ask,
     policy::account,
     types::{Failure, Submit, SubmitAnswer, Visibility},
 };
 use facilitator_eth::Address;
 use facilitator_kill::kill_point;
 use facilitator_store::journal::{self, EntryState, NewEntry};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// What a submission leads to before the journal is written.
 enum Verdict {
@@ -20,20 +22,31 @@ enum Verdict {
     Queue(Address),
 }
 
-impl Sender {
+impl<N: Ask, K: Keep> Sender<N, K> {
     /// Takes submissions, all in one database transaction, and answers each in order. Follow with [`Sender::work`].
     ///
     /// If the process dies right after, public ones are found in the journal by the next sender; those that reveal a
     /// secret end there as [`Failure::Interrupted`], which wakes their request, and are submitted again.
     ///
     /// # Errors
-    /// [`SenderError::Store`].
+    /// [`SenderError::Store`]. If it [`SenderError::passes`], submit the same again once [`Sender::trouble`] is over.
     pub async fn submit(&mut self, submits: Vec<Submit>, now_ms: i64) -> Result<Vec<SubmitAnswer>, SenderError> {
+        let done = self.take_in(&submits, now_ms).await;
+        self.note_database(&done, now_ms);
+        done
+    }
+
+    async fn take_in(&mut self, submits: &[Submit], now_ms: i64) -> Result<Vec<SubmitAnswer>, SenderError> {
+        if self.trouble().is_some() {
+            self.keep_leases(now_ms).await?;
+            self.recover(now_ms).await?;
+        }
+        let ended = self.ended(submits, now_ms).await?;
         let mut answers: Vec<Option<SubmitAnswer>> = Vec::with_capacity(submits.len());
         let mut chosen: BTreeMap<String, Address> = BTreeMap::new();
         let mut queue: Vec<(usize, &Submit)> = Vec::new();
         for (index, submit) in submits.iter().enumerate() {
-            match self.judge(submit, &chosen).await? {
+            match self.judge(submit, &chosen, &ended).await? {
                 Verdict::Known(answer) => answers.push(Some(answer)),
                 Verdict::Queue(account) => {
                     chosen.entry(submit.intent.clone()).or_insert(account);
@@ -56,7 +69,24 @@ impl Sender {
         Ok(answers.into_iter().map(|answer| answer.unwrap_or(SubmitAnswer::Queued)).collect())
     }
 
-    async fn judge(&mut self, submit: &Submit, chosen: &BTreeMap<String, Address>) -> Result<Verdict, SenderError> {
+    /// The answers for intents that are over and well.
+    async fn ended(&mut self, submits: &[Submit], now_ms: i64) -> Result<BTreeMap<String, SubmitAnswer>, SenderError> {
+        let intents: BTreeSet<&String> = submits.iter().map(|submit| &submit.intent).collect();
+        let mut finals = Vec::new();
+        for intent in intents {
+            if self.book.by_intent(intent).is_none() {
+                finals.extend(self.journal.by_intent(intent).await?.filter(|entry| entry.state == EntryState::Final));
+            }
+        }
+        self.recheck(finals, now_ms).await
+    }
+
+    async fn judge(
+        &mut self,
+        submit: &Submit,
+        chosen: &BTreeMap<String, Address>,
+        ended: &BTreeMap<String, SubmitAnswer>,
+    ) -> Result<Verdict, SenderError> {
         if let Some(flight) = self.book.by_intent_mut(&submit.intent) {
             if flight.data.is_none() {
                 flight.data = Some(submit.data.clone());
@@ -68,10 +98,8 @@ impl Sender {
         if let Some(account) = chosen.get(&submit.intent) {
             return Ok(Verdict::Queue(*account));
         }
-        if let Some(entry) = self.journal.by_intent(&submit.intent).await?
-            && entry.state == EntryState::Final
-        {
-            return Ok(Verdict::Known(answer_of(&entry)));
+        if let Some(answer) = ended.get(&submit.intent) {
+            return Ok(Verdict::Known(answer.clone()));
         }
         if self.book.len() + chosen.len() >= self.settings.max_live {
             return Ok(fail(Failure::Busy { limit: self.settings.max_live }));

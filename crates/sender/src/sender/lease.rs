@@ -1,39 +1,45 @@
 //! Keeping the right to sign: one lease per account, renewed long before it ends (law 5).
 
 use super::{Sender, to_ms};
-use crate::SenderError;
+use crate::{SenderError, keep::Keep, node::Ask};
 use facilitator_eth::Address;
 use facilitator_store::leases::{Acquired, Lease};
 
-impl Sender {
+impl<N: Ask, K: Keep> Sender<N, K> {
     /// Renews the leases that are due and tries for those that another process held.
     ///
     /// # Errors
     /// [`facilitator_store::StoreError::LeaseLost`] when another process took one over: what is in memory about that
     /// account is worth nothing from then on, so the process ends.
     pub(super) async fn keep_leases(&mut self, now_ms: i64) -> Result<(), SenderError> {
-        let ttl_ms = to_ms(self.settings.lease_ttl_ms);
         for (address, renew_at) in self.renewals() {
             if now_ms < renew_at {
                 continue;
             }
-            let held = self.accounts.get(&address).and_then(|account| account.lease.clone());
-            match held {
-                Some(lease) => {
-                    let renewed = self.store.renew_lease(&lease, ttl_ms, now_ms).await?;
-                    self.set_lease(address, renewed);
-                }
-                None => self.acquire(address, now_ms).await?,
+            if self.may_sign(address) {
+                self.renew(address, now_ms).await?;
+            } else {
+                self.acquire(address, now_ms).await?;
+                self.check_dependencies(now_ms).await?;
             }
         }
         Ok(())
     }
 
-    /// Tries for a lease; on success also takes over what the journal holds for the account.
+    /// Prolongs the lease of an account, if it is held.
+    pub(super) async fn renew(&mut self, address: Address, now_ms: i64) -> Result<(), SenderError> {
+        let Some(lease) = self.accounts.get(&address).and_then(|account| account.lease.clone()) else { return Ok(()) };
+        let renewed = self.journal.renew_lease(&lease, to_ms(self.settings.lease_ttl_ms), now_ms).await?;
+        self.set_lease(address, renewed);
+        Ok(())
+    }
+
+    /// Tries for a lease; on success also takes over what the journal holds for the account. Follow with
+    /// [`Sender::check_dependencies`] once all accounts are there.
     pub(super) async fn acquire(&mut self, address: Address, now_ms: i64) -> Result<(), SenderError> {
         let ttl_ms = to_ms(self.settings.lease_ttl_ms);
         let chain = self.settings.chain_id;
-        let outcome = self.store.acquire_lease(chain, address, &self.owner, ttl_ms, now_ms).await?;
+        let outcome = self.journal.acquire_lease(address, &self.owner, ttl_ms, now_ms).await?;
         match outcome {
             Acquired::Held(lease) => {
                 self.set_lease(address, lease);
@@ -80,7 +86,7 @@ impl Sender {
     /// [`SenderError::Store`]; harmless, the leases run out by themselves.
     pub async fn close(self) -> Result<(), SenderError> {
         for lease in self.leases() {
-            self.store.release_lease(&lease).await?;
+            self.journal.release_lease(&lease).await?;
         }
         Ok(())
     }

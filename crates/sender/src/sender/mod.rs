@@ -10,6 +10,7 @@
 
 mod broadcast;
 mod end;
+mod finals;
 mod gaps;
 mod intake;
 mod lease;
@@ -19,19 +20,22 @@ mod settle;
 mod sign;
 mod start;
 mod survey;
+mod trouble;
 
 use crate::{
     SenderError, Settings,
     book::Book,
-    node::{Answers, Node, Question},
+    keep::{Keep, Records},
+    node::{Answers, Ask, Node, Question},
     policy::fee::{self, Market},
     types::{Head, Outcome},
 };
 use facilitator_chain::rpc::RpcError;
 use facilitator_eth::{Address, U256, tx::SecretKey};
-use facilitator_store::{Store, journal::Journal, leases::Lease};
+use facilitator_store::leases::Lease;
 use std::collections::{BTreeMap, BTreeSet};
 use survey::Survey;
+use trouble::Database;
 
 /// Rounds of preparing within one call of [`Sender::work`]: an approval may follow accepts and precede others.
 const MAX_ROUNDS: usize = 8;
@@ -75,14 +79,14 @@ enum Support {
 }
 
 /// Signs and sends for some accounts of one chain. See the module's head.
-pub struct Sender {
-    journal: Journal,
-    store: Store,
-    node: Node,
+pub struct Sender<N = Node, K = Records> {
+    journal: K,
+    node: N,
     settings: Settings,
     owner: String,
     accounts: BTreeMap<Address, Account>,
     book: Book,
+    database: Database,
     survey: Survey,
     head: Option<Head>,
     head_at_ms: i64,
@@ -110,7 +114,7 @@ pub struct AccountView {
     pub in_flight: usize,
 }
 
-impl Sender {
+impl<N: Ask, K: Keep> Sender<N, K> {
     /// Takes note of a new newest block, as the scanner tells it; also of another one at the same height. Follow with
     /// [`Sender::work`].
     pub fn on_head(&mut self, head: Head, now_ms: i64) {
@@ -127,16 +131,31 @@ impl Sender {
 
     /// Does everything that is due and returns what has happened to intents since the last call.
     ///
-    /// A node that doesn't answer is no error: what is due is tried again at [`Sender::next_wake`] or the next head.
+    /// A node that doesn't answer is no error: what is due is tried again at [`Sender::next_wake`] or the next head. Nor
+    /// is a database that can't be used for a while ([`Sender::trouble`]).
     ///
     /// # Errors
-    /// [`SenderError`]: the process must end and start again from the journal.
+    /// [`SenderError`] that does not pass: the process must end and start again from the journal.
     pub async fn work(&mut self, now_ms: i64) -> Result<Vec<Outcome>, SenderError> {
+        if !self.database.is_resting(now_ms) {
+            let done = self.do_what_is_due(now_ms).await;
+            self.note_database(&done, now_ms);
+            if let Err(error) = done
+                && !error.passes()
+            {
+                return Err(error);
+            }
+        }
+        Ok(std::mem::take(&mut self.outcomes))
+    }
+
+    async fn do_what_is_due(&mut self, now_ms: i64) -> Result<(), SenderError> {
         self.keep_leases(now_ms).await?;
+        self.recover(now_ms).await?;
         if !self.node_is_resting(now_ms) && !self.book.is_empty() {
             self.act(now_ms).await?;
         }
-        Ok(std::mem::take(&mut self.outcomes))
+        Ok(())
     }
 
     async fn act(&mut self, now_ms: i64) -> Result<(), SenderError> {
@@ -158,6 +177,9 @@ impl Sender {
     /// When to call [`Sender::work`] even if nothing arrives, Unix milliseconds; `None` while there is nothing to do.
     #[must_use]
     pub fn next_wake(&self) -> Option<i64> {
+        if let Some(at) = self.database.retry_at() {
+            return Some(at);
+        }
         let renewal = self.next_renewal();
         if self.book.is_empty() {
             return renewal;
@@ -285,7 +307,7 @@ impl Sender {
     }
 }
 
-impl std::fmt::Debug for Sender {
+impl<N, K> std::fmt::Debug for Sender<N, K> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Sender")
             .field("chain_id", &self.settings.chain_id)

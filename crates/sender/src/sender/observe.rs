@@ -4,7 +4,8 @@ use super::{Reach, Sender, Support, end::Ending};
 use crate::{
     SenderError,
     book::Flight,
-    node::{Question, Receipt, Simulate, Simulation, Success},
+    keep::Keep,
+    node::{Ask, Question, Receipt, Simulate, Simulation, Success},
     policy::receipt::{self, Counts, Pending, Receipts, Source},
     types::{Failure, Head},
 };
@@ -14,7 +15,7 @@ use facilitator_protocol::model::Step;
 use facilitator_store::journal::{EntryId, EntryState, Inclusion, Notify};
 use std::collections::{BTreeSet, HashMap};
 
-impl Sender {
+impl<N: Ask, K: Keep> Sender<N, K> {
     /// Brings the book up to what the chain says at this head.
     pub(super) async fn observe(&mut self, head: Head, now_ms: i64) -> Result<(), SenderError> {
         self.note_counts(head);

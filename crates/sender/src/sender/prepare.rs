@@ -4,7 +4,8 @@ use super::{Progress, Sender, end::Ending, observe::simulation, survey::token_fl
 use crate::{
     SenderError,
     book::{DependencyDone, Flight},
-    node::{self, Simulate, Simulation, TokenFlow},
+    keep::Keep,
+    node::{self, Ask, Simulate, Simulation, TokenFlow},
     policy::{
         allowance::{self, Flow, Plan},
         simulated::{self, Verdict},
@@ -12,10 +13,10 @@ use crate::{
     types::{Failure, Head},
 };
 use facilitator_chain::rpc::RpcError;
-use facilitator_eth::{Bytes, U256, abi};
+use facilitator_eth::{Address, Bytes, U256, abi};
 use facilitator_kill::kill_point;
 use facilitator_protocol::{contracts::token, model::Step};
-use facilitator_store::journal::{EntryId, EntryState, NewEntry, Visibility};
+use facilitator_store::journal::{Allowance, EntryId, EntryState, NewEntry, Visibility};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -30,11 +31,12 @@ pub(super) struct Ready {
     pub(super) gas_limit: u64,
 }
 
-impl Sender {
+impl<N: Ask, K: Keep> Sender<N, K> {
     /// One round: approves what the waiting need, estimates what may go, signs it.
     ///
     /// Dying before the signatures are committed leaves the entries queued; nothing has left the process.
     pub(super) async fn prepare(&mut self, head: Head, now_ms: i64) -> Result<Progress, SenderError> {
+        self.refuse_uncovered(now_ms).await?;
         let admitted = self.plan_allowances(now_ms).await?;
         let candidates = self.candidates(head, &admitted);
         if candidates.is_empty() {
@@ -49,6 +51,40 @@ impl Sender {
         Ok(if ended || signed == Progress::Made { Progress::Made } else { Progress::Idle })
     }
 
+    /// Ends those that take more tokens than their account has beside what its other transactions in flight will take,
+    /// oldest first served (protocol.md R13): each alone would be estimated well, and all but the first be mined in vain.
+    async fn refuse_uncovered(&mut self, now_ms: i64) -> Result<(), SenderError> {
+        let mut left: BTreeMap<(Address, Address), U256> = BTreeMap::new();
+        let mut endings = Vec::new();
+        for flight in self.book.iter().filter(|flight| flight.is_queued() && self.is_free(flight)) {
+            let Some(Allowance { token, amount, .. }) = flight.entry.allowance else { continue };
+            let Some(has) = self.survey.tokens(flight.account, token) else { continue };
+            let account = flight.account;
+            let taken = || self.tokens_in_flight(account, token);
+            let left = left.entry((account, token)).or_insert_with(|| has.saturating_sub(taken()));
+            match left.checked_sub(amount) {
+                Some(rest) => *left = rest,
+                None => {
+                    let failure = Failure::InsufficientTokens { account, token, needed: amount, has: *left };
+                    endings.push(Ending::unmined(flight.id(), failure));
+                }
+            }
+        }
+        self.fail(endings, now_ms).await
+    }
+
+    /// Tokens that the account's transactions take which are not executed at this head.
+    fn tokens_in_flight(&self, account: Address, token: Address) -> U256 {
+        let executed = self.survey.count(account).unwrap_or(0);
+        let pending = |flight: &&Flight| flight.entry.nonce.is_none_or(|nonce| nonce >= executed);
+        let taken = |flight: &Flight| flight.entry.allowance.filter(|allowance| allowance.token == token);
+        let in_flight = self.book.in_flight(account).into_iter();
+        in_flight
+            .filter(pending)
+            .filter_map(taken)
+            .fold(U256::ZERO, |sum, allowance| sum.saturating_add(allowance.amount))
+    }
+
     /// Decides which of those that spend an allowance may go, and queues the approvals that the others need.
     async fn plan_allowances(&mut self, now_ms: i64) -> Result<BTreeSet<EntryId>, SenderError> {
         let mut waiting: BTreeMap<TokenFlow, Vec<(EntryId, U256)>> = BTreeMap::new();
@@ -60,6 +96,9 @@ impl Sender {
         let mut admitted = BTreeSet::new();
         let mut approvals = Vec::new();
         for (flow, needs) in waiting {
+            if self.survey.tokens(flow.owner, flow.token).is_none() {
+                continue;
+            }
             let Some(on_chain) = self.survey.allowance(flow) else { continue };
             let amounts: Vec<U256> = needs.iter().map(|(_, amount)| *amount).collect();
             match allowance::plan(on_chain, &self.flows(flow), &amounts) {
@@ -191,7 +230,7 @@ fn effect(flight: &Flight, flow: TokenFlow) -> Option<Flow> {
 }
 
 /// Spender and amount of an `approve`.
-fn approved(data: &Bytes) -> Option<(facilitator_eth::Address, U256)> {
+fn approved(data: &Bytes) -> Option<(Address, U256)> {
     let arguments = data.0.strip_prefix(&abi::selector("approve(address,uint256)"))?;
     let mut words = abi::Words::new(arguments);
     Some((words.address().ok()?, words.uint().ok()?))

@@ -7,14 +7,15 @@ use super::{
 };
 use crate::{
     SenderError,
-    node::Question,
+    keep::Keep,
+    node::{Ask, Question},
     policy::receipt::{self, Counts, Mined},
     types::{Failure, Head},
 };
 use facilitator_store::journal::EntryId;
 use std::collections::BTreeSet;
 
-impl Sender {
+impl<N: Ask, K: Keep> Sender<N, K> {
     /// Brings every mined transaction as far as this head allows.
     ///
     /// Dying between the steps repeats them: a final one stays mined in the journal and is found final again.

@@ -3,6 +3,8 @@
 use super::{Progress, Sender, end::Ending, observe::call_data, prepare::Ready};
 use crate::{
     SenderError,
+    keep::Keep,
+    node::Ask,
     policy::{
         fee,
         funds::{self, Funds},
@@ -36,7 +38,7 @@ enum Signing {
     Later,
 }
 
-impl Sender {
+impl<N: Ask, K: Keep> Sender<N, K> {
     /// Signs what is ready, oldest first, with one commit for all.
     ///
     /// Dying after the commit leaves entries that the next sender broadcasts as they are; dying before it leaves them

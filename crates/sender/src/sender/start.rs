@@ -1,22 +1,24 @@
 //! Beginning from the journal, which is the same whether the last sender ended well or was killed.
 
-use super::{Account, Sender, Support, end::Ending, survey::Survey};
+use super::{Account, Sender, Support, end::Ending, survey::Survey, trouble::Database};
 use crate::{
     SenderError, Settings,
-    book::{Book, DependencyDone, Flight},
-    node::Node,
+    book::{Book, DependencyDone, Flight, answer_of},
+    keep::{Keep, Records},
+    node::{Ask, Node},
     types::Failure,
 };
 use facilitator_chain::rpc::Rpc;
 use facilitator_eth::{Address, tx::SecretKey};
 use facilitator_protocol::model::Step;
-use facilitator_store::{Store, journal::Entry};
+use facilitator_store::{
+    Store,
+    journal::{Entry, EntryId},
+};
+use std::collections::{BTreeMap, BTreeSet};
 
 impl Sender {
-    /// A sender for the accounts of `keys`, with everything that the journal holds for them. `owner` names the process
-    /// in the leases: the same for a restarted sender of one instance, different for different instances.
-    ///
-    /// An account whose lease another process holds is left alone and tried for again; nothing is signed for it.
+    /// A sender over a database and a JSON-RPC endpoint; see [`Sender::over`].
     ///
     /// # Errors
     /// [`SenderError::NoKeys`], or [`SenderError::Store`].
@@ -28,21 +30,41 @@ impl Sender {
         owner: &str,
         now_ms: i64,
     ) -> Result<Self, SenderError> {
+        let records = Records::new(store, settings.chain_id);
+        Self::over(Node::new(rpc), records, keys, settings, owner, now_ms).await
+    }
+}
+
+impl<N: Ask, K: Keep> Sender<N, K> {
+    /// A sender for the accounts of `keys`, with everything that the journal holds for them. `owner` names the process
+    /// in the leases: the same for a restarted sender of one instance, different for different instances.
+    ///
+    /// An account whose lease another process holds is left alone and tried for again; nothing is signed for it.
+    ///
+    /// # Errors
+    /// [`SenderError::NoKeys`], or [`SenderError::Store`]; if that [`SenderError::passes`], try again later.
+    pub async fn over(
+        node: N,
+        journal: K,
+        keys: Vec<SecretKey>,
+        settings: Settings,
+        owner: &str,
+        now_ms: i64,
+    ) -> Result<Self, SenderError> {
         if keys.is_empty() {
             return Err(SenderError::NoKeys { chain_id: settings.chain_id });
         }
-        let journal = store.journal(settings.chain_id);
         let last_chosen = journal.last_account().await?;
         let accounts = keys.into_iter().map(|key| (key.address(), account(key))).collect();
         let mut sender = Self {
             journal,
-            store: store.clone(),
-            node: Node::new(rpc),
+            node,
             settings,
             owner: owner.to_owned(),
             accounts,
             book: Book::default(),
             survey: Survey::default(),
+            database: Database::default(),
             head: None,
             head_at_ms: now_ms,
             observed: None,
@@ -56,32 +78,55 @@ impl Sender {
         for address in addresses {
             sender.acquire(address, now_ms).await?;
         }
+        sender.check_dependencies(now_ms).await?;
         Ok(sender)
     }
 
     /// Takes the living entries of an account into the book. Signed ones are sent again with the same bytes; of the
     /// unsigned those whose content was in memory alone end here, which wakes their requests.
+    ///
+    /// Also brings the book up to the journal after the fate of a commit was unknown: what is in memory beside the
+    /// entries stays.
     pub(super) async fn load(&mut self, account: Address, now_ms: i64) -> Result<(), SenderError> {
         let entries: Vec<Entry> =
             self.journal.live().await?.into_iter().filter(|entry| entry.account == Some(account)).collect();
+        let highest = self.journal.highest_nonce(account).await?;
+        let alive: BTreeSet<EntryId> = entries.iter().map(|entry| entry.id).collect();
+        let mut ended = BTreeMap::new();
+        for flight in self.book.of(account).filter(|flight| !alive.contains(&flight.id())) {
+            let entry = self.journal.by_intent(&flight.entry.intent).await?;
+            ended.extend(entry.filter(|entry| entry.id == flight.id()).map(|entry| (entry.id, answer_of(&entry))));
+        }
+        // All is read: from here on nothing fails until the book is whole.
+        let known: Vec<EntryId> = self.book.of(account).map(Flight::id).collect();
+        let mut known: BTreeMap<EntryId, Flight> =
+            known.into_iter().filter_map(|id| self.book.remove(id)).map(|flight| (flight.id(), flight)).collect();
         let mut interrupted = Vec::new();
         for entry in entries {
-            let flight = Flight::new(entry, account);
+            let flight = match known.remove(&entry.id) {
+                Some(flight) => flight.resumed(entry),
+                None => Flight::new(entry, account),
+            };
             // The nonce that a queued gap filler was for is found again if it is still missing.
-            if flight.is_queued() && (flight.data.is_none() || flight.entry.step == Step::Cancel) {
+            let is_forgotten = flight.entry.step == Step::Cancel && flight.fixed_nonce.is_none();
+            if flight.is_queued() && (flight.data.is_none() || is_forgotten) {
                 interrupted.push(Ending::unmined(flight.id(), Failure::Interrupted));
             }
             self.book.insert(flight);
         }
-        if let Some(known) = self.accounts.get_mut(&account) {
-            known.highest_final = self.journal.highest_nonce(account).await?;
+        for (id, flight) in known {
+            if let Some(answer) = ended.remove(&id) {
+                self.tell(&flight, &answer);
+            }
         }
-        self.fail(interrupted, now_ms).await?;
-        self.check_dependencies(now_ms).await
+        if let Some(known) = self.accounts.get_mut(&account) {
+            known.highest_final = highest;
+        }
+        self.fail(interrupted, now_ms).await
     }
 
     /// Finds out about intents that queued entries come after and that are not alive any more.
-    async fn check_dependencies(&mut self, now_ms: i64) -> Result<(), SenderError> {
+    pub(super) async fn check_dependencies(&mut self, now_ms: i64) -> Result<(), SenderError> {
         let open: Vec<_> = self
             .book
             .iter()

@@ -51,6 +51,10 @@ impl Survey {
         self.number(Question::Allowance(flow))
     }
 
+    pub(crate) fn tokens(&self, owner: Address, token: Address) -> Option<U256> {
+        self.number(Question::Tokens { owner, token })
+    }
+
     pub(crate) fn gas_price(&self) -> Option<U256> {
         self.number(Question::GasPrice)
     }
@@ -68,6 +72,7 @@ pub(crate) fn needs(book: &Book, head: Head, confirmations: u64) -> BTreeSet<Que
         if flight.is_queued() {
             wanted.insert(Question::Balance(flight.account));
             wanted.extend(token_flow(flight).map(Question::Allowance));
+            wanted.extend(token_flow(flight).map(|flow| Question::Tokens { owner: flow.owner, token: flow.token }));
         }
         if head.base_fee.is_none() && (flight.is_queued() || flight.is_in_flight()) {
             wanted.insert(Question::GasPrice);

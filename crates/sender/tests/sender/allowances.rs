@@ -1,7 +1,7 @@
 //! The exact allowance for the accepts in flight (protocol.md R13).
 
 use crate::{
-    chain::TARGET,
+    chain::{TARGET, TOKEN},
     world::{World, accept},
 };
 use facilitator_eth::U256;
@@ -75,4 +75,54 @@ async fn accepts_fail_with_the_reason_of_their_approval() {
     let steps: Vec<Step> =
         world.store.journal(crate::world::CHAIN).live().await.unwrap().iter().map(|entry| entry.step).collect();
     assert!(steps.is_empty(), "{steps:?}");
+}
+
+/// Each accept alone would succeed when estimated, but the account can't pay for all of them.
+#[tokio::test]
+async fn only_as_many_accepts_are_signed_as_the_tokens_cover_oldest_first() {
+    let mut world = World::new().await;
+    let account = world.account();
+    world.node.chain().set_tokens(account, 12);
+    world.submit(vec![accept(1, 5), accept(2, 5), accept(3, 5), accept(4, 2)]).await;
+    world.blocks(6).await;
+    let (needed, has) = (U256::from(5u64), U256::from(2u64));
+    let short = Failure::InsufficientTokens { account, token: TOKEN, needed, has };
+    assert_eq!(world.failure("accept:3"), Some(&short));
+    assert!([1, 2, 4].iter().all(|tag| world.is_final(&format!("accept:{tag}"))), "{:?}", world.outcomes);
+    let chain = world.node.chain();
+    assert!(chain.mined().iter().all(|mined| mined.success), "nothing is mined in vain");
+    assert_eq!(chain.seen.len(), 4, "one approval, three accepts");
+    assert_eq!(chain.allowance(account, TARGET), U256::ZERO, "nothing is approved that is not taken");
+}
+
+#[tokio::test]
+async fn accepts_in_flight_have_taken_their_tokens_already() {
+    let mut world = World::new().await;
+    let account = world.account();
+    world.node.chain().set_tokens(account, 10);
+    world.submit(vec![accept(1, 5), accept(2, 5)]).await;
+    world.blocks(1).await;
+    assert_eq!(world.node.chain().pool.len(), 2, "two accepts after their approval");
+    world.submit(vec![accept(3, 5)]).await;
+    world.work().await;
+    let short = Failure::InsufficientTokens { account, token: TOKEN, needed: U256::from(5u64), has: U256::ZERO };
+    assert_eq!(world.failure("accept:3"), Some(&short));
+    world.blocks(5).await;
+    world.node.chain().set_tokens(account, 5);
+    assert_eq!(world.submit(vec![accept(3, 5)]).await, [SubmitAnswer::Queued]);
+    world.blocks(6).await;
+    assert!((1..4).all(|tag| world.is_final(&format!("accept:{tag}"))), "{:?}", world.outcomes);
+}
+
+#[tokio::test]
+async fn tokens_are_asked_for_only_while_accepts_wait() {
+    let mut world = World::new().await;
+    world.submit(vec![accept(1, 5), accept(2, 5)]).await;
+    world.head().await;
+    let calls = world.node.chain().method_count("eth_call");
+    assert_eq!(calls, 2, "one allowance, one balance");
+    world.blocks(1).await;
+    let calls = world.node.chain().method_count("eth_call");
+    world.blocks(5).await;
+    assert_eq!(world.node.chain().method_count("eth_call"), calls);
 }

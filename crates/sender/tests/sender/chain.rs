@@ -51,6 +51,14 @@ pub(crate) struct Mined {
 struct Snapshot {
     counts: BTreeMap<Address, u64>,
     allowances: BTreeMap<(Address, Address), U256>,
+    /// Those of accounts that were given or took any; others have plenty.
+    tokens: BTreeMap<Address, U256>,
+}
+
+impl Snapshot {
+    fn tokens(&self, owner: Address) -> U256 {
+        self.tokens.get(&owner).copied().unwrap_or_else(|| U256::exp10(24))
+    }
 }
 
 #[derive(Clone)]
@@ -71,6 +79,8 @@ pub(crate) struct Chain {
     /// Lowest price that the pool takes.
     pub(crate) pool_price: u64,
     pub(crate) knows_block_receipts: bool,
+    /// Old receipts are gone.
+    pub(crate) forgets_receipts: bool,
     /// Error that every estimate gets.
     pub(crate) estimate_error: Option<&'static str>,
     pub(crate) http_requests: usize,
@@ -94,6 +104,7 @@ impl Chain {
             capacity: 1000,
             pool_price: 0,
             knows_block_receipts: true,
+            forgets_receipts: false,
             estimate_error: None,
             http_requests: 0,
             calls: Vec::new(),
@@ -139,6 +150,11 @@ impl Chain {
 
     pub(crate) fn allowance(&self, owner: Address, spender: Address) -> U256 {
         self.last().after.allowances.get(&(owner, spender)).copied().unwrap_or(U256::ZERO)
+    }
+
+    /// Gives an account so many tokens, from the newest block on.
+    pub(crate) fn set_tokens(&mut self, owner: Address, amount: u64) {
+        self.blocks.last_mut().unwrap().after.tokens.insert(owner, U256::from(amount));
     }
 
     pub(crate) fn method_count(&self, method: &str) -> usize {
@@ -198,6 +214,7 @@ impl Chain {
             "eth_call" => self.eth_call(params),
             "eth_estimateGas" => self.estimate(&params[0]),
             "eth_sendRawTransaction" => self.send(&params[0]),
+            "eth_getTransactionReceipt" if self.forgets_receipts => Ok(Value::Null),
             "eth_getTransactionReceipt" => {
                 let hash: B256 = params[0].as_str().unwrap().parse().unwrap();
                 Ok(self.receipts().into_iter().find(|(h, _)| *h == hash).map_or(Value::Null, |(_, receipt)| receipt))
@@ -237,6 +254,9 @@ impl Chain {
         let block = self.block_of(&params[1]).ok_or_else(|| error("header not found"))?;
         if to == TOKEN {
             let mut words = abi::Words::new(&data.0[4..]);
+            if data.0.starts_with(&abi::selector("balanceOf(address)")) {
+                return Ok(json!(self.blocks[block].after.tokens(words.address().unwrap()).to_word()));
+            }
             let pair = (words.address().unwrap(), words.address().unwrap());
             let allowance = self.blocks[block].after.allowances.get(&pair).copied().unwrap_or(U256::ZERO);
             return Ok(json!(allowance.to_word()));
@@ -344,12 +364,15 @@ fn execute(opened: &Opened, after: &mut Snapshot) -> bool {
     if !call.data.0.starts_with(&abi::selector("spend(uint256)")) {
         return true;
     }
+    let amount = number(0).unwrap();
+    let left = after.tokens(owner).checked_sub(amount);
     let allowance = after.allowances.entry((owner, TARGET)).or_default();
-    match allowance.checked_sub(number(0).unwrap()) {
-        Some(rest) => {
+    match (allowance.checked_sub(amount), left) {
+        (Some(rest), Some(left)) => {
             *allowance = rest;
+            after.tokens.insert(owner, left);
             true
         }
-        None => false,
+        _ => false,
     }
 }

@@ -6,6 +6,7 @@ mod allowances;
 mod chain;
 mod crashes;
 mod failures;
+mod finals;
 mod flow;
 mod http;
 mod nonces;

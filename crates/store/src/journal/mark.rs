@@ -136,6 +136,23 @@ impl Journal {
         tx.commit().await
     }
 
+    /// Takes final entries out of the way of their intents: their effect was there and has vanished since, so the intent
+    /// may be queued once more. They stay final, with nonce, attempts and the gas they cost, under a name with their row
+    /// number (`<intent>#<row>`). Entries that are not final, or were superseded before, are left as they are: several
+    /// may ask for the same.
+    ///
+    /// # Errors
+    /// [`StoreError`] of the database.
+    pub async fn supersede(&self, ids: &[EntryId], now_ms: i64) -> Result<()> {
+        let mut tx = self.db.begin().await?;
+        for id in ids {
+            let sql = "UPDATE transactions SET intent = intent || '#' || id, updated_at_ms = $3
+                WHERE id = $1 AND chain_id = $2 AND state = 'final' AND intent NOT LIKE '%#' || id";
+            tx.execute(sql, args![id, self.chain_id, now_ms]).await?;
+        }
+        tx.commit().await
+    }
+
     /// Gives up the nonce of entries whose attempts can never be mined because a foreign transaction took it: they
     /// are queued again. Their old attempts stay for the record.
     ///

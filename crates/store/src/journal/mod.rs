@@ -30,6 +30,7 @@ use crate::db::Db;
 /// sent(&[Sent], now)                                             after the hand-over to a node
 /// mined(&[(EntryId, Inclusion)], Notify, now)                    success in a block
 /// reopen(&[EntryId], now)                                        the block vanished: Mined/Final -> Broadcast
+/// supersede(&[EntryId], now)                                     the effect vanished later: the intent is free again
 /// requeue(&[EntryId], now)                                     a foreign transaction took the nonce
 /// finalise(&[EntryId], Notify, now)                              Mined -> Final
 /// fail(&[Failed], now)                                           never mined, or reverted

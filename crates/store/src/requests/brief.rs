@@ -4,16 +4,16 @@
 
 use crate::{
     Store,
-    db::{ToValue as _, Value, args},
+    db::{Row, ToValue as _, Value, args},
     error::Result,
 };
 use facilitator_eth::{Address, B256};
-use facilitator_protocol::model::{Kind, Request, RequestId, State, Step};
+use facilitator_protocol::model::{Kind, Request, RequestId, Side, State, Step};
 use std::collections::HashMap;
 use std::sync::Arc;
 
 /// Newest roots that a worker is told of.
-const MAX_ROOTS: u32 = 16;
+const MAX_ROOTS: u32 = 64;
 
 /// How often a step of a request has failed, and how last.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,8 +29,24 @@ pub struct FailedStep {
 /// Anchored roots by height, and heights that are being proven.
 type Heights = (Vec<(u64, B256)>, Vec<u64>);
 
-/// Unfinished accepted requests by the worker that pays for their steps.
-type InFlight = HashMap<(u64, Address), u64>;
+/// A worker key: chain and account.
+type Key = (u64, Address);
+
+/// Unfinished requests that are accepted or about to be, by the worker keys that pay for their steps.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+struct InFlight {
+    all: HashMap<Key, u64>,
+    undeclared: HashMap<Key, u64>,
+}
+
+/// What one request takes part in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Share {
+    origin: Key,
+    auxiliary: Key,
+    /// The one of them that pays the bounty.
+    payer: Key,
+}
 
 /// What the database knows around a request.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -42,15 +58,30 @@ pub struct Brief {
     pub proving: Vec<u64>,
     /// Steps of this request that failed.
     pub failed: Vec<FailedStep>,
+    /// Steps of this request whose transaction is queued, in flight, or mined and not final.
+    pub alive: Vec<Step>,
     /// The same for all of one call.
     in_flight: Arc<InFlight>,
+    /// The request's own part of it, and whether it is declared.
+    own: Option<(Share, bool)>,
 }
 
 impl Brief {
-    /// Unfinished accepted requests that this key has yet to pay steps for.
+    /// Other unfinished requests that are accepted, or about to be, and that this key has yet to pay steps for.
     #[must_use]
     pub fn in_flight_of(&self, chain_id: u64, account: Address) -> u64 {
-        self.in_flight.get(&(chain_id, account)).copied().unwrap_or(0)
+        let key = (chain_id, account);
+        let own = self.own.is_some_and(|(own, _)| own.origin == key || own.auxiliary == key);
+        self.in_flight.all.get(&key).copied().unwrap_or(0).saturating_sub(u64::from(own))
+    }
+
+    /// Those of them whose bounty this key has yet to pay: their messages are not declared. The bounty is paid on the
+    /// source chain alone.
+    #[must_use]
+    pub fn undeclared_of(&self, chain_id: u64, account: Address) -> u64 {
+        let key = (chain_id, account);
+        let own = self.own.is_some_and(|(own, is_declared)| own.payer == key && !is_declared);
+        self.in_flight.undeclared.get(&key).copied().unwrap_or(0).saturating_sub(u64::from(own))
     }
 }
 
@@ -64,12 +95,16 @@ impl Store {
             return Ok(Vec::new());
         }
         let in_flight = Arc::new(self.in_flight().await?);
+        let mut own = self.shares(requests).await?;
         let mut failed = self.failed_steps(requests).await?;
+        let mut alive = self.alive_steps(requests).await?;
         let mut briefs = Vec::with_capacity(requests.len());
         let mut heights: HashMap<(Kind, Address), Heights> = HashMap::new();
         for request in requests {
             let mut brief = Brief { in_flight: in_flight.clone(), ..Brief::default() };
+            brief.own = own.remove(&request.id);
             brief.failed = failed.remove(&request.id).unwrap_or_default();
+            brief.alive = alive.remove(&request.id).unwrap_or_default();
             if request.message_hash.is_some() && !request.state.is_end() && request.state != State::Requested {
                 let key = (request.kind, request.terms.gateway);
                 if let std::collections::hash_map::Entry::Vacant(place) = heights.entry(key) {
@@ -114,24 +149,35 @@ impl Store {
              ORDER BY id DESC LIMIT $3"
         );
         let mut rows = self.db.fetch(sql, args![Step::ProveGateway.as_str(), request.terms.gateway, MAX_ROOTS]).await?;
-        let intents: Vec<String> = rows.iter_mut().map(crate::db::Row::take).collect::<Result<_>>()?;
+        let intents: Vec<String> = rows.iter_mut().map(Row::take).collect::<Result<_>>()?;
         let height = |intent: &String| intent.rsplit(':').next().and_then(|height| height.parse().ok());
         let mut heights: Vec<u64> = intents.iter().filter_map(height).collect();
         heights.sort_unstable_by(|a, b| b.cmp(a));
         Ok(heights)
     }
 
-    async fn failed_steps(&self, requests: &[Request]) -> Result<HashMap<RequestId, Vec<FailedStep>>> {
-        let mut args: Vec<Value> = Vec::with_capacity(requests.len());
-        let mut places = Vec::with_capacity(requests.len());
-        for request in requests {
-            args.push(request.id.to_value()?);
-            places.push(format!("${}", args.len()));
-        }
+    async fn alive_steps(&self, requests: &[Request]) -> Result<HashMap<RequestId, Vec<Step>>> {
+        let (places, args) = id_list(requests)?;
         let sql = format!(
-            "SELECT request_id, step, COUNT(*), MAX(id) FROM transactions
-             WHERE state = 'failed' AND request_id IN ({}) GROUP BY request_id, step",
-            places.join(", ")
+            "SELECT DISTINCT request_id, step FROM transactions
+             WHERE state IN ('queued', 'signed', 'broadcast', 'mined') AND request_id IN ({places})"
+        );
+        let mut found: HashMap<RequestId, Vec<Step>> = HashMap::new();
+        for mut row in self.db.fetch(sql, args).await? {
+            let id: RequestId = row.take()?;
+            found.entry(id).or_default().push(row.take()?);
+        }
+        Ok(found)
+    }
+
+    async fn failed_steps(&self, requests: &[Request]) -> Result<HashMap<RequestId, Vec<FailedStep>>> {
+        let (places, args) = id_list(requests)?;
+        let sql = format!(
+            "SELECT t.request_id, t.step, COUNT(*), MAX(t.id)
+             FROM transactions AS t JOIN requests AS r ON r.id = t.request_id
+             WHERE t.state = 'failed' AND t.request_id IN ({places})
+               AND (r.retried_at_ms IS NULL OR t.updated_at_ms > r.retried_at_ms)
+             GROUP BY t.request_id, t.step"
         );
         let mut found: HashMap<RequestId, Vec<FailedStep>> = HashMap::new();
         for mut row in self.db.fetch(sql, args).await? {
@@ -153,19 +199,59 @@ impl Store {
     }
 
     async fn in_flight(&self) -> Result<InFlight> {
-        let sql =
-            "SELECT origin_chain_id, origin_worker_address, auxiliary_chain_id, auxiliary_worker_address, COUNT(*)
-            FROM requests WHERE done = 0 AND declared_block IS NOT NULL AND origin_worker_address IS NOT NULL
-                AND auxiliary_worker_address IS NOT NULL
-            GROUP BY origin_chain_id, origin_worker_address, auxiliary_chain_id, auxiliary_worker_address";
-        let mut found = InFlight::new();
+        let sql = format!(
+            "SELECT {SHARE}, COUNT(*), SUM(CASE WHEN declared_block IS NULL THEN 1 ELSE 0 END)
+             FROM requests WHERE {IN_FLIGHT} GROUP BY {SHARE}"
+        );
+        let mut found = InFlight::default();
         for mut row in self.db.fetch(sql, Vec::new()).await? {
-            let origin: (u64, Address) = (row.take()?, row.take()?);
-            let auxiliary: (u64, Address) = (row.take()?, row.take()?);
-            let count: u64 = row.take()?;
-            *found.entry(origin).or_default() += count;
-            *found.entry(auxiliary).or_default() += count;
+            let share = read_share(&mut row)?;
+            let (all, undeclared): (u64, u64) = (row.take()?, row.take()?);
+            for key in [share.origin, share.auxiliary] {
+                *found.all.entry(key).or_default() += all;
+            }
+            *found.undeclared.entry(share.payer).or_default() += undeclared;
         }
         Ok(found)
     }
+
+    /// What these requests themselves take part in, and whether they are declared.
+    async fn shares(&self, requests: &[Request]) -> Result<HashMap<RequestId, (Share, bool)>> {
+        let (places, args) = id_list(requests)?;
+        let sql = format!(
+            "SELECT {SHARE}, CASE WHEN declared_block IS NULL THEN 0 ELSE 1 END, id
+             FROM requests WHERE {IN_FLIGHT} AND id IN ({places})"
+        );
+        let mut rows = self.db.fetch(sql, args).await?;
+        let read = |row: &mut Row| {
+            let own = (read_share(row)?, row.take()?);
+            Ok((row.take()?, own))
+        };
+        rows.iter_mut().map(read).collect()
+    }
+}
+
+/// What money is needed for: the lock is stored, so the accept may leave at any moment, or has. Of a request whose event
+/// a reorg has removed only a declared message will be worked on.
+const IN_FLIGHT: &str = "done = 0 AND hash_lock IS NOT NULL AND (orphaned = 0 OR declared_block IS NOT NULL)
+    AND origin_worker_address IS NOT NULL AND auxiliary_worker_address IS NOT NULL";
+
+/// The columns of [`read_share`].
+const SHARE: &str = "origin_chain_id, origin_worker_address, auxiliary_chain_id, auxiliary_worker_address, kind";
+
+fn read_share(row: &mut Row) -> Result<Share> {
+    let origin: Key = (row.take()?, row.take()?);
+    let auxiliary: Key = (row.take()?, row.take()?);
+    let payer = match row.take::<Kind>()?.source() {
+        Side::Origin => origin,
+        Side::Auxiliary => auxiliary,
+    };
+    Ok(Share { origin, auxiliary, payer })
+}
+
+/// The row numbers of some requests as the places of a list, and their values.
+fn id_list(requests: &[Request]) -> Result<(String, Vec<Value>)> {
+    let values = requests.iter().map(|request| request.id.to_value()).collect::<Result<Vec<_>>>()?;
+    let places: Vec<String> = (1..=values.len()).map(|place| format!("${place}")).collect();
+    Ok((places.join(", "), values))
 }

@@ -9,7 +9,10 @@ use crate::{
 use facilitator_protocol::model::{Request, RequestId};
 
 impl Store {
-    /// Claims at most `limit` requests that have something to do, oldest first. Two claimants never get the same one.
+    /// Claims at most `limit` requests that have something to do: first those whose message is declared, since they have
+    /// money locked, then the others, each oldest first. Two claimants never get the same one.
+    ///
+    /// A request whose event a reorg has removed rests until the event appears again, or its message is declared.
     ///
     /// A claimant that dies leaves its claims; [`Store::release_claims_of`] or [`Store::release_all_claims`] frees them.
     ///
@@ -26,14 +29,15 @@ impl Store {
         let sql = format!(
             "UPDATE requests SET claimed_by = $1, ready = 0, retry_at_ms = NULL, wait_kind = 'nothing', waiting_for = NULL
              WHERE id IN (SELECT id FROM requests WHERE done = 0 AND claimed_by IS NULL AND ready = 1
-                 ORDER BY id LIMIT $2{})
+                     AND (orphaned = 0 OR declared_block IS NOT NULL)
+                 ORDER BY (declared_block IS NULL), id LIMIT $2{})
              RETURNING {COLUMNS}",
             self.db.dialect().skip_locked()
         );
         let mut rows = tx.fetch(sql, args![owner, limit]).await?;
         let mut claimed = rows.iter_mut().map(request).collect::<Result<Vec<_>>>()?;
         tx.commit().await?;
-        claimed.sort_by_key(|request| request.id);
+        claimed.sort_by_key(|request| (request.declared_block.is_none(), request.id));
         Ok(claimed)
     }
 

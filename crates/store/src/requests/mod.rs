@@ -20,7 +20,7 @@ use crate::{
     db::{Row, Tx, args},
     error::Result,
 };
-use facilitator_protocol::model::{LogPosition, MessageStatus, NewRequest, Request, RequestId, State, Terms};
+use facilitator_protocol::model::{Kind, LogPosition, MessageStatus, NewRequest, Request, RequestId, State, Terms};
 
 /// A request with what only the database knows of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -54,7 +54,7 @@ const COLUMNS: &str = "id, kind, state, origin_chain_id, auxiliary_chain_id, poo
     amount, beneficiary, gas_price, gas_limit, nonce, sender, sender_proxy, gateway_address, request_hash,
     event_chain_id, event_block_number, event_block_hash, event_tx_hash, event_log_index,
     attempt, hash_lock, message_hash, message_sender, unlock_secret, origin_worker_address, auxiliary_worker_address,
-    declared_block, proof_height, bounty, reward, paid_out, failures, wakes, waiting_for, last_error";
+    declared_block, proof_height, bounty, reward, paid_out, failures, holds, wakes, waiting_for, last_error";
 
 /// The columns of [`record`] behind those of [`request`].
 const MORE_COLUMNS: &str = "outbox_status, inbox_status, wait_kind, ready, retry_at_ms, claimed_by, pid, orphaned,
@@ -99,6 +99,7 @@ fn request(row: &mut Row) -> Result<Request> {
         reward: row.take()?,
         paid_out: row.take()?,
         failures: row.take()?,
+        holds: row.take()?,
         wakes: row.take()?,
         waiting_for: row.take()?,
         last_error: row.take()?,
@@ -124,6 +125,14 @@ fn record(row: &mut Row) -> Result<Record> {
 fn state(row: &mut Row) -> Result<State> {
     let name: String = row.take()?;
     State::from_name(&name).map_err(|problem| row.damaged(&problem.to_string()))
+}
+
+/// Ends that a declaration of the request's own message proves wrong.
+pub(crate) const GIVEN_UP: [State; 4] = [State::Skipped, State::TakenByOther, State::Revoked, State::Rejected];
+
+/// [`GIVEN_UP`] as stored; the names are the same for either kind.
+pub(crate) fn given_up() -> [&'static str; 4] {
+    GIVEN_UP.map(|state| state.name(Kind::Stake))
 }
 
 /// What [`insert`] did with a request.
@@ -153,14 +162,19 @@ impl Store {
 }
 
 /// Stores a request. A row whose event a reorg had removed takes the place of the event's new appearance: the request
-/// hash is the same, and the sender can have only one such request at a time (protocol.md R6).
+/// hash is the same, and the sender can have only one such request at a time (protocol.md R6). It begins anew, with the
+/// secret that it has: whatever had ended it may be gone with the old blocks.
 pub(crate) async fn insert(tx: &mut Tx, new: &NewRequest, now_ms: i64) -> Result<Inserted> {
     let (terms, at) = (&new.terms, &new.position);
     let sql = "UPDATE requests SET orphaned = 0, wakes = wakes + 1, ready = 1, updated_at_ms = $8,
-            event_block_number = $4, event_block_hash = $5, event_tx_hash = $6, event_log_index = $7
+            event_block_number = $4, event_block_hash = $5, event_tx_hash = $6, event_log_index = $7,
+            done = CASE WHEN state IN ($9, $10, $11, $12) THEN 0 ELSE done END,
+            state = CASE WHEN state IN ($9, $10, $11, $12) THEN $13 ELSE state END,
+            failures = 0, holds = 0, retried_at_ms = $8, retry_at_ms = NULL, waiting_for = NULL
         WHERE id = (SELECT MIN(id) FROM requests
             WHERE orphaned = 1 AND event_chain_id = $1 AND pool_address = $2 AND request_hash = $3)
         RETURNING id";
+    let ends = given_up();
     let args = args![
         at.chain_id,
         new.pool,
@@ -170,6 +184,11 @@ pub(crate) async fn insert(tx: &mut Tx, new: &NewRequest, now_ms: i64) -> Result
         at.tx_hash,
         at.log_index,
         now_ms,
+        ends[0],
+        ends[1],
+        ends[2],
+        ends[3],
+        State::Requested.name(new.kind),
     ];
     if let Some(mut row) = tx.fetch_one(sql, args).await? {
         return Ok(Inserted::Moved(row.take()?));

@@ -1,5 +1,6 @@
 //! Saving what workers found out: many changes in one transaction, each only by the claimant.
 
+use super::GIVEN_UP;
 use crate::{
     Store,
     db::{Row, Tx, args},
@@ -83,30 +84,34 @@ impl Store {
         Ok(saved)
     }
 
-    /// Takes up a request again that failed, was skipped, is unknown or waits.
+    /// Takes up a request again that failed, was given up, is unknown or waits. Its worker reads the chains and says the
+    /// same again if nothing has changed; what failed before counts no more.
     ///
     /// # Errors
     /// [`crate::StoreError`] of the database.
     pub async fn retry(&self, id: RequestId, now_ms: i64) -> Result<Retry> {
         let mut tx = self.db.begin().await?;
-        let Some(mut row) = tx.fetch_one("SELECT state, kind FROM requests WHERE id = $1", args![id]).await? else {
+        let sql = "SELECT state, kind, declared_block FROM requests WHERE id = $1";
+        let Some(mut row) = tx.fetch_one(sql, args![id]).await? else {
             return Ok(Retry::Missing);
         };
-        let (state, kind) = (super::state(&mut row)?, row.take::<Kind>()?);
+        let (state, kind, declared) = (super::state(&mut row)?, row.take::<Kind>()?, row.take::<Option<u64>>()?);
         let next = match state {
-            State::Skipped => State::Requested,
+            State::Skipped | State::TakenByOther | State::Revoked | State::Unknown => match declared {
+                Some(_) => State::Accepted,
+                None => State::Requested,
+            },
             State::Requested
             | State::Accepted
             | State::AccountProven
             | State::IntentConfirmed
             | State::SourceProgressed
             | State::TargetProgressed
-            | State::Failed(_)
-            | State::Unknown => state,
-            State::Complete | State::Rejected | State::Revoked | State::TakenByOther => return Ok(Retry::Ended(state)),
+            | State::Failed(_) => state,
+            State::Complete | State::Rejected => return Ok(Retry::Ended(state)),
         };
-        let sql = "UPDATE requests SET state = $2, done = 0, ready = 1, wakes = wakes + 1, failures = 0,
-            retry_at_ms = NULL, updated_at_ms = $3 WHERE id = $1";
+        let sql = "UPDATE requests SET state = $2, done = 0, ready = 1, wakes = wakes + 1, failures = 0, holds = 0,
+            retried_at_ms = $3, retry_at_ms = NULL, updated_at_ms = $3 WHERE id = $1";
         tx.execute(sql, args![id, next.name(kind), now_ms]).await?;
         super::log::append(&mut tx, id, "taken up again by the operator", now_ms).await?;
         tx.commit().await?;
@@ -123,6 +128,9 @@ async fn save_one(tx: &mut Tx, owner: &str, change: &Change, now_ms: i64, saved:
         Change::Update { id, update } => (*id, apply(tx, owner, *id, update, now_ms).await?, false),
         Change::Park { id, park: leave, retry_at_ms } => {
             let kept = apply(tx, owner, *id, &leave.update, now_ms).await?;
+            if kept && leave.update.state.is_some_and(|state| GIVEN_UP.contains(&state)) {
+                reconsider(tx, *id, leave.wakes_seen, now_ms).await?;
+            }
             (*id, kept, kept && park(tx, *id, leave, *retry_at_ms).await?)
         }
         Change::Release { id, retry_at_ms, error } => {
@@ -154,13 +162,13 @@ const UPDATE: &str = "UPDATE requests SET
         bounty = COALESCE($14, bounty),
         outbox_status = COALESCE($15, outbox_status), inbox_status = COALESCE($16, inbox_status),
         status_checked_at_ms = COALESCE($17, status_checked_at_ms),
-        failures = COALESCE($18, failures), last_error = COALESCE($19, last_error), updated_at_ms = $20
+        failures = COALESCE($18, failures), last_error = COALESCE($19, last_error), updated_at_ms = $20,
+        holds = COALESCE($21, holds)
     WHERE id = $1 AND claimed_by = $2";
 
 /// Stores facts; whether the claim still held.
 async fn apply(tx: &mut Tx, owner: &str, id: RequestId, update: &Update, now_ms: i64) -> Result<bool> {
     let attempt = update.attempt.as_ref();
-    let new_height = new_proof_height(tx, id, update).await?;
     let checked = (update.outbox.is_some() || update.inbox.is_some()).then_some(now_ms);
     let args = args![
         id,
@@ -183,6 +191,7 @@ async fn apply(tx: &mut Tx, owner: &str, id: RequestId, update: &Update, now_ms:
         update.failures,
         update.last_error,
         now_ms,
+        update.holds,
     ];
     if tx.execute(UPDATE, args).await? == 0 {
         return Ok(false);
@@ -190,21 +199,13 @@ async fn apply(tx: &mut Tx, owner: &str, id: RequestId, update: &Update, now_ms:
     if let Some(Attempt { message_hash, .. }) = attempt {
         scan::catch_up(tx, *message_hash, now_ms).await?;
     }
-    if let Some(height) = new_height {
+    if let Some(height) = update.proof_height {
         proven_before(tx, id, height).await?;
     }
     if let Some(text) = &update.log {
         super::log::append(tx, id, text, now_ms).await?;
     }
     Ok(true)
-}
-
-/// The height of the proof if it is another than before.
-async fn new_proof_height(tx: &mut Tx, id: RequestId, update: &Update) -> Result<Option<u64>> {
-    let Some(height) = update.proof_height else { return Ok(None) };
-    let row = tx.fetch_one("SELECT proof_height FROM requests WHERE id = $1", args![id]).await?;
-    let old: Option<u64> = row.map_or(Ok(None), |mut row| row.take())?;
-    Ok((old != Some(height)).then_some(height))
 }
 
 /// The scan may have seen the proof of this height, made for another request, before this one chose it.
@@ -217,6 +218,18 @@ async fn proven_before(tx: &mut Tx, id: RequestId, height: u64) -> Result<()> {
     let [proven, accepted, failed] =
         [State::AccountProven, State::Accepted, State::Failed(Stage::Prove)].map(|state| state.name(Kind::Stake));
     tx.execute(sql, args![id, proven, accepted, failed, height]).await.map(drop)
+}
+
+/// A worker that gives up a request with a declared message, and has not seen all that happened to it, may not know of
+/// the declaration: the next one looks again, for the bounty is locked.
+async fn reconsider(tx: &mut Tx, id: RequestId, wakes_seen: i64, now_ms: i64) -> Result<()> {
+    let sql = "UPDATE requests SET state = $3, done = 0
+        WHERE id = $1 AND wakes <> $2 AND done = 1 AND declared_block IS NOT NULL";
+    if tx.execute(sql, args![id, wakes_seen, State::Accepted.name(Kind::Stake)]).await? > 0 {
+        let text = "something happened to its message meanwhile: it is looked at again";
+        super::log::append(tx, id, text, now_ms).await?;
+    }
+    Ok(())
 }
 
 /// Ends the claim; whether the request may be claimed again at once. A root that is anchored already, or a wake-up that

@@ -8,6 +8,12 @@ use crate::{
 use facilitator_eth::B256;
 use std::fmt;
 
+/// Blocks behind the checkpoint whose hashes are remembered: far more than the deepest reorg that is followed.
+const KEPT: u64 = 4_096;
+
+/// Old blocks are forgotten each time the checkpoint enters a further stretch of so many.
+const PRUNE_EVERY: u64 = 256;
+
 /// A block by number and hash.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct BlockRef {
@@ -61,8 +67,7 @@ impl Store {
     /// [`crate::StoreError`] of the database.
     pub async fn prune_blocks(&self, chain_id: u64, below: u64) -> Result<u64> {
         let mut tx = self.db.begin().await?;
-        let sql = "DELETE FROM blocks WHERE chain_id = $1 AND number < $2";
-        let pruned = tx.execute(sql, args![chain_id, below]).await?;
+        let pruned = prune(&mut tx, chain_id, below).await?;
         tx.commit().await?;
         Ok(pruned)
     }
@@ -94,6 +99,19 @@ pub(super) async fn set_checkpoint(tx: &mut Tx, chain_id: u64, to: BlockRef, now
         ON CONFLICT (chain_id) DO UPDATE SET block_number = excluded.block_number, block_hash = excluded.block_hash,
             updated_at_ms = excluded.updated_at_ms";
     tx.execute(sql, args![chain_id, to.number, to.hash, now_ms]).await.map(drop)
+}
+
+async fn prune(tx: &mut Tx, chain_id: u64, below: u64) -> Result<u64> {
+    let sql = "DELETE FROM blocks WHERE chain_id = $1 AND number < $2";
+    tx.execute(sql, args![chain_id, below]).await
+}
+
+/// Forgets blocks that no reorg reaches, now and then as the checkpoint moves.
+pub(super) async fn prune_old(tx: &mut Tx, chain_id: u64, from: Option<BlockRef>, to: BlockRef) -> Result<()> {
+    if from.is_some_and(|from| from.number / PRUNE_EVERY == to.number / PRUNE_EVERY) {
+        return Ok(());
+    }
+    prune(tx, chain_id, to.number.saturating_sub(KEPT)).await.map(drop)
 }
 
 pub(super) async fn insert(tx: &mut Tx, chain_id: u64, blocks: &[Block]) -> Result<()> {

@@ -193,16 +193,42 @@ impl Deriver<'_> {
     }
 
     /// A message stands in the outbox. If it is a foreign one for the place of one of our requests, that one is woken:
-    /// somebody else accepted it.
+    /// somebody else accepted it. If it is that of a request that was given up, our accept had been on its way all the
+    /// time: the bounty is locked, so the request is taken up again.
     async fn declared(&mut self, kind: Kind, hash: B256, sender: Address, nonce: U256, place: &Place) -> Result<()> {
+        self.revive(hash, place).await?;
+        let ends = requests::given_up();
         let sql = "UPDATE requests SET declared_block = $1, message_sender = $2, wakes = wakes + 1, ready = 1,
                 updated_at_ms = $3
-            WHERE message_hash = $4";
-        self.count(sql, args![place.at.block_number, sender, self.now_ms, hash]).await?;
+            WHERE message_hash = $4 AND state NOT IN ($5, $6, $7, $8)";
+        let args = args![place.at.block_number, sender, self.now_ms, hash, ends[0], ends[1], ends[2], ends[3]];
+        self.count(sql, args).await?;
         let sql = "UPDATE requests SET wakes = wakes + 1, ready = 1
             WHERE gateway_address = $2 AND sender_proxy = $3 AND nonce = $4 AND kind = $1 AND done = 0
               AND declared_block IS NULL AND (message_hash IS NULL OR message_hash <> $5)";
         self.count(sql, args![kind, place.address, sender, nonce, hash]).await
+    }
+
+    /// Not if the same request was made again before the declaration, which gives the same message: then that one's
+    /// accept was mined.
+    async fn revive(&mut self, hash: B256, place: &Place) -> Result<()> {
+        let sql = "UPDATE requests SET state = $2, done = 0, failures = 0, holds = 0, retried_at_ms = $3,
+                retry_at_ms = NULL, waiting_for = NULL
+            WHERE message_hash = $1 AND state IN ($4, $5, $6, $7)
+              AND NOT EXISTS (SELECT 1 FROM requests AS later
+                WHERE later.request_hash = requests.request_hash AND later.pool_address = requests.pool_address
+                  AND later.id > requests.id AND later.orphaned = 0
+                  AND (later.event_block_number < $8
+                    OR (later.event_block_number = $8 AND later.event_log_index < $9)))
+            RETURNING id";
+        let (accepted, ends) = (State::Accepted.name(Kind::Stake), requests::given_up());
+        let at = &place.at;
+        let args =
+            args![hash, accepted, self.now_ms, ends[0], ends[1], ends[2], ends[3], at.block_number, at.log_index];
+        for row in &mut self.tx.fetch(sql, args).await? {
+            self.log(row.take()?, "our own accept was mined after all").await?;
+        }
+        Ok(())
     }
 
     /// A leg is progressed: its secret is public unless it was progressed by proof.

@@ -81,6 +81,7 @@ impl Store {
             }
         }
         blocks::insert(&mut tx, commit.chain_id, &commit.blocks).await?;
+        blocks::prune_old(&mut tx, commit.chain_id, commit.previous, commit.checkpoint).await?;
         blocks::set_checkpoint(&mut tx, commit.chain_id, commit.checkpoint, now_ms).await?;
         tx.commit().await?;
         Ok(committed)

@@ -67,7 +67,8 @@ impl Undo {
     }
 
     /// Steps back to what is known without the removed events; from there the worker goes forward by what the chains
-    /// say. The source chain of a message is that of its request's event.
+    /// say. The source chain of a message is that of its request's event. If the same request was made twice, the message
+    /// is that of the later one.
     async fn messages(&mut self) -> Result<u64> {
         let sql = "UPDATE requests SET done = 0, wakes = wakes + 1, ready = 1, updated_at_ms = $3,
                 state = CASE WHEN declared_block IS NULL OR (event_chain_id = $1 AND declared_block > $2)
@@ -77,15 +78,20 @@ impl Undo {
                 reward = CASE WHEN event_chain_id = $1 THEN reward ELSE NULL END,
                 paid_out = CASE WHEN event_chain_id = $1 THEN paid_out ELSE NULL END
             WHERE message_hash IN (SELECT message_hash FROM events
-                WHERE chain_id = $1 AND block_number > $2 AND message_hash IS NOT NULL)";
+                WHERE chain_id = $1 AND block_number > $2 AND message_hash IS NOT NULL)
+              AND NOT EXISTS (SELECT 1 FROM requests AS later
+                WHERE later.message_hash = requests.message_hash AND later.request_hash = requests.request_hash
+                  AND later.pool_address = requests.pool_address AND later.id > requests.id)";
         // Both names are the same for either kind.
         let (requested, accepted) = (State::Requested.name(Kind::Stake), State::Accepted.name(Kind::Stake));
         self.tx.execute(sql, args![self.chain_id, self.above, self.now_ms, requested, accepted]).await
     }
 
-    /// Ends that the removed events had caused: given back to the sender, or taken by somebody else.
+    /// Ends that the removed events had caused: given back to the sender, or taken by somebody else. A request whose own
+    /// message still stands is accepted.
     async fn withdrawn(&mut self) -> Result<u64> {
-        let sql = "UPDATE requests SET state = $4, done = 0, wakes = wakes + 1, ready = 1, updated_at_ms = $3
+        let sql = "UPDATE requests SET state = CASE WHEN declared_block IS NULL THEN $4 ELSE $8 END, done = 0,
+                wakes = wakes + 1, ready = 1, updated_at_ms = $3
             WHERE event_chain_id = $1 AND ((state IN ($5, $6) AND request_hash IN (SELECT request_hash FROM events
                     WHERE chain_id = $1 AND block_number > $2 AND request_hash IS NOT NULL
                       AND name IN ('StakeRevoked', 'StakeRejected', 'RedeemRevoked', 'RedeemRejected')))
@@ -101,6 +107,7 @@ impl Undo {
             name(State::Revoked),
             name(State::Rejected),
             name(State::TakenByOther),
+            name(State::Accepted),
         ];
         self.tx.execute(sql, args).await
     }

@@ -195,6 +195,36 @@ async fn outcomes_go_forward_only_and_reorgs_take_them_back() {
     assert_eq!(journal.queue(&[intent("a", None)], 8).await.unwrap()[0].origin, Origin::Existing, "done for good");
 }
 
+/// What was final may lose its effect (protocol.md R18): the intent is free again, the record stays.
+#[tokio::test]
+async fn a_superseded_entry_frees_its_intent_and_stays_in_the_record() {
+    let bed = Bed::new();
+    let store = bed.store().await;
+    let journal = store.journal(ORIGIN);
+    let held = [lease(&store, ME, 1).await];
+    let entry = queue(&journal, "prove", None).await;
+    journal.supersede(&[entry.id], 1).await.unwrap();
+    assert_eq!(queue(&journal, "prove", None).await.id, entry.id, "one that is alive keeps its intent");
+    journal.sign(&held, &[signature(&entry, 1, 100)], 2).await.unwrap();
+    journal.mined(&[(entry.id, inclusion(100))], Notify::Nobody, 3).await.unwrap();
+    journal.finalise(&[entry.id], Notify::Nobody, 4).await.unwrap();
+    // Two who race for it do no more harm than one.
+    journal.supersede(&[entry.id], 5).await.unwrap();
+    let again = queue(&journal, "prove", None).await;
+    journal.supersede(&[entry.id], 6).await.unwrap();
+    assert_ne!(again.id, entry.id);
+    assert_eq!(journal.by_intent("prove").await.unwrap().unwrap().id, again.id);
+    assert_eq!(queue(&journal, "prove", None).await.id, again.id);
+    let old = journal.entry(entry.id).await.unwrap().unwrap();
+    assert_eq!(old.intent, format!("prove#{}", entry.id));
+    assert_eq!((old.state, old.nonce, old.inclusion), (EntryState::Final, Some(1), Some(inclusion(100))));
+    assert_eq!(old.attempts.len(), 1);
+    assert_eq!(journal.holding(address(60), 1).await.unwrap().unwrap().id, entry.id, "its nonce stays taken");
+    // A reorg may still undo it; then it goes out again beside the new one.
+    journal.reopen(&[entry.id], 7).await.unwrap();
+    assert_eq!(journal.live().await.unwrap().len(), 2);
+}
+
 #[tokio::test]
 async fn every_request_that_waits_is_woken_with_the_outcome() {
     let bed = Bed::new();

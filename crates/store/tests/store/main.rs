@@ -4,6 +4,8 @@
 // What fails here should fail loudly; a child of a test tells it on its standard output what it has done.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout)]
 
+mod brief;
+mod ends;
 mod journal;
 mod leases;
 mod open;

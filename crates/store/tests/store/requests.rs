@@ -42,6 +42,25 @@ async fn the_oldest_are_claimed_first_and_nobody_twice() {
 }
 
 #[tokio::test]
+async fn those_with_money_locked_are_claimed_before_older_ones() {
+    let bed = Bed::new();
+    let store = bed.store().await;
+    scan_stakes(&store, 0..6).await;
+    let claimed = store.claim_ready(ME, 10, 5).await.unwrap();
+    let locked = |index: usize| {
+        let update = Update { declared_block: Some(12), ..Update::default() };
+        Change::Park { id: claimed[index].id, park: park(update, Wait::Nothing, 0), retry_at_ms: None }
+    };
+    store.save(ME, &[locked(3), locked(5)], 6).await.unwrap();
+    store.release_all_claims().await.unwrap();
+    assert_eq!(store.claim_ready("a", 1, 7).await.unwrap()[0].id, claimed[3].id);
+    assert_eq!(store.release_all_claims().await.unwrap(), 1);
+    let ids: Vec<i64> = store.claim_ready("b", 4, 7).await.unwrap().iter().map(|request| request.id.0).collect();
+    assert_eq!(ids, [4, 6, 1, 2]);
+    assert_eq!(claim(&store, 8).await, [3, 5]);
+}
+
+#[tokio::test]
 async fn only_the_claimant_changes_a_request() {
     let bed = Bed::new();
     let store = bed.store().await;

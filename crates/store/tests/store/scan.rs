@@ -42,6 +42,28 @@ async fn a_range_committed_twice_changes_nothing_and_a_moved_checkpoint_is_refus
 }
 
 #[tokio::test]
+async fn blocks_that_no_reorg_reaches_are_forgotten() {
+    let bed = Bed::new();
+    let store = bed.store().await;
+    let numbers = async || -> Vec<u64> {
+        store.recent_blocks(ORIGIN, 100).await.unwrap().iter().map(|block| block.number).collect()
+    };
+    scan(&store, AUXILIARY, 10, vec![]).await;
+    for to in [10, 20, 4_000] {
+        scan(&store, ORIGIN, to, vec![(log(set().composer, to, 0), stake_requested(to))]).await;
+    }
+    assert_eq!(numbers().await, [4_000, 20, 10]);
+    scan(&store, ORIGIN, 4_096 + 15, vec![]).await;
+    assert_eq!(numbers().await, [4_111, 4_000, 20]);
+    scan(&store, ORIGIN, 4_096 + 30, vec![]).await;
+    assert_eq!(numbers().await, [4_126, 4_111, 4_000, 20], "not at every commit");
+    scan(&store, ORIGIN, 8_192, vec![]).await;
+    assert_eq!(numbers().await, [8_192, 4_126, 4_111]);
+    assert_eq!(store.recent_blocks(AUXILIARY, 9).await.unwrap().len(), 1, "the other chain's");
+    assert_eq!(store.list(&facilitator_store::requests::Filter::default()).await.unwrap().len(), 3, "events stay");
+}
+
+#[tokio::test]
 async fn events_of_contracts_that_do_not_emit_them_are_ignored() {
     let bed = Bed::new();
     let store = bed.store().await;

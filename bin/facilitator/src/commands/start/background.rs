@@ -6,6 +6,7 @@ use crate::cli::StartArgs;
 use crate::failure::{Exit, Failure};
 use crate::output;
 use facilitator_config::{Home, Loaded};
+use facilitator_supervisor::limits::{Memory, protect};
 use std::fs::{self, OpenOptions};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
@@ -22,6 +23,8 @@ pub(super) async fn run(
     home: &Home,
     logging: &Logging,
 ) -> Result<Exit, Failure> {
+    // Passwords pass through this process.
+    protect(Memory::HoldsKeys).map_err(|error| Failure::new(Exit::Failed, error.to_string()))?;
     let mut children = Vec::with_capacity(chains.len());
     for chain_id in chains {
         let loaded = context::load_config(&selection(args, *chain_id), home).await?;

@@ -74,6 +74,8 @@ pub(super) fn parent(loaded: &Loaded, keys: &Keys, process: i64, logging: &Loggi
             min_gas_price: settings.min_gas_price,
             min_gas_limit: settings.min_gas_limit,
             max_bounty: settings.max_bounty.unwrap_or(U256::MAX),
+            min_source_balance: loaded.facilitator.origin.settings.min_balance,
+            min_target_balance: loaded.facilitator.auxiliary.settings.min_balance,
             worker_expiry_margin_blocks: settings.worker_expiry_margin_blocks,
             funds_safety_percent: settings.funds_safety_percent.into(),
         },

@@ -1,0 +1,87 @@
+//! What surrounds the follower: the node it reads, the database it fills, the parent it tells.
+//!
+//! Behind a trait, so that the same follower runs in the daemon and in a simulation.
+
+use super::ToParent;
+use crate::child::ChildError;
+use crate::clock;
+use crate::messages::FromScanner;
+use facilitator_chain::reader::Reader;
+use facilitator_chain::rpc::Rpc;
+use facilitator_chain::scan::{
+    FetchError, FetchedRange, HeadWindow, LogFilter, Span, fetch_head, fetch_headers, fetch_range,
+};
+use facilitator_chain::types::Header;
+use facilitator_store::scan::{Block, BlockRef, Committed, RolledBack, ScanCommit};
+use facilitator_store::{Store, StoreError};
+
+/// One chain as it is followed. Each change of the database is one commit.
+#[expect(async_fn_in_trait, reason = "a scanner is one task: nobody needs the futures to be sent")]
+#[expect(missing_docs, reason = "each is the function or method of the same name")]
+pub trait Scene {
+    async fn fetch_head(&self) -> Result<Header, FetchError>;
+    async fn fetch_headers(&self, numbers: &[u64]) -> Result<Vec<Header>, FetchError>;
+    async fn fetch_range(
+        &self,
+        filter: &LogFilter,
+        span: Span,
+        window: &HeadWindow,
+    ) -> Result<FetchedRange, FetchError>;
+    async fn checkpoint(&self, chain_id: u64) -> Result<Option<BlockRef>, StoreError>;
+    async fn recent_blocks(&self, chain_id: u64, limit: u32) -> Result<Vec<Block>, StoreError>;
+    async fn commit_scan(&self, commit: &ScanCommit) -> Result<Committed, StoreError>;
+    async fn rollback_to(&self, chain_id: u64, to: BlockRef) -> Result<RolledBack, StoreError>;
+    async fn tell(&self, message: FromScanner) -> Result<(), ChildError>;
+    fn set_final(&self, height: u64);
+}
+
+/// The daemon's.
+pub(super) struct Live {
+    pub(super) store: Store,
+    pub(super) rpc: Rpc,
+    pub(super) reader: Reader,
+    pub(super) parent: ToParent,
+}
+
+impl Scene for Live {
+    async fn fetch_head(&self) -> Result<Header, FetchError> {
+        fetch_head(&self.rpc).await
+    }
+
+    async fn fetch_headers(&self, numbers: &[u64]) -> Result<Vec<Header>, FetchError> {
+        fetch_headers(&self.rpc, numbers).await
+    }
+
+    async fn fetch_range(
+        &self,
+        filter: &LogFilter,
+        span: Span,
+        window: &HeadWindow,
+    ) -> Result<FetchedRange, FetchError> {
+        fetch_range(&self.rpc, filter, span, window).await
+    }
+
+    async fn checkpoint(&self, chain_id: u64) -> Result<Option<BlockRef>, StoreError> {
+        self.store.checkpoint(chain_id).await
+    }
+
+    async fn recent_blocks(&self, chain_id: u64, limit: u32) -> Result<Vec<Block>, StoreError> {
+        self.store.recent_blocks(chain_id, limit).await
+    }
+
+    async fn commit_scan(&self, commit: &ScanCommit) -> Result<Committed, StoreError> {
+        self.store.commit_scan(commit, clock::now_ms()).await
+    }
+
+    async fn rollback_to(&self, chain_id: u64, to: BlockRef) -> Result<RolledBack, StoreError> {
+        self.store.rollback_to(chain_id, to, clock::now_ms()).await
+    }
+
+    async fn tell(&self, message: FromScanner) -> Result<(), ChildError> {
+        Ok(self.parent.send(&message).await?)
+    }
+
+    fn set_final(&self, height: u64) {
+        self.reader.set_final(height);
+    }
+}

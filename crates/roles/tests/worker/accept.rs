@@ -1,0 +1,276 @@
+//! REQUESTED to ACCEPTED.
+
+use crate::chains::{Active, Chains};
+use crate::script::{Played, Script};
+use crate::world::{
+    PROXY, RECHECK_MS, SOURCE_WORKER, TARGET_WORKER, accepted, gateway, message, requested, secret, secret_of, uint,
+};
+use facilitator_chain::reader::Answer;
+use facilitator_eth::abi::{Revert, Value};
+use facilitator_eth::{Address, B256, U256};
+use facilitator_protocol::contracts::pool;
+use facilitator_protocol::hashes;
+use facilitator_protocol::model::{Attempt, Kind, MessageStatus, Side, Stage, State, Step, Terms, Wait};
+use facilitator_protocol::secret::SecretInput;
+use facilitator_roles::messages::{FailedStep, Job};
+use facilitator_sender::{Allowance, Failure, SubmitAnswer, Visibility};
+
+const READS: [&str; 2] = ["read origin", "read auxiliary"];
+/// A message that is not ours.
+const FOREIGN: Active = Some((B256([6; 32]), MessageStatus::Declared, 0));
+
+async fn play(job: Job, change: impl FnOnce(&mut Chains)) -> Played {
+    let mut chains = Chains::ready_to_accept(&job);
+    change(&mut chains);
+    Script::new(chains).run(job).await
+}
+
+/// An end state with its reason, and nothing signed.
+#[track_caller]
+fn refused(played: &Played, state: State, reason: &str) {
+    let park = played.park();
+    assert_eq!((park.update.state, &park.wait, park.retry_in_ms), (Some(state), &Wait::End, None));
+    let said = park.update.last_error.as_deref().unwrap_or_default();
+    assert!(said.contains(reason), "no word of `{reason}`: {said}");
+    assert_eq!((played.saves().len(), played.submits().len()), (0, 0));
+}
+
+#[tokio::test]
+async fn a_gateway_that_is_not_configured_is_refused_without_a_look() {
+    let played = Script::new(Chains::default()).run(Job { gateway: None, ..requested() }).await;
+    assert_eq!(played.outline(), ["park"]);
+    refused(&played, State::Skipped, "not one of the configured gateways");
+}
+
+#[tokio::test]
+async fn terms_that_do_not_pay_are_refused_without_a_look() {
+    let cases: [(fn(&mut Terms), &str); 4] = [
+        (|terms| terms.gas_price = uint(9), "unprofitable: its gas price 9"),
+        (|terms| terms.gas_limit = uint(99_999), "unprofitable: its gas limit 99999"),
+        (|terms| terms.amount = uint(1_000_000), "is not less than the amount"),
+        (|terms| terms.beneficiary = Address::ZERO, "zero address"),
+    ];
+    for (change, reason) in cases {
+        let mut job = requested();
+        change(&mut job.request.terms);
+        let played = Script::new(Chains::default()).run(job).await;
+        assert_eq!(played.outline(), ["park"], "{reason}");
+        refused(&played, State::Skipped, reason);
+    }
+}
+
+#[tokio::test]
+async fn the_attempt_is_committed_before_the_accept_is_handed_over() {
+    let job = requested();
+    let (request, set) = (job.request.clone(), gateway());
+    let played = play(job, |_| {}).await;
+    assert_eq!(
+        played.outline(),
+        ["read origin", "read auxiliary", "secret", "save", "submit origin accept", "park"],
+        "law 2"
+    );
+    let hash_lock = secret(0).hash_lock();
+    let saved = played.saves()[0];
+    assert_eq!(saved.attempt, Some(Attempt { number: 0, hash_lock, message_hash: message(0) }));
+    assert_eq!((saved.origin_worker, saved.auxiliary_worker), (Some(SOURCE_WORKER), Some(TARGET_WORKER)));
+    assert_eq!((saved.message_sender, saved.bounty, saved.state), (Some(PROXY), Some(uint(50)), None));
+
+    let submit = played.submits()[0];
+    assert_eq!((submit.intent.as_str(), submit.request_id), ("accept:7:0", Some(request.id)));
+    assert_eq!((submit.from, submit.to, submit.value), (Some(SOURCE_WORKER), set.composer, U256::ZERO));
+    assert_eq!(submit.data, pool::accept(Kind::Stake, &request.terms, hash_lock));
+    let exact = Allowance { token: set.base_token, spender: set.composer, amount: uint(50) };
+    assert_eq!((submit.allowance, submit.expect), (Some(exact), Some(message(0))), "law 10");
+    assert_eq!((submit.visibility, &submit.after), (Visibility::Public, &None));
+
+    let park = played.park();
+    assert_eq!((&park.wait, park.retry_in_ms), (&Wait::Happening, Some(RECHECK_MS)));
+    assert_eq!(park.update.state, Some(State::Requested), "accepted is what the chain says, finally");
+}
+
+#[tokio::test]
+async fn a_gateway_without_a_bounty_needs_no_allowance() {
+    let played = play(requested(), |chains| chains.bounty(0)).await;
+    assert_eq!(played.submits()[0].allowance, None);
+}
+
+#[tokio::test]
+async fn what_the_chain_says_may_end_it() {
+    let job = requested;
+    let gone = play(job(), |chains| chains.pending(&job(), false, false)).await;
+    refused(&gone, State::Revoked, "no longer pending");
+    let taken = play(job(), |chains| {
+        chains.pending(&job(), false, false);
+        chains.active(PROXY, 1, FOREIGN, None);
+    })
+    .await;
+    refused(&taken, State::TakenByOther, "another facilitator accepted it");
+    let gone = play(job(), |chains| {
+        let proxy = pool::proxy_of(Kind::Stake, job().request.terms.sender).data;
+        chains.say(Side::Origin, gateway().composer, &proxy, &[Value::Address(Address::ZERO)]);
+    })
+    .await;
+    refused(&gone, State::Skipped, "no proxy any more");
+}
+
+/// What time or the operator mends is looked at again, often, and is no failure of the step.
+#[tokio::test]
+async fn what_may_be_mended_holds_the_request() {
+    type Change = fn(&Job, &mut Chains);
+    let cases: [(Change, &str); 7] = [
+        (|job, chains| chains.pending(job, false, true), "not final yet"),
+        (|_, chains| chains.active(PROXY, 0, FOREIGN, None), "earlier message"),
+        (|_, chains| chains.active(PROXY, 0, None, FOREIGN), "earlier message to be finished on the target chain"),
+        (|_, chains| chains.bounty(51), "a lower bounty"),
+        (|job, chains| chains.mint(job, Answer::Reverted(Revert::Empty)), "the mint to"),
+        (|_, chains| chains.coin(Side::Origin, 10), "gas funds"),
+        (|_, chains| chains.coin(Side::Auxiliary, 10), "gas funds"),
+    ];
+    for (change, reason) in cases {
+        let mut job = requested();
+        job.request.holds = 9;
+        let played = play(job.clone(), |chains| change(&job, chains)).await;
+        assert_eq!((played.saves().len(), played.submits().len()), (0, 0), "{reason}");
+        let park = played.park();
+        assert_eq!((park.update.state, park.update.failures), (Some(State::Requested), None), "{reason}");
+        assert_eq!((park.update.holds, &park.wait, park.retry_in_ms), (Some(10), &Wait::Happening, Some(30_000)));
+        let text = park.waiting_for.as_deref().unwrap_or_default();
+        assert!(text.contains(reason), "no word of `{reason}`: {text}");
+    }
+}
+
+/// The bounties of accepts that are not mined yet are spoken for.
+#[tokio::test]
+async fn accepts_under_way_count_against_the_bounty_tokens() {
+    let mut job = requested();
+    job.source_workers[0].undeclared = 1;
+    let played = play(job, |_| {}).await;
+    assert!(played.submits().is_empty());
+    let text = played.park().waiting_for.as_deref().unwrap_or_default();
+    assert!(text.contains("need 100"), "{text}");
+}
+
+#[tokio::test]
+async fn a_new_proxy_of_the_sender_is_what_counts() {
+    let proxy = Address([0x55; 20]);
+    let job = requested();
+    let terms = job.request.terms.clone();
+    let played = play(job, |chains| {
+        let view = pool::proxy_of(Kind::Stake, terms.sender).data;
+        chains.say(Side::Origin, gateway().composer, &view, &[Value::Address(proxy)]);
+        chains.active(proxy, 0, None, None);
+    })
+    .await;
+    let twice = [READS, READS].concat();
+    assert_eq!(played.outline(), [twice, vec!["secret", "save", "submit origin accept", "park"]].concat());
+    let Terms { request_hash, nonce, gateway, .. } = terms;
+    let input = SecretInput {
+        chain_id: 3,
+        pool: crate::world::gateway().composer,
+        gateway,
+        request_hash,
+        proxy,
+        nonce,
+        attempt: 0,
+    };
+    let hash_lock = secret_of(&input).hash_lock();
+    let message_hash = hashes::message_of_request(Kind::Stake, &terms, proxy, hash_lock);
+    let saved = played.saves()[0];
+    assert_eq!(saved.message_sender, Some(proxy));
+    assert_eq!(saved.attempt, Some(Attempt { number: 0, hash_lock, message_hash }));
+}
+
+/// Law 3: a secret that is public and whose message no chain knows is never used again.
+#[tokio::test]
+async fn only_a_burnt_secret_is_replaced() {
+    use MessageStatus::{Declared, Undeclared};
+    let on_target = Some((message(0), Declared, 0));
+    for (published, inbox, number) in [(false, None, 0), (true, None, 1), (true, on_target, 0)] {
+        let mut job = accepted();
+        job.request.state = State::Requested;
+        job.request.unlock_secret = published.then(|| secret(0).reveal());
+        let status = inbox.map_or(Undeclared, |_| Declared);
+        let played = play(job, |chains| {
+            chains.statuses((Undeclared, Undeclared), (status, status));
+            chains.active(PROXY, 0, None, inbox);
+        })
+        .await;
+        let attempt = played.saves()[0].attempt.unwrap();
+        assert_eq!((attempt.number, attempt.message_hash), (number, message(number)), "published: {published}");
+        assert_eq!(played.submits()[0].intent, format!("accept:7:{number}"));
+    }
+}
+
+#[tokio::test]
+async fn an_accept_that_fails_is_tried_again_after_a_pause() {
+    let job = requested();
+    let revert = Failure::WouldRevert(Revert::Reason("Stake request must exists.".into()));
+    let script = Script::new(Chains::ready_to_accept(&job)).answering(Step::Accept, SubmitAnswer::Failed(revert));
+    let played = script.run(job).await;
+    let park = played.park();
+    assert_eq!(park.update.state, Some(State::Failed(Stage::Accept)));
+    assert_eq!((park.update.failures, park.retry_in_ms, &park.wait), (Some(1), Some(1_000), &Wait::Happening));
+    let error = park.update.last_error.as_deref().unwrap_or_default();
+    assert!(error.contains("Stake request must exists."), "{error}");
+}
+
+/// A failure that the journal tells of is waited for once, then the next try follows.
+#[tokio::test]
+async fn a_failure_in_the_journal_is_paused_for_once() {
+    let failed = |waited| {
+        let mut job = requested();
+        job.request.failures = waited;
+        job.failed = vec![FailedStep { step: Step::Accept, count: 3, error: "out of luck".into() }];
+        job
+    };
+    let played = play(failed(2), |_| {}).await;
+    assert_eq!(played.outline(), ["park"]);
+    let park = played.park();
+    assert_eq!(park.update.state, Some(State::Failed(Stage::Accept)));
+    assert_eq!((park.update.failures, park.retry_in_ms), (Some(3), Some(4_000)));
+    assert_eq!(park.update.last_error.as_deref(), Some("out of luck"));
+    let played = play(failed(3), |_| {}).await;
+    assert_eq!(played.submits().len(), 1);
+}
+
+/// A step whose transaction is on its way is not taken again, whatever the journal tells of earlier tries.
+#[tokio::test]
+async fn an_accept_under_way_is_waited_for_without_a_look() {
+    let mut job = requested();
+    job.alive = vec![Step::Accept];
+    job.failed = vec![FailedStep { step: Step::Accept, count: 3, error: "out of luck".into() }];
+    let played = Script::new(Chains::default()).run(job).await;
+    assert_eq!(played.outline(), ["park"]);
+    let park = played.park();
+    assert_eq!((&park.wait, park.retry_in_ms), (&Wait::Happening, Some(RECHECK_MS)));
+}
+
+/// Law 3: after a loss of the database the lock tells that a declared message is our own.
+#[tokio::test]
+async fn a_message_under_our_own_lock_is_taken_up() {
+    for number in [0, 1] {
+        let job = requested();
+        let played = play(job.clone(), |chains| {
+            chains.pending(&job, false, false);
+            chains.active(PROXY, 1, Some((message(number), MessageStatus::Declared, 0)), None);
+            chains.lock(Side::Origin, message(number), secret(number).hash_lock());
+        })
+        .await;
+        assert!(played.submits().is_empty());
+        let hash_lock = secret(number).hash_lock();
+        let saved = played.saves()[0];
+        assert_eq!(saved.attempt, Some(Attempt { number, hash_lock, message_hash: message(number) }));
+        assert_eq!((saved.message_sender, saved.origin_worker), (Some(PROXY), Some(SOURCE_WORKER)));
+        // The next worker begins with the message at once.
+        assert_eq!((&played.park().wait, played.park().retry_in_ms), (&Wait::Nothing, None));
+    }
+}
+
+#[tokio::test]
+async fn redeems_are_left_alone() {
+    let mut job = requested();
+    job.request.kind = Kind::Redeem;
+    let played = Script::new(Chains::default()).run(job).await;
+    assert_eq!(played.outline(), ["park"]);
+    refused(&played, State::Skipped, "redeem & unstake is not carried out");
+}

@@ -1,0 +1,77 @@
+//! What was lost on this side is found again on the chains: config and chains are enough (law 3).
+
+use anyhow::{Result, ensure};
+use facilitator_tests::{
+    anchoring::{Anchoring, Policy},
+    anvil::Mining,
+    devnet::DevnetOptions,
+    node::Pace,
+    operator::RequestRow,
+    stakers::Stakers,
+    verify,
+    world::{World, WorldOptions},
+};
+use std::{fs, time::Duration};
+
+const LIMIT: Duration = Duration::from_secs(90);
+
+fn without_anchors() -> WorldOptions {
+    let devnet = DevnetOptions { mining: Mining::Every(Duration::from_millis(250)), ..DevnetOptions::default() };
+    WorldOptions { devnet, anchoring: None, confirmations: 1, ..WorldOptions::default() }
+}
+
+fn all_in<'a>(state: &'a str, count: usize) -> impl Fn(&[RequestRow]) -> bool + 'a {
+    move |rows| rows.len() == count && rows.iter().all(|row| row.state == state)
+}
+
+/// Removes the database with all that belongs to it.
+fn lose_database(world: &World) -> Result<()> {
+    let folder = world.operator.config.parent().map(std::path::Path::to_path_buf).unwrap_or_default();
+    let mut lost = 0;
+    for entry in fs::read_dir(&folder)? {
+        let path = entry?.path();
+        if path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("facilitator.db")) {
+            fs::remove_file(&path)?;
+            lost += 1;
+        }
+    }
+    ensure!(lost > 0, "no database in {}", folder.display());
+    Ok(())
+}
+
+#[tokio::test]
+async fn stakes_that_were_accepted_before_the_database_was_lost_are_finished() -> Result<()> {
+    let world = World::new(without_anchors()).await?;
+    let stakers = Stakers::new(&world.devnet, 0, 3).await?;
+    let daemon = world.operator.start().await?;
+    let stakes = stakers.request_all(&world.devnet, Pace::Natural).await?;
+    world.operator.wait_requests(LIMIT, all_in("ACCEPTED", 3)).await?;
+    world.operator.stop(daemon).await?;
+
+    lose_database(&world)?;
+    let daemon = world.operator.start().await?;
+    world.operator.wait_requests(LIMIT, all_in("ACCEPTED", 3)).await?;
+    let _anchoring = Anchoring::start(&world.devnet, Policy::default());
+    let ledger = world.finish(&daemon, &stakes, LIMIT).await?;
+    verify::one_proof_per_height(&ledger)?;
+    world.operator.wait_requests(LIMIT, all_in("COMPLETE", 3)).await?;
+    world.operator.stop(daemon).await
+}
+
+#[tokio::test]
+async fn a_database_lost_between_sending_and_mining_does_not_double_an_accept() -> Result<()> {
+    let world = World::new(without_anchors()).await?;
+    let stakers = Stakers::new(&world.devnet, 0, 3).await?;
+    let mut daemon = world.operator.start().await?;
+    let stakes = stakers.request_all(&world.devnet, Pace::Natural).await?;
+    // In the middle of approving and accepting, several times over.
+    for _ in 0..4 {
+        tokio::time::sleep(Duration::from_millis(350)).await;
+        daemon.kill().await?;
+        lose_database(&world)?;
+        daemon = world.operator.start().await?;
+    }
+    let _anchoring = Anchoring::start(&world.devnet, Policy::default());
+    world.finish(&daemon, &stakes, LIMIT).await?;
+    world.operator.stop(daemon).await
+}
