@@ -18,7 +18,7 @@ use nix::{
     unistd::Pid,
 };
 use serde_json::{Value, json};
-use std::time::Duration;
+use std::{fs, time::Duration};
 
 const LIMIT: Duration = Duration::from_secs(120);
 
@@ -78,7 +78,12 @@ async fn what_one_facilitator_began_the_next_one_finishes_in_the_background() ->
     let stakers = Stakers::new(&world.devnet, 0, 5).await?;
     let daemon = operator.start().await?;
     let stakes = stakers.request_all(&world.devnet, Pace::Natural).await?;
+    let log = daemon.log().to_owned();
     operator.stop(daemon).await?;
+    // A stop is no fault of anybody.
+    let log = fs::read_to_string(log)?;
+    let warned: Vec<&str> = log.lines().filter(|line| line.contains("WARN") || line.contains("ERROR")).collect();
+    assert!(warned.is_empty(), "{warned:#?}");
     assert_eq!(operator.ask(&["list", "--json"]).await?, json!([]));
     let status = operator.status().await?;
     assert_eq!((&status["status"], &status["pid"]), (&json!("stopped"), &Value::Null), "{status:#}");

@@ -118,9 +118,13 @@ impl<R: AsyncRead + Unpin> Desk<R> {
         loop {
             match self.receive().await? {
                 ToWorker::Parked => return Ok(()),
-                // It is leaving already.
-                ToWorker::Stop => {}
-                other => return Err(out_of_turn(&other)),
+                // It is leaving already, and after a stop the answers to its last questions may still come.
+                ToWorker::Stop
+                | ToWorker::Answers(..)
+                | ToWorker::Submitted(..)
+                | ToWorker::Secret(..)
+                | ToWorker::Saved(_) => {}
+                other @ ToWorker::Job(_) => return Err(out_of_turn(&other)),
             }
         }
     }

@@ -44,7 +44,8 @@ async fn a_gateway_that_is_not_configured_is_refused_without_a_look() {
 
 #[tokio::test]
 async fn terms_that_do_not_pay_are_refused_without_a_look() {
-    let cases: [(fn(&mut Terms), &str); 4] = [
+    type Change = fn(&mut Terms);
+    let cases: [(Change, &str); 4] = [
         (|terms| terms.gas_price = uint(9), "unprofitable: its gas price 9"),
         (|terms| terms.gas_limit = uint(99_999), "unprofitable: its gas limit 99999"),
         (|terms| terms.amount = uint(1_000_000), "is not less than the amount"),

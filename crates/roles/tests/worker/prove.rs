@@ -100,10 +100,9 @@ async fn gateway_and_message_are_proven_with_one_height() {
 fn account_of(chains: &Chains, height: u64) -> AccountProof {
     let key = facilitator_protocol::proof::outbox_key(message(0), gateway().message_box_offset);
     let query = facilitator_chain::reader::Query::Proof { address: gateway().gateway, key, height };
-    match chains.answer(facilitator_protocol::model::Side::Origin, &query) {
-        Answer::Proof(account) => account,
-        other => panic!("no proof: {other:?}"),
-    }
+    let answer = chains.answer(facilitator_protocol::model::Side::Origin, &query);
+    let Answer::Proof(account) = answer else { panic!("no proof: {answer:?}") };
+    account
 }
 
 #[tokio::test]

@@ -20,7 +20,7 @@ pub(crate) struct Script {
     pub(crate) chains: Chains,
     /// Answers of the senders; [`SubmitAnswer::Queued`] if none is given.
     pub(crate) submits: HashMap<Step, SubmitAnswer>,
-    /// Answers that many messages, then says `Stop` in place of the next answer.
+    /// Answers that many messages, then says `Stop` before the next answer.
     pub(crate) stop_after: Option<usize>,
     /// Answers that many messages, then is gone.
     pub(crate) gone_after: Option<usize>,
@@ -82,14 +82,12 @@ impl Parent {
             if self.script.gone_after.is_some_and(|count| self.heard.len() > count) {
                 break;
             }
-            let stop_after = self.script.stop_after.unwrap_or(usize::MAX);
-            if self.heard.len() - 1 == stop_after {
+            if self.script.stop_after == Some(self.heard.len() - 1) {
                 self.tell(ToWorker::Stop).await;
             }
-            if parked || self.heard.len() <= stop_after {
-                let answer = self.answer();
-                self.tell(answer).await;
-            }
+            // Answers that are on their way when the stop comes arrive all the same.
+            let answer = self.answer();
+            self.tell(answer).await;
             if parked {
                 break;
             }
@@ -150,14 +148,20 @@ impl Played {
     }
 
     pub(crate) fn saves(&self) -> Vec<&Update> {
-        let of = |message| if let &FromWorker::Save(_, ref update) = message { Some(&**update) } else { None };
-        self.heard.iter().filter_map(of).collect()
+        self.heard.iter().filter_map(saved).collect()
     }
 
     pub(crate) fn submits(&self) -> Vec<&Submit> {
-        let of = |message| if let &FromWorker::Submit(_, _, ref submit) = message { Some(&**submit) } else { None };
-        self.heard.iter().filter_map(of).collect()
+        self.heard.iter().filter_map(submitted).collect()
     }
+}
+
+fn saved(message: &FromWorker) -> Option<&Update> {
+    if let FromWorker::Save(_, update) = message { Some(update) } else { None }
+}
+
+fn submitted(message: &FromWorker) -> Option<&Submit> {
+    if let FromWorker::Submit(_, _, submit) = message { Some(submit) } else { None }
 }
 
 fn outline(message: &FromWorker) -> String {

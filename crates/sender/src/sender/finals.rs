@@ -13,7 +13,6 @@ use crate::{
     types::{Failure, Head, SubmitAnswer},
 };
 use facilitator_eth::Address;
-use facilitator_kill::kill_point;
 use facilitator_protocol::model::Step;
 use facilitator_store::journal::{Entry, EntryState, Failed, Failure as Stored, Inclusion};
 use std::collections::{BTreeMap, BTreeSet};
@@ -141,9 +140,7 @@ impl<N: Ask, K: Keep> Sender<N, K> {
             tracing::warn!(intent = suspect.entry.intent, "the effect was undone since: it is sent once more");
         }
         let ids: Vec<_> = suspects.iter().map(|suspect| suspect.entry.id).collect();
-        self.journal.supersede(&ids, now_ms).await?;
-        kill_point!("sender.superseded");
-        Ok(())
+        Ok(self.journal.supersede(&ids, now_ms).await?)
     }
 
     async fn send_again(&mut self, suspects: &[&Suspect], now_ms: i64) -> Result<(), SenderError> {
@@ -152,7 +149,6 @@ impl<N: Ask, K: Keep> Sender<N, K> {
         }
         let ids: Vec<_> = suspects.iter().map(|suspect| suspect.entry.id).collect();
         self.journal.reopen(&ids, now_ms).await?;
-        kill_point!("sender.final_reopened");
         for suspect in suspects {
             tracing::warn!(intent = suspect.entry.intent, "a reorg deeper than the confirmations undid it");
             let entry = Entry { state: EntryState::Broadcast, inclusion: None, ..suspect.entry.clone() };
@@ -174,10 +170,7 @@ impl<N: Ask, K: Keep> Sender<N, K> {
         let ids: Vec<_> = suspects.iter().map(|suspect| suspect.entry.id).collect();
         // Between the two it looks like any other whose nonce was taken, and is healed like it.
         self.journal.reopen(&ids, now_ms).await?;
-        kill_point!("sender.lost_reopened");
-        self.journal.fail(&suspects.iter().map(failed).collect::<Vec<_>>(), now_ms).await?;
-        kill_point!("sender.lost_failed");
-        Ok(())
+        Ok(self.journal.fail(&suspects.iter().map(failed).collect::<Vec<_>>(), now_ms).await?)
     }
 }
 

@@ -101,6 +101,7 @@ async fn accepts_in_flight_have_taken_their_tokens_already() {
     let account = world.account();
     world.node.chain().set_tokens(account, 10);
     world.submit(vec![accept(1, 5), accept(2, 5)]).await;
+    world.head().await;
     world.blocks(1).await;
     assert_eq!(world.node.chain().pool.len(), 2, "two accepts after their approval");
     world.submit(vec![accept(3, 5)]).await;

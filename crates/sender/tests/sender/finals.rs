@@ -17,6 +17,11 @@ fn prove() -> Submit {
     Submit { step: Step::ProveGateway, ..plain(1) }
 }
 
+fn sent_and_effects(world: &World) -> (usize, usize) {
+    let chain = world.node.chain();
+    (chain.seen.len(), chain.effects(&fine(1)))
+}
+
 /// The storage root was pushed out of the gateway's ring buffer (protocol.md R18).
 #[tokio::test]
 async fn a_gateway_proof_whose_root_was_evicted_is_made_once_more_however_many_ask() {
@@ -35,7 +40,7 @@ async fn a_gateway_proof_whose_root_was_evicted_is_made_once_more_however_many_a
     assert!(matches!(world.submit(vec![prove()]).await[..], [SubmitAnswer::InFlight { nonce: 1, .. }]));
     world.blocks(4).await;
     assert!(matches!(world.last("plain:1"), Some(SubmitAnswer::Final { block: 6, .. })), "{:?}", world.outcomes);
-    assert_eq!((world.node.chain().seen.len(), world.node.chain().effects(&fine(1))), (2, 2));
+    assert_eq!(sent_and_effects(&world), (2, 2));
     let journal = world.store.journal(CHAIN);
     let newest = journal.by_intent("plain:1").await.unwrap().unwrap();
     let old = journal.holding(world.account(), 0).await.unwrap().unwrap();
@@ -97,7 +102,7 @@ async fn what_a_deep_reorg_dropped_is_sent_again_with_the_same_bytes() {
         world.work().await;
         world.blocks(5).await;
         assert!(world.is_final("plain:1"), "{:?}", world.outcomes);
-        assert_eq!((world.node.chain().seen.len(), world.node.chain().effects(&fine(1))), (1, 1));
+        assert_eq!(sent_and_effects(&world), (1, 1));
     }
 }
 

@@ -11,4 +11,5 @@ mod flow;
 mod http;
 mod nonces;
 mod stuck;
+mod trouble;
 mod world;

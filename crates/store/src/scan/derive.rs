@@ -98,6 +98,9 @@ impl Deriver<'_> {
     /// Applies an event of a genuine contract of `set`. An event of a message may be applied again: that changes nothing
     /// but a wake-up.
     pub(super) async fn apply(&mut self, set: &GatewaySet, place: &Place, event: &Event) -> Result<()> {
+        if let Some(hash) = event.message_hash() {
+            self.note(hash, event, place).await?;
+        }
         match event {
             Event::StakeRequested(e) => self.request(set, Kind::Stake, stake_terms(e), place).await,
             Event::RedeemRequested(e) => self.request(set, Kind::Redeem, redeem_terms(e), place).await,
@@ -141,6 +144,16 @@ impl Deriver<'_> {
             | Event::WorkerSet(_)
             | Event::WorkerUnset(_) => Ok(()),
         }
+    }
+
+    /// A line in the life of the message's request, once for each event.
+    async fn note(&mut self, hash: B256, event: &Event, place: &Place) -> Result<()> {
+        let LogPosition { chain_id, block_number, tx_hash, .. } = place.at;
+        let text = format!("{} in block {block_number} of chain {chain_id}, transaction {tx_hash}", event.name());
+        let sql = "INSERT INTO request_log (request_id, at_ms, state, text)
+            SELECT id, $2, state, $3 FROM requests WHERE message_hash = $1 AND NOT EXISTS
+                (SELECT 1 FROM request_log AS known WHERE known.request_id = requests.id AND known.text = $3)";
+        self.tx.execute(sql, args![hash, self.now_ms, text]).await.map(drop)
     }
 
     async fn request(&mut self, set: &GatewaySet, kind: Kind, terms: Terms, place: &Place) -> Result<()> {
