@@ -2,15 +2,17 @@
 //!
 //! Submissions that arrive while the node is being asked are taken together: one journal commit, one request of
 //! estimates, one commit of signatures, one request of broadcasts.
+//!
+//! A database that can't be used for a while ends nothing: submissions wait here, the parent is told why.
 
 use crate::child::{self, ChildError, ms};
 use crate::clock::now_ms;
 use crate::messages::{Ask, FromSender, SenderSetup, ToSender};
-use facilitator_chain::rpc::Rpc;
 use facilitator_eth::tx::SecretKey;
 use facilitator_ipc::{FrameReader, FrameSender};
 use facilitator_protocol::secret::{self, HashLockKey};
-use facilitator_sender::{Outcome, Sender, Settings, Submit};
+use facilitator_sender::{Failure, Keep, Node, Outcome, Records, Sender, SenderError, Settings, Submit, SubmitAnswer};
+use facilitator_store::StoreError;
 use std::collections::HashMap;
 use std::time::Duration;
 use tokio::net::unix::pipe;
@@ -22,8 +24,11 @@ pub const ROLE: &str = "sender";
 /// Messages that are taken together.
 const GATHER: usize = 512;
 
-/// Longest pause between two tries to reach the node at the beginning.
+/// Longest pause between two tries to reach the database or the node at the beginning.
 const MAX_PAUSE: Duration = Duration::from_secs(10);
+
+/// The answer to what was not journalled: it is submitted again.
+const INTERRUPTED: SubmitAnswer = SubmitAnswer::Failed(Failure::Interrupted);
 
 type ToParent = FrameSender<FromSender>;
 type FromParent = FrameReader<ToSender, pipe::Receiver>;
@@ -41,50 +46,91 @@ pub async fn run() -> Result<(), ChildError> {
 }
 
 async fn serve(setup: SenderSetup, parent: ToParent, mut orders: FromParent) -> Result<(), ChildError> {
-    let store = child::open_store(&setup.chain, now_ms()).await?;
-    let rpc = child::client(&setup.chain)?;
-    if !node_is_right(&setup, &rpc, &parent, &mut orders).await? {
-        return Ok(());
-    }
+    let Some(sender) = prepare(&setup, &parent, &mut orders).await? else { return Ok(()) };
     let hash_lock_key = HashLockKey::new(setup.hash_lock_key.0);
-    let settings = settings(&setup);
-    let keys = keys(&setup)?;
-    let sender = Sender::new(&store, rpc, keys, settings, &setup.instance, now_ms()).await?;
     drop(setup);
+    parent.send(&FromSender::Trouble(None)).await?;
     parent.send(&FromSender::Ready).await?;
-    let mut desk = Desk { sender, hash_lock_key, parent, submits: Vec::new() };
-    desk.work(Vec::new()).await?;
+    let mut desk = Desk { sender, hash_lock_key, parent, submits: Vec::new(), trouble: None };
+    desk.work().await?;
     desk.run(orders).await
 }
 
-/// Asks the node for its chain until it answers; `false`: asked to stop.
-async fn node_is_right(
+/// Opens the database, looks at the node and takes the accounts; `None`: asked to stop. What is out of reach for a while
+/// is tried again.
+async fn prepare(
     setup: &SenderSetup,
-    rpc: &Rpc,
     parent: &ToParent,
     orders: &mut FromParent,
-) -> Result<bool, ChildError> {
-    let mut pause = ms(setup.chain.poll_interval_ms).min(MAX_PAUSE);
+) -> Result<Option<Sender>, ChildError> {
+    let pause = ms(setup.chain.poll_interval_ms);
+    let open = async || child::open_store(&setup.chain, now_ms()).await.map_err(Obstacle::of_store);
+    let Some(store) = until_done(parent, orders, pause, open).await? else { return Ok(None) };
+    let rpc = child::client(&setup.chain)?;
+    let look = async || match child::wrong_chain(&rpc, &setup.chain).await {
+        Ok(None) => Ok(()),
+        Ok(Some(unfit)) => {
+            parent.send(&FromSender::Unfit(unfit.clone())).await.map_err(|error| Obstacle::Lasts(error.into()))?;
+            Err(Obstacle::Lasts(ChildError::Unfit(unfit)))
+        }
+        Err(error) => Err(Obstacle::Passes(error.to_string())),
+    };
+    if until_done(parent, orders, pause, look).await?.is_none() {
+        return Ok(None);
+    }
+    let begin = async || {
+        let keys = keys(setup).map_err(Obstacle::Lasts)?;
+        let sender = Sender::new(&store, rpc.clone(), keys, settings(setup), &setup.instance, now_ms()).await;
+        sender.map_err(Obstacle::of_sender)
+    };
+    until_done(parent, orders, pause, begin).await
+}
+
+/// What keeps the sender from beginning.
+enum Obstacle {
+    /// It may be gone at the next try.
+    Passes(String),
+    /// The process ends.
+    Lasts(ChildError),
+}
+
+impl Obstacle {
+    fn of_store(error: StoreError) -> Self {
+        if error.passes() { Self::Passes(error.to_string()) } else { Self::Lasts(error.into()) }
+    }
+
+    fn of_sender(error: SenderError) -> Self {
+        if error.passes() { Self::Passes(error.to_string()) } else { Self::Lasts(error.into()) }
+    }
+}
+
+/// Tries until it is done, with longer and longer pauses, and tells the parent what keeps it; `None`: asked to stop.
+async fn until_done<T>(
+    parent: &ToParent,
+    orders: &mut FromParent,
+    pause: Duration,
+    mut attempt: impl AsyncFnMut() -> Result<T, Obstacle>,
+) -> Result<Option<T>, ChildError> {
+    let mut pause = pause.min(MAX_PAUSE);
     loop {
-        match child::wrong_chain(rpc, &setup.chain).await {
-            Ok(None) => {
-                parent.send(&FromSender::Trouble(None)).await?;
-                return Ok(true);
-            }
-            Ok(Some(unfit)) => {
-                parent.send(&FromSender::Unfit(unfit.clone())).await?;
-                return Err(ChildError::Unfit(unfit));
-            }
-            Err(error) => parent.send(&FromSender::Trouble(Some(error.to_string()))).await?,
+        match attempt().await {
+            Ok(done) => return Ok(Some(done)),
+            Err(Obstacle::Lasts(error)) => return Err(error),
+            Err(Obstacle::Passes(text)) => parent.send(&FromSender::Trouble(Some(text))).await?,
         }
-        tokio::select! {
-            () = tokio::time::sleep(pause) => pause = (pause * 2).min(MAX_PAUSE),
-            order = orders.next() => match order? {
-                Some(ToSender::Stop) | None => return Ok(false),
-                // Nothing is asked of a sender that is not ready, and heads come again.
-                Some(ToSender::Setup(_) | ToSender::Submit(..) | ToSender::Secret(..) | ToSender::Head(_)) => {}
-            },
+        let over = tokio::time::sleep(pause);
+        tokio::pin!(over);
+        loop {
+            tokio::select! {
+                () = &mut over => break,
+                order = orders.next() => match order? {
+                    Some(ToSender::Stop) | None => return Ok(None),
+                    // Nothing is asked of a sender that is not ready, and heads come again.
+                    Some(ToSender::Setup(_) | ToSender::Submit(..) | ToSender::Secret(..) | ToSender::Head(_)) => {}
+                },
+            }
         }
+        pause = (pause * 2).min(MAX_PAUSE);
     }
 }
 
@@ -110,11 +156,14 @@ fn settings(setup: &SenderSetup) -> Settings {
     }
 }
 
-struct Desk {
-    sender: Sender,
+struct Desk<N = Node, K = Records> {
+    sender: Sender<N, K>,
     hash_lock_key: HashLockKey,
     parent: ToParent,
+    /// Not in the journal yet, oldest first. They wait here while the database can't be used.
     submits: Vec<(Ask, Submit)>,
+    /// What the parent was told last of the database.
+    trouble: Option<String>,
 }
 
 /// Whether to go on.
@@ -124,22 +173,20 @@ enum Next {
     Stop,
 }
 
-impl Desk {
+impl<N: facilitator_sender::Ask, K: Keep> Desk<N, K> {
     async fn run(mut self, mut orders: FromParent) -> Result<(), ChildError> {
         let mut terminated = signal(SignalKind::terminate()).map_err(ChildError::Signals)?;
         loop {
             let wake = self.sender.next_wake();
             let next = tokio::select! {
                 order = orders.next() => self.take(order?, &mut orders).await?,
-                _ = terminated.recv() => Next::Stop,
+                _ = terminated.recv() => self.take_the_rest(&mut orders).await?,
                 () = sleep_until_ms(wake), if wake.is_some() => Next::On,
             };
             if next == Next::Stop {
-                // What is signed and journalled stays; the leases are given back.
-                return Ok(self.sender.close().await?);
+                return self.end().await;
             }
-            let submits = std::mem::take(&mut self.submits);
-            self.work(submits).await?;
+            self.work().await?;
         }
     }
 
@@ -149,7 +196,7 @@ impl Desk {
         for _ in 0..GATHER {
             match message {
                 None => return Err(ChildError::ParentGone),
-                Some(ToSender::Submit(ask, submit)) => self.submits.push((ask, *submit)),
+                Some(ToSender::Submit(ask, submit)) => self.take_submit(ask, *submit).await?,
                 Some(ToSender::Secret(ask, input)) => {
                     let secret = secret::derive(&self.hash_lock_key, &input);
                     self.parent.send(&FromSender::Secret(ask, secret)).await?;
@@ -167,23 +214,95 @@ impl Desk {
         Ok(Next::On)
     }
 
+    /// Before the end: what is in the pipe already was handed over.
+    async fn take_the_rest(&mut self, orders: &mut FromParent) -> Result<Next, ChildError> {
+        match tokio::time::timeout(Duration::from_millis(1), orders.next()).await {
+            Ok(Ok(Some(first))) => match self.take(Some(first), orders).await {
+                Ok(_) | Err(ChildError::ParentGone) => Ok(Next::Stop),
+                Err(error) => Err(error),
+            },
+            Ok(Ok(None)) | Err(_) => Ok(Next::Stop),
+            Ok(Err(error)) => Err(error.into()),
+        }
+    }
+
+    /// A worker that has waited too long leaves, and the next one submits the same again: that one takes its place.
+    async fn take_submit(&mut self, ask: Ask, submit: Submit) -> Result<(), ChildError> {
+        let is_same = |(_, held): &&mut (Ask, Submit)| {
+            submit.request_id.is_some() && (held.request_id, &held.intent) == (submit.request_id, &submit.intent)
+        };
+        let held = if self.sender.trouble().is_some() { self.submits.iter_mut().find(is_same) } else { None };
+        let Some(held) = held else {
+            self.submits.push((ask, submit));
+            return Ok(());
+        };
+        let (former, _) = std::mem::replace(held, (ask, submit));
+        Ok(self.parent.send(&FromSender::Answer(former, INTERRUPTED)).await?)
+    }
+
     /// Journals what was submitted, does all that is due, and answers with how far each has come by then.
-    async fn work(&mut self, submits: Vec<(Ask, Submit)>) -> Result<(), ChildError> {
-        let (asks, submits): (Vec<Ask>, Vec<Submit>) = submits.into_iter().unzip();
-        let intents: Vec<String> = submits.iter().map(|submit| submit.intent.clone()).collect();
-        let answers = if submits.is_empty() { Vec::new() } else { self.sender.submit(submits, now_ms()).await? };
+    async fn work(&mut self) -> Result<(), ChildError> {
+        let mut woke = false;
+        if self.sender.trouble().is_some() {
+            // Tries the database again, if it is time. What is submitted comes after that.
+            woke = !self.sender.work(now_ms()).await?.is_empty();
+        }
+        let answers = self.submit().await?;
         let outcomes = self.sender.work(now_ms()).await?;
-        let woke = !outcomes.is_empty();
+        woke |= !outcomes.is_empty();
         let mut newest: HashMap<String, _> = HashMap::with_capacity(outcomes.len());
         for Outcome { intent, answer, .. } in outcomes {
             newest.insert(intent, answer);
         }
-        for ((ask, intent), answer) in asks.into_iter().zip(intents).zip(answers) {
+        for (ask, intent, answer) in answers {
             let answer = newest.get(&intent).cloned().unwrap_or(answer);
             self.parent.send(&FromSender::Answer(ask, answer)).await?;
         }
         if woke {
             self.parent.send(&FromSender::Woke).await?;
+        }
+        self.tell_trouble().await
+    }
+
+    /// Hands what waits to the journal. It goes on waiting if the database can't be used.
+    async fn submit(&mut self) -> Result<Vec<(Ask, String, SubmitAnswer)>, ChildError> {
+        if self.submits.is_empty() || self.sender.trouble().is_some() {
+            return Ok(Vec::new());
+        }
+        let submits = self.submits.iter().map(|(_, submit)| submit.clone()).collect();
+        match self.sender.submit(submits, now_ms()).await {
+            Ok(answers) => {
+                let taken = self.submits.drain(..).zip(answers);
+                Ok(taken.map(|((ask, submit), answer)| (ask, submit.intent, answer)).collect())
+            }
+            Err(error) if error.passes() => Ok(Vec::new()),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Tells the parent how the database does, whenever that has changed.
+    async fn tell_trouble(&mut self) -> Result<(), ChildError> {
+        let trouble = self.sender.trouble();
+        if trouble != self.trouble.as_deref() {
+            self.trouble = trouble.map(ToOwned::to_owned);
+            self.parent.send(&FromSender::Trouble(self.trouble.clone())).await?;
+        }
+        Ok(())
+    }
+
+    /// Sees through what was handed over, so that of two legs that leave together none is dropped (protocol.md R4), and
+    /// gives the leases back. What is signed and journalled stays.
+    async fn end(mut self) -> Result<(), ChildError> {
+        if !self.submits.is_empty() {
+            self.work().await?;
+        }
+        for (ask, _) in std::mem::take(&mut self.submits) {
+            self.parent.send(&FromSender::Answer(ask, INTERRUPTED)).await?;
+        }
+        match self.sender.close().await {
+            // The leases run out by themselves.
+            Err(error) if error.passes() => tracing::warn!(%error, "the accounts could not be given back"),
+            closed => closed?,
         }
         Ok(())
     }
@@ -193,3 +312,7 @@ async fn sleep_until_ms(at: Option<i64>) {
     let wait = at.map_or(0, |at| at.saturating_sub(now_ms()));
     tokio::time::sleep(ms(u64::try_from(wait).unwrap_or(0))).await;
 }
+
+#[cfg(test)]
+#[path = "sender_tests.rs"]
+mod tests;

@@ -153,6 +153,8 @@ impl<N: Ask, K: Keep> Sender<N, K> {
         self.keep_leases(now_ms).await?;
         self.recover(now_ms).await?;
         if !self.node_is_resting(now_ms) && !self.book.is_empty() {
+            // The pause is over: left there, it would be a wake-up in the past where nothing has to be asked again.
+            self.node_retry_at_ms = None;
             self.act(now_ms).await?;
         }
         Ok(())
