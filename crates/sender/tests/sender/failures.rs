@@ -2,7 +2,6 @@
 
 use crate::{
     chain::{fine, hopeless, unlucky},
-    http::Fault,
     world::{World, plain, submit},
 };
 use facilitator_eth::{U256, abi::Revert};
@@ -47,21 +46,6 @@ async fn a_revert_counts_when_it_is_final() {
     world.submit(vec![plain(3)]).await;
     world.blocks(5).await;
     assert!(world.is_final("plain:3"));
-}
-
-/// The reason is asked for once only: a failed call left a time to wake up that lay in the past, and the process spun.
-#[tokio::test]
-async fn a_call_that_is_not_repeated_leaves_no_wake_up_in_the_past() {
-    let mut world = World::new().await;
-    world.submit(vec![submit("unlucky", unlucky())]).await;
-    world.head().await;
-    world.node.chain().break_next("eth_call", Fault::Lost);
-    world.blocks(1).await;
-    let retry = world.sender.next_wake().unwrap();
-    assert!(retry > world.now, "the node is left alone for a while");
-    world.now = retry;
-    world.work().await;
-    assert!(world.sender.next_wake().unwrap() > world.now);
 }
 
 #[tokio::test]

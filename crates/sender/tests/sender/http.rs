@@ -11,6 +11,8 @@ use tokio::{
 /// What happens to an HTTP request instead of a proper answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Fault {
+    /// Nothing: it is the next one that something happens to.
+    Spared,
     /// The connection closes before the request is carried out.
     Lost,
     /// It is carried out, but the connection closes before the answer.

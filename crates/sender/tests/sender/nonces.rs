@@ -2,6 +2,7 @@
 
 use crate::{
     chain::{TARGET, fine},
+    http::Fault,
     world::{CHAIN, World, key, plain},
 };
 use facilitator_eth::{
@@ -27,6 +28,26 @@ async fn a_foreign_transaction_of_the_same_key_costs_a_new_nonce_once_it_is_fina
     assert!(world.is_final("plain:1") && world.is_final("plain:2"));
     let chain = world.node.chain();
     assert_eq!((chain.effects(&fine(1)), chain.effects(&fine(2)), chain.count(key(1).address())), (1, 1, 3));
+}
+
+/// The count at the final block is asked for once a head: a call that failed left a wake-up in the past, and the process
+/// spun until the next head.
+#[tokio::test]
+async fn a_call_that_is_not_repeated_leaves_no_wake_up_in_the_past() {
+    let mut world = World::new().await;
+    world.submit(vec![plain(1)]).await;
+    world.head().await;
+    world.node.chain().put(&foreign(0), &key(1));
+    world.node.chain().mine();
+    for fault in [Fault::Spared, Fault::Lost] {
+        world.node.chain().break_next("eth_getTransactionCount", fault);
+    }
+    world.head().await;
+    let retry = world.sender.next_wake().unwrap();
+    assert!(retry < world.now + 1_000, "the node is left alone for a moment");
+    world.now = retry;
+    world.work().await;
+    assert!(world.sender.next_wake().unwrap() > world.now, "nothing is asked again, so nothing is due");
 }
 
 #[tokio::test]

@@ -1,0 +1,99 @@
+//! What a worker needs to know beside its row.
+
+use super::Disk;
+use facilitator_eth::{Address, B256};
+use facilitator_protocol::model::{Request, Side, State, Step};
+use facilitator_roles::messages::FailedStep;
+use facilitator_store::journal::{Entry, EntryState};
+
+/// Roots that a worker is told of.
+const MAX: usize = 64;
+
+impl Disk {
+    fn told_of_roots(request: &Request) -> bool {
+        request.message_hash.is_some() && !request.state.is_end() && request.state != State::Requested
+    }
+
+    /// Anchored heights and roots at or above the declaration, newest first.
+    pub(crate) fn roots_for(&self, request: &Request) -> Vec<(u64, B256)> {
+        if !Self::told_of_roots(request) {
+            return Vec::new();
+        }
+        let lowest = request.declared_block.unwrap_or(request.position.block_number);
+        let target = request.kind.target();
+        let mut roots: Vec<(u64, B256)> =
+            self.roots.iter().filter(|root| root.side == target).map(|root| (root.height, root.root)).collect();
+        roots.sort_unstable_by(|a, b| b.cmp(a));
+        roots.truncate(MAX);
+        roots.retain(|(height, _)| *height >= lowest);
+        roots
+    }
+
+    /// Heights whose gateway proof is paid for.
+    pub(crate) fn proving_for(&self, request: &Request) -> Vec<u64> {
+        if !Self::told_of_roots(request) {
+            return Vec::new();
+        }
+        let lowest = request.declared_block.unwrap_or(request.position.block_number);
+        let journal = &self.journals[request.kind.target()];
+        let proves = |entry: &&Entry| entry.step == Step::ProveGateway && entry.state != EntryState::Failed;
+        let height = |entry: &Entry| entry.intent.rsplit(':').next().and_then(|text| text.parse().ok());
+        let mut heights: Vec<u64> =
+            journal.entries.values().rev().filter(proves).take(MAX).filter_map(height).collect();
+        heights.sort_unstable_by(|a, b| b.cmp(a));
+        heights.retain(|height| *height >= lowest);
+        heights
+    }
+
+    /// How often each step of a request failed.
+    pub(crate) fn failed_of(&self, request: &Request) -> Vec<FailedStep> {
+        let mut found: Vec<FailedStep> = Vec::new();
+        for journal in [&self.journals.origin, &self.journals.auxiliary] {
+            let since = self.requests.get(&request.id).and_then(|row| row.retried_at_ms);
+            let counts = |entry: &Entry| since.is_none_or(|since| entry.updated_at_ms > since);
+            let failed = |entry: &Entry| entry.state == EntryState::Failed && counts(entry);
+            let own = |entry: &&Entry| entry.request_id == Some(request.id) && failed(entry);
+            for entry in journal.entries.values().filter(own) {
+                let error = entry.failure.as_ref().map_or_else(String::new, |failure| failure.message.clone());
+                match found.iter_mut().find(|known| known.step == entry.step) {
+                    Some(known) => {
+                        known.count += 1;
+                        known.error = error;
+                    }
+                    None => found.push(FailedStep { step: entry.step, count: 1, error }),
+                }
+            }
+        }
+        found
+    }
+
+    /// Steps of a request whose transaction is on its way.
+    pub(crate) fn alive_of(&self, request: &Request) -> Vec<Step> {
+        let mut steps = Vec::new();
+        for journal in [&self.journals.origin, &self.journals.auxiliary] {
+            let own = |entry: &&Entry| entry.request_id == Some(request.id);
+            let alive = |entry: &&Entry| !matches!(entry.state, EntryState::Failed | EntryState::Final);
+            steps.extend(journal.entries.values().filter(own).filter(alive).map(|entry| entry.step));
+        }
+        steps.sort_unstable();
+        steps.dedup();
+        steps
+    }
+
+    /// Other unfinished requests that a key has yet to pay steps for, and those of them whose bounty it has yet to pay.
+    pub(crate) fn in_flight_of(&self, of: &Request, side: Side, account: Address) -> (u64, u64) {
+        let key = |request: &Request| match side {
+            Side::Origin => request.origin_worker,
+            Side::Auxiliary => request.auxiliary_worker,
+        };
+        let open = self.requests.values().filter(|row| {
+            let declared = row.request.declared_block.is_some();
+            !row.done && row.request.hash_lock.is_some() && (!row.orphaned || declared)
+        });
+        let own = open.map(|row| &row.request).filter(|other| other.id != of.id && key(other) == Some(account));
+        own.fold((0, 0), |(all, undeclared), other| {
+            let pays = other.kind.source() == side && other.declared_block.is_none();
+            (all + 1, undeclared + u64::from(pays))
+        })
+    }
+}

@@ -1,0 +1,55 @@
+//! Laws turned off one at a time, to show that the invariants would notice.
+//!
+//! Each is made where the simulated surroundings meet the product's code, which stays as it is.
+
+/// What is wrong on purpose.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mutation {
+    /// Nothing.
+    None,
+    /// Law 2: a worker hears that its attempt is committed, but it isn't.
+    AcceptBeforePersisting,
+    /// Law 2: the sender hears that its signatures are committed; they are only once the node has them.
+    BroadcastBeforeJournal,
+    /// Law 3: every sender process derives secrets from a key of its own.
+    NewSecretAfterRestart,
+    /// Law 4: the newest block is taken for a final one where the inbox is asked for.
+    ProgressBeforeFinal,
+    /// Law 5: the account's next nonce is a counter that only goes up.
+    NonceCounter,
+    /// Law 5: a sender that was replaced goes on signing, and no lease stops it.
+    NoFencing,
+    /// Law 6: the checkpoint is committed before its events.
+    CheckpointWithoutEvents,
+    /// Law 6: nothing is waited for before it is acted upon.
+    ActBeforeConfirmations,
+    /// Law 6: following a fork moves the checkpoint and undoes nothing.
+    ForkWithoutUndoing,
+    /// Law 7: a new parent leaves the claims of the last one.
+    ClaimsOutliveParent,
+    /// Law 7: submitting again after a death is a new intent.
+    FreshIntentKey,
+    /// Law 10: the allowance is as large as can be.
+    UnlimitedAllowance,
+    /// Law 10: a request's gateway is taken for a configured one.
+    TrustEventGateway,
+}
+
+impl Mutation {
+    /// All that are wrong.
+    pub const ALL: &[Self] = &[
+        Self::AcceptBeforePersisting,
+        Self::BroadcastBeforeJournal,
+        Self::NewSecretAfterRestart,
+        Self::ProgressBeforeFinal,
+        Self::NonceCounter,
+        Self::NoFencing,
+        Self::CheckpointWithoutEvents,
+        Self::ActBeforeConfirmations,
+        Self::ForkWithoutUndoing,
+        Self::ClaimsOutliveParent,
+        Self::FreshIntentKey,
+        Self::UnlimitedAllowance,
+        Self::TrustEventGateway,
+    ];
+}

@@ -1,0 +1,342 @@
+//! One run: chance decides who goes next, who dies and what the chains do, until the weather clears and all must end.
+
+use crate::deeds::{Anchored, Asked, Finished, Snatched, TakenBack, Trait};
+use crate::mutation::Mutation;
+use crate::names::{self, Pair};
+use crate::parent::{self, Birth, Letter};
+use crate::world::{SIDES, Shared, Telling, Violation, Weather, World};
+use crate::{clerk, desk, scanner, sender, truth};
+use facilitator_protocol::model::{Kind, MessageStatus, Side};
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll, Waker};
+
+/// Steps with faults.
+const STORM: u64 = 700;
+/// Steps within which everything must have ended after the faults have.
+const CALM: u64 = 12_000;
+
+/// What a run came to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Outcome {
+    /// Its seed.
+    pub seed: u64,
+    /// Steps taken.
+    pub steps: u64,
+    /// Whether forks were deeper than the confirmations.
+    pub deep: bool,
+    /// Requests made.
+    pub requests: u64,
+    /// Processes killed.
+    pub deaths: u64,
+    /// The first invariant that did not hold.
+    pub violation: Option<Violation>,
+    /// What happened last, if it was asked for.
+    pub tale: Vec<String>,
+}
+
+pub(crate) type Task = Pin<Box<dyn Future<Output = ()>>>;
+
+pub(crate) struct Run {
+    pub(crate) world: Shared,
+    pub(crate) scanners: Pair<Option<(u64, Task)>>,
+    pub(crate) senders: Pair<Option<(u64, Task)>>,
+    pub(crate) workers: BTreeMap<u64, Task>,
+    /// A sender that was replaced and does not know it.
+    pub(crate) ghost: Option<Task>,
+    wishes: Vec<(u64, Asked)>,
+    asked: u64,
+    pub(crate) deaths: u64,
+}
+
+/// Runs the world of a seed.
+#[must_use]
+pub fn run(seed: u64, mutation: Mutation, telling: Telling) -> Outcome {
+    let world = Rc::new(RefCell::new(World::new(seed, mutation, telling)));
+    let wishes = wishes(&mut world.borrow_mut());
+    let mut run = Run {
+        world,
+        scanners: Pair::default(),
+        senders: Pair::default(),
+        workers: BTreeMap::new(),
+        ghost: None,
+        wishes,
+        asked: 0,
+        deaths: 0,
+    };
+    run.storm();
+    run.calm();
+    let mut world = run.world.borrow_mut();
+    Outcome {
+        seed,
+        steps: world.step,
+        deep: world.truth.deep,
+        requests: run.asked,
+        deaths: run.deaths,
+        violation: world.violation.take(),
+        tale: world.tale.drain(..).collect(),
+    }
+}
+
+/// Who asks for what, and at which step.
+fn wishes(world: &mut World) -> Vec<(u64, Asked)> {
+    let rng = &mut world.rng;
+    let count = 1 + rng.below(4);
+    let wish = |number: u64, rng: &mut crate::rng::Rng| {
+        let kind = if rng.chance(900) { Kind::Stake } else { Kind::Redeem };
+        let special = match rng.below(10) {
+            0 => Trait::Cheap,
+            1 => Trait::Foreign,
+            _ => Trait::Ordinary,
+        };
+        (rng.below(STORM / 2), Asked { number, kind, sender: names::sender(rng.below(3)), special })
+    };
+    let mut wishes: Vec<(u64, Asked)> = (0..count).map(|number| wish(number, rng)).collect();
+    wishes.sort_by_key(|(at, asked)| (*at, asked.number));
+    wishes
+}
+
+impl Run {
+    fn storm(&mut self) {
+        while self.world.borrow().step < STORM && !self.is_broken() {
+            self.ask();
+            let chosen = self.world.borrow_mut().rng.below(1_000);
+            match chosen {
+                0..970 => self.work(),
+                970..978 => self.strangers(),
+                _ => self.trouble(),
+            }
+            self.after_step();
+        }
+    }
+
+    fn calm(&mut self) {
+        {
+            let mut world = self.world.borrow_mut();
+            world.weather = Weather::Quiet;
+            world.note(|| "the faults end".to_owned());
+            world.chains.origin.quiet();
+            world.chains.auxiliary.quiet();
+        }
+        let end = self.world.borrow().step + CALM;
+        while self.world.borrow().step < end && !self.is_broken() {
+            self.work();
+            let step = self.world.borrow().step;
+            if step.is_multiple_of(128) {
+                if self.is_done() {
+                    break;
+                }
+                self.finish_foreign();
+                for side in SIDES {
+                    self.anchor(side);
+                }
+            }
+            self.after_step();
+        }
+        if self.is_broken() {
+            return;
+        }
+        let mut world = self.world.borrow_mut();
+        let World { truth, chains, disk, .. } = &mut *world;
+        let deep = truth.deep;
+        let open = truth::open(truth, chains, disk);
+        if let Some(open) = &open {
+            world.note(|| format!("still open: {open}"));
+        }
+        let open = open.filter(|_| !deep);
+        let World { truth, chains, disk, .. } = &mut *world;
+        let lied = truth::at_the_end(truth, chains, disk);
+        if let Some(open) = open {
+            world.violated("everything ends", open);
+        }
+        if let Some(Violation { invariant, found }) = lied {
+            world.violated(invariant, found);
+        }
+    }
+
+    fn is_broken(&self) -> bool {
+        self.world.borrow().violation.is_some()
+    }
+
+    fn is_done(&self) -> bool {
+        let world = self.world.borrow();
+        let waits = SIDES.iter().any(|side| !world.chains[*side].waiting.is_empty());
+        !waits && truth::open(&world.truth, &world.chains, &world.disk).is_none() && self.all_scanned(&world)
+    }
+
+    fn all_scanned(&self, world: &World) -> bool {
+        SIDES.iter().all(|side| {
+            let last = world.truth.asked[*side].values().max().copied().unwrap_or(0);
+            world.disk.checkpoints[*side].is_some_and(|checkpoint| checkpoint.number >= last)
+        })
+    }
+
+    fn after_step(&mut self) {
+        let mut world = self.world.borrow_mut();
+        world.step += 1;
+        let most = if world.weather == Weather::Quiet { 30 } else { 60 };
+        let passed = world.rng.below(most);
+        world.now_ms = world.now_ms.saturating_add_unsigned(passed);
+        let found = truth::always(&world.truth, &world.chains, &world.disk);
+        if let Some(Violation { invariant, found }) = found {
+            world.violated(invariant, found);
+        }
+    }
+
+    /// Somebody does what is next for it.
+    fn work(&mut self) {
+        let chosen = self.world.borrow_mut().rng.below(100);
+        match chosen {
+            0..28 => parent::turn(&mut self.world.borrow_mut()),
+            28..40 => clerk::write(&mut self.world.borrow_mut()),
+            40..50 => parent::answer_a_read(&mut self.world.borrow_mut()),
+            50..54 => {
+                let mut world = self.world.borrow_mut();
+                let side = SIDES[world.rng.index(2)];
+                world.mine(side);
+            }
+            _ => self.poll_one(),
+        }
+        self.be_born();
+    }
+
+    fn be_born(&mut self) {
+        let quarantined = self.world.borrow().parent.is_quarantining();
+        if quarantined {
+            // An operator reads why, and starts anew.
+            self.kill_parent();
+        }
+        self.workers.retain(|number, _| self.world.borrow().parent.employs(*number));
+        let births = std::mem::take(&mut self.world.borrow_mut().births);
+        for birth in births {
+            let world = Rc::clone(&self.world);
+            match birth {
+                Birth::Scanner(side, life) => {
+                    self.scanners[side] = Some((life, Box::pin(scanner::scanner(world, side, life))));
+                }
+                Birth::Sender(side, life, mail) => {
+                    self.senders[side] = Some((life, Box::pin(sender::sender(world, side, life, mail))));
+                }
+                Birth::Worker(number, mail, job) => {
+                    self.workers.insert(number, Box::pin(desk::worker(world, number, mail, *job)));
+                }
+            }
+        }
+    }
+
+    /// Lets one process run for some steps of its own.
+    fn poll_one(&mut self) {
+        let (chosen, burst, place) = {
+            let rng = &mut self.world.borrow_mut().rng;
+            (rng.below(10), 1 + rng.below(8), rng.index(self.workers.len()))
+        };
+        for _ in 0..burst {
+            match chosen {
+                0..2 => self.poll_scanner(SIDES[usize::from(chosen == 0)]),
+                2..6 => self.poll_sender(SIDES[usize::from(chosen % 2 == 0)]),
+                6 => {
+                    let over = self.ghost.as_mut().is_some_and(|ghost| poll(ghost) == Poll::Ready(()));
+                    if over {
+                        self.ghost = None;
+                    }
+                }
+                _ => {
+                    let Some(number) = self.workers.keys().nth(place).copied() else { return };
+                    let over = self.workers.get_mut(&number).is_some_and(|task| poll(task) == Poll::Ready(()));
+                    if over {
+                        self.workers.remove(&number);
+                        self.world.borrow_mut().parent.post(Letter::WorkerEnded(number));
+                        return;
+                    }
+                }
+            }
+        }
+    }
+
+    fn poll_scanner(&mut self, side: Side) {
+        let Some((life, task)) = &mut self.scanners[side] else { return };
+        if poll(task) == Poll::Ready(()) {
+            let life = *life;
+            self.scanners[side] = None;
+            self.world.borrow_mut().finals[side] = None;
+            self.world.borrow_mut().parent.post(Letter::ScannerEnded(side, life));
+        }
+    }
+
+    fn poll_sender(&mut self, side: Side) {
+        let Some((life, task)) = &mut self.senders[side] else { return };
+        if poll(task) == Poll::Ready(()) {
+            let life = *life;
+            self.senders[side] = None;
+            self.world.borrow_mut().parent.post(Letter::SenderEnded(side, life));
+        }
+    }
+
+    /// Stakers ask when their time has come.
+    fn ask(&mut self) {
+        let mut world = self.world.borrow_mut();
+        while self.wishes.first().is_some_and(|(at, _)| *at <= world.step) {
+            let (_, asked) = self.wishes.remove(0);
+            self.asked += 1;
+            let source = asked.kind.source();
+            world.note(|| format!("{source}: {asked:?}"));
+            if world.rng.chance(100) {
+                world.chains[source].waiting.push(Rc::new(TakenBack(asked.clone())));
+            }
+            if world.rng.chance(60) {
+                world.chains[source].waiting.push(Rc::new(Snatched(asked.clone())));
+            }
+            world.chains[source].waiting.insert(0, Rc::new(asked));
+        }
+    }
+
+    fn strangers(&mut self) {
+        let side = SIDES[self.world.borrow_mut().rng.index(2)];
+        self.finish_foreign();
+        self.anchor(side);
+    }
+
+    /// The organization anchors on `side` the newest block of the other chain that it takes for final.
+    fn anchor(&self, side: Side) {
+        let mut world = self.world.borrow_mut();
+        let other = &world.chains[side.other()];
+        let hasty = world.truth.deep;
+        let height = if hasty { Some(other.tip()) } else { other.final_height() };
+        let Some(snapshot) = height.and_then(|height| other.snapshot(height)).filter(|block| block.height > 0) else {
+            return;
+        };
+        let (height, root) = (snapshot.height, snapshot.root());
+        world.roots.insert(root, snapshot);
+        let anchor = names::gateways().anchor_on(side);
+        world.note(|| format!("{side}: the organization anchors block {height}"));
+        world.chains[side].waiting.push(Rc::new(Anchored { anchor, height, root }));
+    }
+
+    /// The other facilitator finishes its messages once they are final.
+    fn finish_foreign(&self) {
+        let mut world = self.world.borrow_mut();
+        for side in SIDES {
+            let Some(block) = world.chains[side].final_height().and_then(|number| world.chains[side].block(number))
+            else {
+                continue;
+            };
+            let source = Rc::clone(&block.state);
+            let target = world.chains[side.other()].state();
+            let finished = source.outbox.iter().filter(|(_, message)| message.status == MessageStatus::Progressed);
+            let theirs = finished.filter(|(hash, _)| target.inbox_status(**hash) == MessageStatus::Undeclared);
+            for (number, (hash, message)) in theirs.enumerate() {
+                let ours = world.disk.all().any(|request| request.message_hash == Some(*hash));
+                let again = Finished { number: number as u64, hash: *hash, message: *message };
+                if !ours && world.chains[side.other()].waiting.len() < 16 {
+                    world.chains[side.other()].waiting.push(Rc::new(again));
+                }
+            }
+        }
+    }
+}
+
+fn poll(task: &mut Task) -> Poll<()> {
+    task.as_mut().poll(&mut Context::from_waker(Waker::noop()))
+}

@@ -1,0 +1,184 @@
+//! What one chain holds after a block: accounts, tokens, pool, message boxes, anchor and proven heights.
+//!
+//! Contracts are modelled as state with the checks of protocol.md §2, as far as an honest or unlucky facilitator can
+//! meet them. Either chain has an outbox and an inbox.
+
+use crate::names;
+use crate::trie;
+use facilitator_eth::{Address, B256, Bytes, U256, rlp};
+use facilitator_protocol::hashes::MessageParts;
+use facilitator_protocol::model::{Kind, MessageStatus, Side};
+use facilitator_protocol::proof::{self, AccountProof, MESSAGE_BOX_OFFSET, StorageProof};
+use std::collections::{BTreeMap, VecDeque};
+use std::rc::Rc;
+
+/// State roots that an anchor keeps.
+pub(crate) const ANCHORED: usize = 8;
+/// Storage roots that a gateway keeps.
+pub(crate) const PROVEN: usize = 3;
+
+/// A message in a box.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Message {
+    pub(crate) status: MessageStatus,
+    pub(crate) parts: MessageParts,
+}
+
+/// Everything after a block.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct State {
+    pub(crate) nonces: BTreeMap<Address, u64>,
+    pub(crate) coins: BTreeMap<Address, u64>,
+    /// Tokens of the bounty.
+    pub(crate) tokens: BTreeMap<Address, u64>,
+    /// What composer or pool may take of an account.
+    pub(crate) allowances: BTreeMap<(Address, Address), U256>,
+    /// Pending requests by sender and gateway.
+    pub(crate) pending: BTreeMap<(Address, Address), B256>,
+    pub(crate) escrow: u64,
+    pub(crate) outbox: BTreeMap<B256, Message>,
+    pub(crate) inbox: BTreeMap<B256, Message>,
+    pub(crate) out_active: BTreeMap<Address, B256>,
+    pub(crate) in_active: BTreeMap<Address, B256>,
+    /// Heights of the other chain with the roots anchored for them.
+    pub(crate) anchored: VecDeque<(u64, B256)>,
+    /// Heights whose storage root stands in the gateway, with the state root that it was proven from.
+    pub(crate) proven: VecDeque<(u64, B256)>,
+}
+
+impl State {
+    pub(crate) fn nonce(&self, account: Address) -> u64 {
+        self.nonces.get(&account).copied().unwrap_or(0)
+    }
+
+    pub(crate) fn coins(&self, account: Address) -> u64 {
+        self.coins.get(&account).copied().unwrap_or(0)
+    }
+
+    pub(crate) fn tokens(&self, account: Address) -> u64 {
+        self.tokens.get(&account).copied().unwrap_or(0)
+    }
+
+    pub(crate) fn allowance(&self, owner: Address, spender: Address) -> U256 {
+        self.allowances.get(&(owner, spender)).copied().unwrap_or(U256::ZERO)
+    }
+
+    pub(crate) fn outbox_status(&self, message: B256) -> MessageStatus {
+        self.outbox.get(&message).map_or(MessageStatus::Undeclared, |message| message.status)
+    }
+
+    pub(crate) fn inbox_status(&self, message: B256) -> MessageStatus {
+        self.inbox.get(&message).map_or(MessageStatus::Undeclared, |message| message.status)
+    }
+
+    /// The nonce that a proxy's next message has in the outbox.
+    pub(crate) fn next_out(&self, proxy: Address) -> U256 {
+        let last = self.out_active.get(&proxy).and_then(|hash| self.outbox.get(hash));
+        last.map_or(U256::ZERO, |message| message.parts.nonce.saturating_add(U256::ONE))
+    }
+
+    /// The same in the inbox.
+    pub(crate) fn next_in(&self, proxy: Address) -> U256 {
+        let last = self.in_active.get(&proxy).and_then(|hash| self.inbox.get(hash));
+        last.map_or(U256::ZERO, |message| message.parts.nonce.saturating_add(U256::ONE))
+    }
+
+    /// Declares a message of a pending request; the pool forgets the request.
+    pub(crate) fn declare(&mut self, sender: Address, gateway: Address, hash: B256, message: Message) {
+        self.pending.remove(&(sender, gateway));
+        self.out_active.insert(message.parts.sender, hash);
+        self.outbox.insert(hash, message);
+    }
+
+    /// Anchors a root of the other chain; heights only grow.
+    pub(crate) fn anchor(&mut self, height: u64, root: B256) -> bool {
+        if self.anchored.back().is_some_and(|(last, _)| *last >= height) {
+            return false;
+        }
+        self.anchored.push_back((height, root));
+        if self.anchored.len() > ANCHORED {
+            self.anchored.pop_front();
+        }
+        true
+    }
+}
+
+pub(crate) const fn number_of(status: MessageStatus) -> u64 {
+    match status {
+        MessageStatus::Undeclared => 0,
+        MessageStatus::Declared => 1,
+        MessageStatus::Progressed => 2,
+        MessageStatus::DeclaredRevocation => 3,
+        MessageStatus::Revoked => 4,
+    }
+}
+
+/// A block as anchors and proofs know it.
+#[derive(Debug, Clone)]
+pub(crate) struct Snapshot {
+    pub(crate) side: Side,
+    pub(crate) height: u64,
+    pub(crate) hash: B256,
+    pub(crate) state: Rc<State>,
+}
+
+impl Snapshot {
+    /// The account of the gateway with one slot of its storage, proven from the state root that comes with it.
+    pub(crate) fn prove(&self, key: B256) -> AccountProof {
+        let address = names::gateways().box_on(self.side);
+        let values: Vec<(Vec<u8>, Vec<u8>)> = self.state.outbox.iter().map(slot).collect();
+        let (storage_root, nodes) = trie::prove(&values, &key.0);
+        let value = self.state.outbox.iter().find(|(hash, _)| proof::outbox_key(**hash, MESSAGE_BOX_OFFSET) == key);
+        let value = value.map_or(U256::ZERO, |(_, message)| U256::from(number_of(message.status)));
+        // Every block has a state root of its own, as in the world, where something always changes.
+        let balance = self.hash.0.iter().take(7).fold(0_u64, |sum, byte| (sum << 8) | u64::from(*byte));
+        let mut account = AccountProof {
+            address,
+            height: self.height,
+            state_root: None,
+            balance: U256::from(balance),
+            nonce: U256::ONE,
+            code_hash: B256([0xcd; 32]),
+            storage_root,
+            account_nodes: Vec::new(),
+            storage: vec![StorageProof { key, value, nodes }],
+        };
+        let accounts = [(address.0.to_vec(), proof::serialise_account(&account).0)];
+        let (root, nodes) = trie::prove(&accounts, &address.0);
+        account.state_root = Some(root);
+        account.account_nodes = nodes;
+        account
+    }
+
+    pub(crate) fn root(&self) -> B256 {
+        self.prove(B256::ZERO).state_root.unwrap_or_default()
+    }
+
+    pub(crate) fn declared(&self, message: B256) -> bool {
+        self.state.outbox_status(message) == MessageStatus::Declared
+    }
+
+    /// The proof of a message's slot, as the contracts take it.
+    pub(crate) fn nodes_of(&self, message: B256) -> Option<Bytes> {
+        let account = self.prove(proof::outbox_key(message, MESSAGE_BOX_OFFSET));
+        account.storage.first().map(proof::serialise_storage)
+    }
+}
+
+fn slot((hash, message): (&B256, &Message)) -> (Vec<u8>, Vec<u8>) {
+    let value = rlp::uint(U256::from(number_of(message.status)));
+    (proof::outbox_key(*hash, MESSAGE_BOX_OFFSET).0.to_vec(), value)
+}
+
+/// The direction whose source is this chain.
+pub(crate) const fn outgoing(side: Side) -> Kind {
+    match side {
+        Side::Origin => Kind::Stake,
+        Side::Auxiliary => Kind::Redeem,
+    }
+}
+
+/// The direction whose target is this chain.
+pub(crate) const fn incoming(side: Side) -> Kind {
+    outgoing(side.other())
+}

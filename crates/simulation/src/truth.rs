@@ -1,0 +1,352 @@
+//! What is true whatever the processes believe, and the invariants that are measured against it.
+
+#![expect(clippy::wildcard_enum_match_arm, reason = "few events of the contracts tell what is final")]
+
+use crate::chain::{Chain, Fate, Tx};
+use crate::contracts::{accepted, confirmed, function, revealed, words};
+use crate::disk::{Disk, Row};
+use crate::names::{FOREIGN_GATEWAY, Pair};
+use crate::state::incoming;
+use crate::world::{SIDES, Violation};
+use facilitator_eth::{B256, U256};
+use facilitator_protocol::events::Event;
+use facilitator_protocol::hashes;
+use facilitator_protocol::model::{Kind, MessageStatus, Side, State, Step};
+use facilitator_store::journal::{EntryState, Signature};
+use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
+
+/// A transaction that reached a node.
+#[derive(Debug)]
+struct Sent {
+    side: Side,
+    tx: Rc<Tx>,
+    effect: Option<String>,
+}
+
+/// See the head of the module.
+#[derive(Debug)]
+pub(crate) struct Truth {
+    /// Forks deeper than the confirmations may happen in this run: what they undo is no fault of the product.
+    pub(crate) deep: bool,
+    /// Signatures that a mutation has not committed.
+    pub(crate) uncommitted: BTreeMap<B256, Signature>,
+    /// Height up to which final blocks were looked at, and its hash.
+    finals: Pair<u64>,
+    requests: BTreeSet<B256>,
+    declared: BTreeSet<B256>,
+    confirmed: BTreeSet<B256>,
+    anchored: BTreeSet<(Side, u64)>,
+    revealed: BTreeSet<B256>,
+    sent: Vec<Sent>,
+    /// Where requests stand on the chain as it is: transaction to block.
+    pub(crate) asked: Pair<BTreeMap<B256, u64>>,
+}
+
+type Found = Option<Violation>;
+
+fn found(invariant: &'static str, found: String) -> Found {
+    Some(Violation { invariant, found })
+}
+
+impl Truth {
+    pub(crate) fn new(deep: bool) -> Self {
+        Self {
+            deep,
+            uncommitted: BTreeMap::new(),
+            finals: Pair::default(),
+            requests: BTreeSet::new(),
+            declared: BTreeSet::new(),
+            confirmed: BTreeSet::new(),
+            anchored: BTreeSet::new(),
+            revealed: BTreeSet::new(),
+            sent: Vec::new(),
+            asked: Pair::default(),
+        }
+    }
+
+    /// A block was mined: notes what became final, and looks for an effect that was reached twice.
+    pub(crate) fn mined(&mut self, chain: &Chain) -> Found {
+        let side = chain.side;
+        if let Some(block) = chain.blocks.last() {
+            self.locate(side, &block.events);
+        }
+        let finals = chain.final_height().unwrap_or(0);
+        for number in self.finals[side] + 1..=finals {
+            for (_, event) in chain.block(number).into_iter().flat_map(|block| &block.events) {
+                self.note_final(side, event);
+            }
+        }
+        self.finals[side] = self.finals[side].max(finals);
+        self.reached_twice(chain)
+    }
+
+    /// Blocks from here on are others now.
+    pub(crate) fn forked(&mut self, chain: &Chain) {
+        let side = chain.side;
+        self.asked[side].clear();
+        for block in &chain.blocks {
+            self.locate(side, &block.events);
+        }
+        if self.deep {
+            self.finals[side] = 0;
+        }
+    }
+
+    fn locate(&mut self, side: Side, events: &[(facilitator_protocol::events::Log, Event)]) {
+        let asks = |event: &Event| matches!(event, Event::StakeRequested(_) | Event::RedeemRequested(_));
+        let asked = events.iter().filter(|(_, event)| asks(event)).map(|(log, _)| (log.tx_hash, log.block_number));
+        self.asked[side].extend(asked);
+    }
+
+    fn note_final(&mut self, side: Side, event: &Event) {
+        match event {
+            Event::StakeRequested(_) | Event::RedeemRequested(_) => self.requests.extend(event.request_hash()),
+            Event::StakeIntentDeclared(_) | Event::RedeemIntentDeclared(_) => {
+                self.declared.extend(event.message_hash())
+            }
+            Event::StakeIntentConfirmed(_) | Event::RedeemIntentConfirmed(_) => {
+                self.confirmed.extend(event.message_hash());
+            }
+            Event::StateRootAvailable(root) => {
+                self.anchored.insert((side, root.block_height));
+            }
+            _ => {}
+        }
+    }
+
+    fn reached_twice(&self, chain: &Chain) -> Found {
+        let block = chain.blocks.last()?;
+        for (tx, _) in block.mined.iter().filter(|(_, fate)| *fate == Fate::Succeeded) {
+            let effect = effect(tx).filter(|effect| !effect.starts_with("proveGateway"));
+            let succeeded = |sent: &&Sent| {
+                sent.side == chain.side
+                    && sent.effect.is_some()
+                    && sent.effect == effect
+                    && sent.tx.hash != tx.hash
+                    && chain.index.get(&sent.tx.hash).is_some_and(|(_, fate)| *fate == Fate::Succeeded)
+            };
+            if let Some(other) = self.sent.iter().find(succeeded) {
+                return found("one effect, one transaction", format!("{} and {}", tx.intent, other.tx.intent));
+            }
+        }
+        None
+    }
+
+    /// A transaction reaches a node: whatever it shows is shown from now on.
+    pub(crate) fn sent(&mut self, side: Side, tx: &Rc<Tx>, chains: &Pair<Chain>, disk: &Disk) -> Found {
+        if self.sent.iter().any(|sent| sent.tx.hash == tx.hash) {
+            return None;
+        }
+        let effect = effect(tx);
+        let verdict = self
+            .committed(side, tx, disk)
+            .or_else(|| self.same_nonce(side, tx))
+            .or_else(|| self.same_effect(&chains[side], tx, effect.as_deref()))
+            .or_else(|| self.timely(side, tx, disk));
+        if function(&tx.data).starts_with("progress") {
+            self.revealed.extend(revealed(&tx.data).map(|(message, _)| message));
+        }
+        self.sent.push(Sent { side, tx: Rc::clone(tx), effect });
+        verdict
+    }
+
+    /// Law 2.
+    fn committed(&self, side: Side, tx: &Tx, disk: &Disk) -> Found {
+        if disk.journals[side].has_signed(tx.hash) {
+            return None;
+        }
+        found("persist, then act", format!("{} was sent before its bytes were committed", tx.intent))
+    }
+
+    /// Law 2: after a restart the same bytes, never others.
+    fn same_nonce(&self, side: Side, tx: &Tx) -> Found {
+        let other = |sent: &&Sent| {
+            let same = sent.side == side && sent.tx.from == tx.from && sent.tx.nonce == tx.nonce;
+            same && (sent.tx.data != tx.data || sent.tx.to != tx.to || sent.tx.value != tx.value)
+        };
+        let other = self.sent.iter().find(other).filter(|_| !self.deep)?;
+        found("one nonce, one content", format!("nonce {}: {} after {}", tx.nonce, tx.intent, other.tx.intent))
+    }
+
+    /// Never two transactions for one effect that may both be mined.
+    fn same_effect(&self, chain: &Chain, tx: &Tx, effect: Option<&str>) -> Found {
+        let effect = effect.filter(|_| !self.deep)?;
+        let rivals = self.sent.iter().filter(|sent| {
+            let other = sent.tx.from != tx.from || sent.tx.nonce != tx.nonce;
+            sent.side == chain.side && sent.effect.as_deref() == Some(effect) && other
+        });
+        let finals = chain.final_height().unwrap_or(0);
+        for rival in rivals.map(|sent| &sent.tx) {
+            let dead = match chain.index.get(&rival.hash) {
+                // A storage root may be pushed out of the gateway's buffer; then it is proven once more.
+                Some((block, Fate::Succeeded)) => effect.starts_with("proveGateway") && *block <= finals,
+                Some((block, Fate::Reverted)) => *block <= finals,
+                None => chain.block(finals).is_some_and(|block| block.state.nonce(rival.from) > rival.nonce),
+            };
+            if !dead {
+                let text =
+                    format!("{} with nonce {} while {} with nonce {}", tx.intent, tx.nonce, rival.intent, rival.nonce);
+                return found("one effect, one transaction", text);
+            }
+        }
+        None
+    }
+
+    fn timely(&self, side: Side, tx: &Tx, disk: &Disk) -> Found {
+        match function(&tx.data) {
+            "approve" => allowed(side, tx, disk),
+            "acceptStakeRequest" => self.accepting(Kind::Stake, tx, disk),
+            "acceptRedeemRequest" => self.accepting(Kind::Redeem, tx, disk),
+            "proveGateway" => {
+                let height = words(&tx.data).uint64().unwrap_or(0);
+                let early = !self.anchored.contains(&(side, height));
+                early.then(|| found("nothing before it is final", format!("{}: the root is not", tx.intent))).flatten()
+            }
+            "confirmStakeIntent" | "confirmRedeemIntent" => {
+                let parts = confirmed(incoming(side), &tx.data).map(|(parts, ..)| parts);
+                let known = parts.is_ok_and(|parts| self.declared.contains(&hashes::message_hash(&parts)));
+                (!known).then(|| found("nothing before it is final", format!("{}: not declared", tx.intent))).flatten()
+            }
+            name if name.starts_with("progress") => self.revealing(tx),
+            _ => None,
+        }
+    }
+
+    /// Law 4.
+    fn revealing(&self, tx: &Tx) -> Found {
+        let Ok((message, _)) = revealed(&tx.data) else { return None };
+        let ripe = self.declared.contains(&message) && self.confirmed.contains(&message);
+        if ripe || self.revealed.contains(&message) {
+            return None;
+        }
+        found("never reveal early", format!("{}: the inbox was never final", tx.intent))
+    }
+
+    /// Laws 2, 3, 6 and 10 for an accept.
+    fn accepting(&self, kind: Kind, tx: &Tx, disk: &Disk) -> Found {
+        let Ok((terms, hash_lock)) = accepted(kind, &tx.data) else { return None };
+        if terms.gateway == FOREIGN_GATEWAY {
+            return found("only configured gateways", tx.intent.clone());
+        }
+        if !self.requests.contains(&terms.request_hash) {
+            return found("nothing before it is final", format!("{}: the request is not", tx.intent));
+        }
+        let of = |row: &&Row| row.request.terms.request_hash == terms.request_hash;
+        let known = disk.requests.values().filter(of).any(|row| row.request.hash_lock == Some(hash_lock));
+        if !known && !self.deep {
+            return found("persist, then act", format!("{}: its lock is not committed", tx.intent));
+        }
+        let others = self.sent.iter().filter_map(|sent| accepted(kind, &sent.tx.data).ok());
+        let other = |(rival, lock): &(_, B256)| {
+            let rival: &facilitator_protocol::model::Terms = rival;
+            rival.request_hash == terms.request_hash && *lock != hash_lock
+        };
+        if others.filter(other).count() > 0 && self.revealed.is_empty() {
+            return found("one secret for a request", format!("{}: another lock was sent before", tx.intent));
+        }
+        None
+    }
+}
+
+/// Law 10: an approval is at most what the living accepts of its account need.
+fn allowed(side: Side, tx: &Tx, disk: &Disk) -> Found {
+    let mut words = words(&tx.data);
+    let amount = words.address().and_then(|_| words.uint()).unwrap_or(U256::ZERO);
+    let living = disk.journals[side].entries.values().filter(|entry| {
+        let alive = !matches!(entry.state, EntryState::Final | EntryState::Failed);
+        alive && entry.account == Some(tx.from) && entry.step == Step::Accept
+    });
+    let needs = living.filter_map(|entry| entry.allowance).fold(U256::ZERO, |sum, one| sum.saturating_add(one.amount));
+    if amount <= needs {
+        return None;
+    }
+    found("the allowance is the need", format!("{} approves {amount}, the accepts in flight need {needs}", tx.intent))
+}
+
+/// What a transaction is for, whatever its intent is called; `None` for what may be done again.
+fn effect(tx: &Tx) -> Option<String> {
+    let name = function(&tx.data);
+    let message = match name {
+        "acceptStakeRequest" => accepted(Kind::Stake, &tx.data).ok()?.0.request_hash,
+        "acceptRedeemRequest" => accepted(Kind::Redeem, &tx.data).ok()?.0.request_hash,
+        "confirmStakeIntent" => hashes::message_hash(&confirmed(Kind::Stake, &tx.data).ok()?.0),
+        "confirmRedeemIntent" => hashes::message_hash(&confirmed(Kind::Redeem, &tx.data).ok()?.0),
+        "progressStake" | "progressRedeem" | "progressMint" | "progressUnstake" => revealed(&tx.data).ok()?.0,
+        "proveGateway" => U256::from(words(&tx.data).uint64().ok()?).to_word(),
+        _ => return None,
+    };
+    Some(format!("{name}:{message}"))
+}
+
+/// What holds at every step where the checkpoint is on the chain: every request up to it has a row, and nothing is left of
+/// removed blocks (law 6).
+pub(crate) fn always(truth: &Truth, chains: &Pair<Chain>, disk: &Disk) -> Found {
+    for side in SIDES {
+        let Some(checkpoint) = disk.checkpoints[side] else { continue };
+        let canonical = chains[side].block(checkpoint.number).is_some_and(|block| block.hash == checkpoint.hash);
+        if !canonical {
+            continue;
+        }
+        let standing = |number, hash| chains[side].block(number).is_some_and(|block| block.hash == hash);
+        if let Some((log, _)) = disk.events[side].iter().find(|(log, _)| !standing(log.block_number, log.block_hash)) {
+            let text = format!("{side}: an event of block {} stayed, checkpoint {checkpoint}", log.block_number);
+            return found("a reorg undoes what followed", text);
+        }
+        for (tx, block) in &truth.asked[side] {
+            let scanned = *block <= checkpoint.number;
+            if scanned && !disk.all().any(|request| request.position.tx_hash == *tx) {
+                return found("no request lost", format!("{side}: {tx} in block {block}, checkpoint {checkpoint}"));
+            }
+        }
+    }
+    None
+}
+
+/// What is still open when the weather is good; `None` when all is done.
+pub(crate) fn open(truth: &Truth, chains: &Pair<Chain>, disk: &Disk) -> Option<String> {
+    for side in SIDES {
+        for (tx, block) in &truth.asked[side] {
+            let row = disk.requests.values().find(|row| row.request.position.tx_hash == *tx);
+            match row {
+                Some(row) if row.request.state.is_end() => {}
+                Some(row) => {
+                    let request = &row.request;
+                    let (state, waits, error) = (request.state, &request.waiting_for, &request.last_error);
+                    return Some(format!("request {} is {state:?}, waits for {waits:?}; {error:?}", request.id));
+                }
+                None => return Some(format!("{side}: the request of block {block} has no row")),
+            }
+        }
+        let dead = [EntryState::Final, EntryState::Failed];
+        if let Some(entry) = disk.journals[side].entries.values().find(|entry| !dead.contains(&entry.state)) {
+            let (intent, state, nonce) = (&entry.intent, entry.state, entry.nonce);
+            return Some(format!("{side}: {intent} is {state} with nonce {nonce:?}, {:?}", entry.waiting_for));
+        }
+        if let Some(tx) = chains[side].pool.first() {
+            return Some(format!("{side}: {} with nonce {} is in the pool for ever", tx.intent, tx.nonce));
+        }
+    }
+    None
+}
+
+/// Whether the ends are true: complete where both boxes say so, and the other way round.
+pub(crate) fn at_the_end(truth: &Truth, chains: &Pair<Chain>, disk: &Disk) -> Found {
+    if truth.deep {
+        return None;
+    }
+    for row in disk.requests.values().filter(|row| !row.orphaned) {
+        let request = &row.request;
+        let Some(message) = request.message_hash else { continue };
+        let outbox = chains[request.kind.source()].state().outbox_status(message);
+        let inbox = chains[request.kind.target()].state().inbox_status(message);
+        let done = outbox == MessageStatus::Progressed && inbox == MessageStatus::Progressed;
+        let stranded = outbox == MessageStatus::Declared || (outbox == MessageStatus::Progressed) != done;
+        if stranded || (request.state == State::Complete) != done {
+            let text =
+                format!("request {} is {:?}: {outbox} in the outbox, {inbox} in the inbox", request.id, request.state);
+            return found("ends are true", text);
+        }
+    }
+    None
+}
