@@ -1,7 +1,8 @@
 //! What the sender writes down: the journal of its chain and the leases of its accounts.
 //!
 //! Behind a trait, so that the same sender runs on the database and on the disk of a simulation. Each call is one
-//! commit: all of it or nothing is there after a death.
+//! commit: all of it or nothing is there after a death. Each change is made under the leases of this process, and refused
+//! if another one has taken an account over (law 5).
 
 use facilitator_eth::Address;
 use facilitator_store::{
@@ -16,16 +17,16 @@ type Result<T> = std::result::Result<T, StoreError>;
 #[expect(async_fn_in_trait, reason = "a sender is one task: nobody needs the futures to be sent")]
 #[expect(missing_docs, reason = "each is the method of the same name of the journal or the store")]
 pub trait Keep {
-    async fn queue(&self, entries: &[NewEntry], now_ms: i64) -> Result<Vec<Queued>>;
+    async fn queue(&self, leases: &[Lease], entries: &[NewEntry], now_ms: i64) -> Result<Vec<Queued>>;
     async fn sign(&self, leases: &[Lease], signed: &[Signature], now_ms: i64) -> Result<()>;
-    async fn sent(&self, sent: &[Sent], now_ms: i64) -> Result<()>;
-    async fn mined(&self, mined: &[(EntryId, Inclusion)], notify: Notify, now_ms: i64) -> Result<()>;
-    async fn finalise(&self, ids: &[EntryId], notify: Notify, now_ms: i64) -> Result<()>;
-    async fn reopen(&self, ids: &[EntryId], now_ms: i64) -> Result<()>;
-    async fn supersede(&self, ids: &[EntryId], now_ms: i64) -> Result<()>;
-    async fn requeue(&self, ids: &[EntryId], now_ms: i64) -> Result<()>;
-    async fn fail(&self, failed: &[Failed], now_ms: i64) -> Result<()>;
-    async fn note(&self, notes: &[(EntryId, Option<String>)], now_ms: i64) -> Result<()>;
+    async fn sent(&self, leases: &[Lease], sent: &[Sent], now_ms: i64) -> Result<()>;
+    async fn mined(&self, leases: &[Lease], mined: &[(EntryId, Inclusion)], notify: Notify, now_ms: i64) -> Result<()>;
+    async fn finalise(&self, leases: &[Lease], ids: &[EntryId], notify: Notify, now_ms: i64) -> Result<()>;
+    async fn reopen(&self, leases: &[Lease], ids: &[EntryId], now_ms: i64) -> Result<()>;
+    async fn supersede(&self, leases: &[Lease], ids: &[EntryId], now_ms: i64) -> Result<()>;
+    async fn requeue(&self, leases: &[Lease], ids: &[EntryId], now_ms: i64) -> Result<()>;
+    async fn fail(&self, leases: &[Lease], failed: &[Failed], now_ms: i64) -> Result<()>;
+    async fn note(&self, leases: &[Lease], notes: &[(EntryId, Option<String>)], now_ms: i64) -> Result<()>;
     async fn live(&self) -> Result<Vec<Entry>>;
     async fn by_intent(&self, intent: &str) -> Result<Option<Entry>>;
     async fn highest_nonce(&self, account: Address) -> Result<Option<u64>>;
@@ -52,44 +53,44 @@ impl Records {
 }
 
 impl Keep for Records {
-    async fn queue(&self, entries: &[NewEntry], now_ms: i64) -> Result<Vec<Queued>> {
-        self.journal.queue(entries, now_ms).await
+    async fn queue(&self, leases: &[Lease], entries: &[NewEntry], now_ms: i64) -> Result<Vec<Queued>> {
+        self.journal.queue(leases, entries, now_ms).await
     }
 
     async fn sign(&self, leases: &[Lease], signed: &[Signature], now_ms: i64) -> Result<()> {
         self.journal.sign(leases, signed, now_ms).await
     }
 
-    async fn sent(&self, sent: &[Sent], now_ms: i64) -> Result<()> {
-        self.journal.sent(sent, now_ms).await
+    async fn sent(&self, leases: &[Lease], sent: &[Sent], now_ms: i64) -> Result<()> {
+        self.journal.sent(leases, sent, now_ms).await
     }
 
-    async fn mined(&self, mined: &[(EntryId, Inclusion)], notify: Notify, now_ms: i64) -> Result<()> {
-        self.journal.mined(mined, notify, now_ms).await
+    async fn mined(&self, leases: &[Lease], mined: &[(EntryId, Inclusion)], notify: Notify, now_ms: i64) -> Result<()> {
+        self.journal.mined(leases, mined, notify, now_ms).await
     }
 
-    async fn finalise(&self, ids: &[EntryId], notify: Notify, now_ms: i64) -> Result<()> {
-        self.journal.finalise(ids, notify, now_ms).await
+    async fn finalise(&self, leases: &[Lease], ids: &[EntryId], notify: Notify, now_ms: i64) -> Result<()> {
+        self.journal.finalise(leases, ids, notify, now_ms).await
     }
 
-    async fn reopen(&self, ids: &[EntryId], now_ms: i64) -> Result<()> {
-        self.journal.reopen(ids, now_ms).await
+    async fn reopen(&self, leases: &[Lease], ids: &[EntryId], now_ms: i64) -> Result<()> {
+        self.journal.reopen(leases, ids, now_ms).await
     }
 
-    async fn supersede(&self, ids: &[EntryId], now_ms: i64) -> Result<()> {
-        self.journal.supersede(ids, now_ms).await
+    async fn supersede(&self, leases: &[Lease], ids: &[EntryId], now_ms: i64) -> Result<()> {
+        self.journal.supersede(leases, ids, now_ms).await
     }
 
-    async fn requeue(&self, ids: &[EntryId], now_ms: i64) -> Result<()> {
-        self.journal.requeue(ids, now_ms).await
+    async fn requeue(&self, leases: &[Lease], ids: &[EntryId], now_ms: i64) -> Result<()> {
+        self.journal.requeue(leases, ids, now_ms).await
     }
 
-    async fn fail(&self, failed: &[Failed], now_ms: i64) -> Result<()> {
-        self.journal.fail(failed, now_ms).await
+    async fn fail(&self, leases: &[Lease], failed: &[Failed], now_ms: i64) -> Result<()> {
+        self.journal.fail(leases, failed, now_ms).await
     }
 
-    async fn note(&self, notes: &[(EntryId, Option<String>)], now_ms: i64) -> Result<()> {
-        self.journal.note(notes, now_ms).await
+    async fn note(&self, leases: &[Lease], notes: &[(EntryId, Option<String>)], now_ms: i64) -> Result<()> {
+        self.journal.note(leases, notes, now_ms).await
     }
 
     async fn live(&self) -> Result<Vec<Entry>> {

@@ -20,8 +20,6 @@ type Result<T> = std::result::Result<T, StoreError>;
 pub(crate) struct Journal {
     pub(crate) world: Shared,
     pub(crate) side: Side,
-    /// Number of the process.
-    pub(crate) life: u64,
 }
 
 impl Journal {
@@ -38,6 +36,22 @@ impl Journal {
         };
         pause().await;
         done
+    }
+
+    /// A commit about entries, under the leases of their accounts.
+    async fn fenced<T>(
+        &self,
+        leases: &[Lease],
+        ids: impl Iterator<Item = EntryId>,
+        write: impl FnOnce(&mut World) -> Result<T>,
+    ) -> Result<T> {
+        self.commit(|world| {
+            if world.mutation != Mutation::NoFencing {
+                world.disk.journals[self.side].fence_entries(leases, ids)?;
+            }
+            write(world)
+        })
+        .await
     }
 
     async fn table<T>(&self, write: impl FnOnce(&mut JournalTable) -> Result<T>) -> Result<T> {
@@ -79,14 +93,12 @@ pub(crate) fn commit_late(world: &mut World, side: Side, hash: B256) {
 }
 
 impl Keep for Journal {
-    async fn queue(&self, entries: &[NewEntry], now_ms: i64) -> Result<Vec<Queued>> {
+    async fn queue(&self, leases: &[Lease], entries: &[NewEntry], now_ms: i64) -> Result<Vec<Queued>> {
         let chain_id = names::gateways().chain_id(self.side);
         self.commit(|world| {
-            // The journal takes intents of whoever asks: only signing is fenced. A process of one instance that was
-            // replaced is dead by then; with several instances on one database it might not be.
-            if world.parent.is_replaced(self.side, self.life) {
-                let (name, problem) = ("simulated".to_owned(), "the process was replaced".to_owned());
-                return Err(StoreError::Unavailable { name, problem });
+            if !matches!(world.mutation, Mutation::NoFencing | Mutation::UnfencedIntents) {
+                let accounts = entries.iter().filter_map(|entry| entry.account);
+                world.disk.journals[self.side].fence(leases, accounts)?;
             }
             let queue = |entry: &NewEntry| {
                 let mut entry = entry.clone();
@@ -120,40 +132,48 @@ impl Keep for Journal {
         .await
     }
 
-    async fn sent(&self, sent: &[Sent], _now_ms: i64) -> Result<()> {
-        self.table(|table| {
+    async fn sent(&self, leases: &[Lease], sent: &[Sent], _now_ms: i64) -> Result<()> {
+        self.fenced(leases, sent.iter().map(|mark| mark.id), |world| {
+            let table = &mut world.disk.journals[self.side];
             table.sent(sent);
             Ok(())
         })
         .await
     }
 
-    async fn mined(&self, mined: &[(EntryId, Inclusion)], _notify: Notify, _now_ms: i64) -> Result<()> {
-        self.table(|table| table.mined(mined)).await
+    async fn mined(
+        &self,
+        leases: &[Lease],
+        mined: &[(EntryId, Inclusion)],
+        _notify: Notify,
+        _now_ms: i64,
+    ) -> Result<()> {
+        self.fenced(leases, mined.iter().map(|(id, _)| *id), |world| world.disk.journals[self.side].mined(mined)).await
     }
 
-    async fn finalise(&self, ids: &[EntryId], _notify: Notify, _now_ms: i64) -> Result<()> {
-        self.table(|table| table.finalise(ids)).await
+    async fn finalise(&self, leases: &[Lease], ids: &[EntryId], _notify: Notify, _now_ms: i64) -> Result<()> {
+        self.fenced(leases, ids.iter().copied(), |world| world.disk.journals[self.side].finalise(ids)).await
     }
 
-    async fn reopen(&self, ids: &[EntryId], _now_ms: i64) -> Result<()> {
-        self.table(|table| table.reopen(ids)).await
+    async fn reopen(&self, leases: &[Lease], ids: &[EntryId], _now_ms: i64) -> Result<()> {
+        self.fenced(leases, ids.iter().copied(), |world| world.disk.journals[self.side].reopen(ids)).await
     }
 
-    async fn supersede(&self, ids: &[EntryId], _now_ms: i64) -> Result<()> {
-        self.table(|table| {
+    async fn supersede(&self, leases: &[Lease], ids: &[EntryId], _now_ms: i64) -> Result<()> {
+        self.fenced(leases, ids.iter().copied(), |world| {
+            let table = &mut world.disk.journals[self.side];
             table.supersede(ids);
             Ok(())
         })
         .await
     }
 
-    async fn requeue(&self, ids: &[EntryId], _now_ms: i64) -> Result<()> {
-        self.table(|table| table.requeue(ids)).await
+    async fn requeue(&self, leases: &[Lease], ids: &[EntryId], _now_ms: i64) -> Result<()> {
+        self.fenced(leases, ids.iter().copied(), |world| world.disk.journals[self.side].requeue(ids)).await
     }
 
-    async fn fail(&self, failed: &[Failed], now_ms: i64) -> Result<()> {
-        self.commit(|world| {
+    async fn fail(&self, leases: &[Lease], failed: &[Failed], now_ms: i64) -> Result<()> {
+        self.fenced(leases, failed.iter().map(|failed| failed.id), |world| {
             let woken = world.disk.journals[self.side].fail(failed, now_ms)?;
             for failed in failed {
                 world.note(|| format!("journal: {} failed: {}", failed.id.0, failed.failure.message));
@@ -164,7 +184,7 @@ impl Keep for Journal {
         .await
     }
 
-    async fn note(&self, _notes: &[(EntryId, Option<String>)], _now_ms: i64) -> Result<()> {
+    async fn note(&self, _leases: &[Lease], _notes: &[(EntryId, Option<String>)], _now_ms: i64) -> Result<()> {
         pause().await;
         Ok(())
     }

@@ -19,6 +19,8 @@ pub enum Mutation {
     NonceCounter,
     /// Law 5: a sender that was replaced goes on signing, and no lease stops it.
     NoFencing,
+    /// Law 5: a sender that was replaced goes on queueing intents, and no lease stops it.
+    UnfencedIntents,
     /// Law 6: the checkpoint is committed before its events.
     CheckpointWithoutEvents,
     /// Law 6: nothing is waited for before it is acted upon.
@@ -44,6 +46,7 @@ impl Mutation {
         Self::ProgressBeforeFinal,
         Self::NonceCounter,
         Self::NoFencing,
+        Self::UnfencedIntents,
         Self::CheckpointWithoutEvents,
         Self::ActBeforeConfirmations,
         Self::ForkWithoutUndoing,

@@ -131,11 +131,6 @@ impl Parent {
         SIDES.iter().any(|side| quarantined(&self.scanners[*side]) || quarantined(&self.senders[*side]))
     }
 
-    /// Whether another sender has the place of this one.
-    pub(crate) fn is_replaced(&self, side: Side, life: u64) -> bool {
-        self.senders[side].life != life
-    }
-
     /// Whether a worker is still wanted.
     pub(crate) fn employs(&self, worker: u64) -> bool {
         self.hands.contains_key(&worker)

@@ -64,7 +64,7 @@ async fn serve(world: Shared, side: Side, life: u64, mail: Mail<Order>) -> Resul
     };
     let keys: Vec<SecretKey> =
         (0..count).filter_map(|number| names::key(side, u8::try_from(number).unwrap_or(0))).collect();
-    let (node, journal) = (Node { world: world.clone(), side }, Journal { world: world.clone(), side, life });
+    let (node, journal) = (Node { world: world.clone(), side }, Journal { world: world.clone(), side });
     let sender = Sender::over(node, journal, keys, settings, "the instance", now_ms).await?;
     let mut desk = Desk { world, side, life, sender, key };
     desk.say(Said::Ready);

@@ -5,7 +5,7 @@
 use facilitator_simulation::{Mutation, Telling, Violation, run};
 
 /// Seeds within which a broken law must show.
-const WITHIN: u64 = 400;
+const WITHIN: u64 = 2_000;
 
 /// What the first seed that shows it has found.
 fn found(mutation: Mutation) -> Option<(u64, Violation)> {

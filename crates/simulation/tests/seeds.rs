@@ -5,11 +5,7 @@ use facilitator_simulation::{Mutation, Telling, report, run};
 /// Seeds that found a fault of the product or of the model, and what it was. A fault that is found again by another
 /// number belongs here too.
 const NAMED: &[(u64, &str)] = &[
-    // The journal does so still: what keeps these whole is the model's `keep.rs`.
-    (
-        477,
-        "an intent that a replaced sender journalled was never signed: the journal takes intents unfenced (the model refuses them)",
-    ),
+    (477, "an intent that a replaced sender journalled was never signed: the journal took intents unfenced"),
     (854, "the same, with another request's transactions going on beside it"),
     (5_258, "after a failed call that nobody repeats, the sender's wake-up lay in the past and its process spun"),
 ];

@@ -122,6 +122,13 @@ impl Lease {
         self.compare(found, now_ms)
     }
 
+    /// Fails, within the transaction that the lease guards, if somebody took over. One that has run out and that nobody
+    /// took is still ours: whoever takes it gets a higher token.
+    pub(crate) async fn fence(&self, tx: &mut Tx) -> Result<()> {
+        let found = tx.fetch_one(CHECK, args![self.chain_id, self.account]).await?;
+        self.compare(found, i64::MIN)
+    }
+
     fn compare(&self, found: Option<Row>, now_ms: i64) -> Result<()> {
         let Some(mut row) = found else { return Err(self.lost()) };
         let (owner, token, expires_at_ms): (String, i64, i64) = (row.take()?, row.take()?, row.take()?);

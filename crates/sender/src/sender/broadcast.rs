@@ -143,7 +143,7 @@ impl<N: Ask, K: Keep> Sender<N, K> {
             .filter(|mark| self.book.get(mark.id).is_some_and(|f| f.entry.state == EntryState::Signed))
             .collect();
         if !fresh.is_empty() {
-            self.journal.sent(&fresh, now_ms).await?;
+            self.journal.sent(&self.leases(), &fresh, now_ms).await?;
             kill_point!("sender.broadcast_committed");
         }
         for mark in sent {
@@ -170,7 +170,7 @@ impl<N: Ask, K: Keep> Sender<N, K> {
             }
         }
         if !changed.is_empty() {
-            self.journal.note(&changed, now_ms).await?;
+            self.journal.note(&self.leases(), &changed, now_ms).await?;
         }
         Ok(())
     }

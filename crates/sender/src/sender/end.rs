@@ -43,7 +43,7 @@ impl<N: Ask, K: Keep> Sender<N, K> {
             next += 1;
         }
         let failed: Vec<Failed> = endings.iter().map(stored).collect();
-        self.journal.fail(&failed, now_ms).await?;
+        self.journal.fail(&self.leases(), &failed, now_ms).await?;
         for ending in endings {
             if let Some(flight) = self.book.remove(ending.id) {
                 if ending.inclusion.is_some() {
@@ -70,7 +70,7 @@ impl<N: Ask, K: Keep> Sender<N, K> {
         }
         // The scanner sees the event of every step and wakes its request: a second wake-up would start a worker
         // for nothing.
-        self.journal.finalise(ids, Notify::Nobody, now_ms).await?;
+        self.journal.finalise(&self.leases(), ids, Notify::Nobody, now_ms).await?;
         kill_point!("sender.final_committed");
         for id in ids {
             let Some(flight) = self.book.remove(*id) else { continue };

@@ -140,7 +140,7 @@ impl<N: Ask, K: Keep> Sender<N, K> {
             tracing::warn!(intent = suspect.entry.intent, "the effect was undone since: it is sent once more");
         }
         let ids: Vec<_> = suspects.iter().map(|suspect| suspect.entry.id).collect();
-        Ok(self.journal.supersede(&ids, now_ms).await?)
+        Ok(self.journal.supersede(&self.leases(), &ids, now_ms).await?)
     }
 
     async fn send_again(&mut self, suspects: &[&Suspect], now_ms: i64) -> Result<(), SenderError> {
@@ -148,7 +148,7 @@ impl<N: Ask, K: Keep> Sender<N, K> {
             return Ok(());
         }
         let ids: Vec<_> = suspects.iter().map(|suspect| suspect.entry.id).collect();
-        self.journal.reopen(&ids, now_ms).await?;
+        self.journal.reopen(&self.leases(), &ids, now_ms).await?;
         for suspect in suspects {
             tracing::warn!(intent = suspect.entry.intent, "a reorg deeper than the confirmations undid it");
             let entry = Entry { state: EntryState::Broadcast, inclusion: None, ..suspect.entry.clone() };
@@ -169,8 +169,8 @@ impl<N: Ask, K: Keep> Sender<N, K> {
         };
         let ids: Vec<_> = suspects.iter().map(|suspect| suspect.entry.id).collect();
         // Between the two it looks like any other whose nonce was taken, and is healed like it.
-        self.journal.reopen(&ids, now_ms).await?;
-        Ok(self.journal.fail(&suspects.iter().map(failed).collect::<Vec<_>>(), now_ms).await?)
+        self.journal.reopen(&self.leases(), &ids, now_ms).await?;
+        Ok(self.journal.fail(&self.leases(), &suspects.iter().map(failed).collect::<Vec<_>>(), now_ms).await?)
     }
 }
 

@@ -26,7 +26,7 @@ impl<N: Ask, K: Keep> Sender<N, K> {
             return Ok(());
         }
         let entries: Vec<NewEntry> = cancels.iter().map(|(account, nonce)| cancel(*account, *nonce)).collect();
-        let queued = self.journal.queue(&entries, now_ms).await?;
+        let queued = self.journal.queue(&self.leases(), &entries, now_ms).await?;
         for ((account, nonce), queued) in cancels.into_iter().zip(queued) {
             let mut flight = Flight::new(queued.entry, account);
             flight.fixed_nonce = Some(nonce);
@@ -54,7 +54,7 @@ impl<N: Ask, K: Keep> Sender<N, K> {
 
     async fn revive(&mut self, mut entry: Entry, account: Address, now_ms: i64) -> Result<(), SenderError> {
         if entry.state == EntryState::Final {
-            self.journal.reopen(&[entry.id], now_ms).await?;
+            self.journal.reopen(&self.leases(), &[entry.id], now_ms).await?;
             entry.state = EntryState::Broadcast;
             entry.inclusion = None;
             self.book.insert(Flight::new(entry, account));

@@ -58,7 +58,8 @@ impl<N: Ask, K: Keep> Sender<N, K> {
         let entries: Vec<NewEntry> =
             queue.iter().map(|(_, submit)| new_entry(submit, chosen.get(&submit.intent).copied())).collect();
         kill_point!("sender.submitted");
-        let queued = if entries.is_empty() { Vec::new() } else { self.journal.queue(&entries, now_ms).await? };
+        let queued =
+            if entries.is_empty() { Vec::new() } else { self.journal.queue(&self.leases(), &entries, now_ms).await? };
         kill_point!("sender.queued");
         for ((index, submit), queued) in queue.into_iter().zip(queued) {
             if let Some(slot) = answers.get_mut(index) {

@@ -114,7 +114,7 @@ impl<N: Ask, K: Keep> Sender<N, K> {
         }
         if !mined.is_empty() {
             kill_point!("sender.seen_mined");
-            self.journal.mined(&mined, Notify::Nobody, now_ms).await?;
+            self.journal.mined(&self.leases(), &mined, Notify::Nobody, now_ms).await?;
             kill_point!("sender.mined_committed");
         }
         for (id, inclusion) in mined {
@@ -196,7 +196,7 @@ impl<N: Ask, K: Keep> Sender<N, K> {
         if ids.is_empty() {
             return Ok(());
         }
-        self.journal.requeue(ids, now_ms).await?;
+        self.journal.requeue(&self.leases(), ids, now_ms).await?;
         for id in ids {
             let Some(flight) = self.book.get_mut(*id) else { continue };
             flight.entry.state = EntryState::Queued;

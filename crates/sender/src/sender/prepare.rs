@@ -108,7 +108,7 @@ impl<N: Ask, K: Keep> Sender<N, K> {
             }
         }
         if !approvals.is_empty() {
-            let queued = self.journal.queue(&approvals, now_ms).await?;
+            let queued = self.journal.queue(&self.leases(), &approvals, now_ms).await?;
             kill_point!("sender.approval_queued");
             for queued in queued {
                 if let Some(account) = queued.entry.account {

@@ -63,7 +63,7 @@ impl<N: Ask, K: Keep> Sender<N, K> {
             .filter(|id| self.book.get(*id).is_some_and(|flight| flight.reverted.is_none()))
             .collect();
         if !successful.is_empty() {
-            self.journal.reopen(&successful, now_ms).await?;
+            self.journal.reopen(&self.leases(), &successful, now_ms).await?;
         }
         for id in ids {
             let Some(flight) = self.book.get_mut(*id) else { continue };

@@ -143,3 +143,17 @@ async fn an_account_has_one_signer() {
     assert_eq!(world.submit(vec![plain(3)]).await, [SubmitAnswer::Queued]);
     assert_eq!(world.sender.accounts()[0].balance, None::<U256>);
 }
+
+/// What it would queue then, nobody would ever sign: the new holder has read the journal already.
+#[tokio::test]
+async fn a_sender_that_slept_through_a_takeover_queues_nothing() {
+    let mut world = World::new().await;
+    let mut second = world.another("two").await.unwrap();
+    world.now += 31_000;
+    second.work(world.now).await.unwrap();
+    let error = world.sender.submit(vec![plain(1)], world.now).await.unwrap_err();
+    assert!(matches!(error, SenderError::Store(StoreError::LeaseLost { .. })), "{error}");
+    assert!(world.store.journal(crate::world::CHAIN).live().await.unwrap().is_empty());
+    assert_eq!(second.submit(vec![plain(1)], world.now).await.unwrap(), [SubmitAnswer::Queued]);
+    assert_eq!(second.accounts()[0].live, 1);
+}

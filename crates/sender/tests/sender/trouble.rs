@@ -63,16 +63,16 @@ macro_rules! kept {
 }
 
 kept! {
-    queue(entries: &[NewEntry], now_ms: i64) -> Vec<Queued>;
+    queue(leases: &[Lease], entries: &[NewEntry], now_ms: i64) -> Vec<Queued>;
     sign(leases: &[Lease], signed: &[Signature], now_ms: i64) -> ();
-    sent(sent: &[Sent], now_ms: i64) -> ();
-    mined(mined: &[(EntryId, Inclusion)], notify: Notify, now_ms: i64) -> ();
-    finalise(ids: &[EntryId], notify: Notify, now_ms: i64) -> ();
-    reopen(ids: &[EntryId], now_ms: i64) -> ();
-    supersede(ids: &[EntryId], now_ms: i64) -> ();
-    requeue(ids: &[EntryId], now_ms: i64) -> ();
-    fail(failed: &[Failed], now_ms: i64) -> ();
-    note(notes: &[(EntryId, Option<String>)], now_ms: i64) -> ();
+    sent(leases: &[Lease], sent: &[Sent], now_ms: i64) -> ();
+    mined(leases: &[Lease], mined: &[(EntryId, Inclusion)], notify: Notify, now_ms: i64) -> ();
+    finalise(leases: &[Lease], ids: &[EntryId], notify: Notify, now_ms: i64) -> ();
+    reopen(leases: &[Lease], ids: &[EntryId], now_ms: i64) -> ();
+    supersede(leases: &[Lease], ids: &[EntryId], now_ms: i64) -> ();
+    requeue(leases: &[Lease], ids: &[EntryId], now_ms: i64) -> ();
+    fail(leases: &[Lease], failed: &[Failed], now_ms: i64) -> ();
+    note(leases: &[Lease], notes: &[(EntryId, Option<String>)], now_ms: i64) -> ();
     live() -> Vec<Entry>;
     by_intent(intent: &str) -> Option<Entry>;
     highest_nonce(account: Address) -> Option<u64>;

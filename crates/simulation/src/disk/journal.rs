@@ -27,6 +27,13 @@ fn wrong(id: EntryId, change: &'static str, state: &str) -> StoreError {
     StoreError::WrongState { entry: id.0, change, state: state.to_owned() }
 }
 
+fn all(mut accounts: impl Iterator<Item = Address>, held: impl Fn(Address) -> bool) -> Outcome {
+    match accounts.find(|account| !held(*account)) {
+        None => Ok(()),
+        Some(account) => Err(StoreError::LeaseLost { account, chain_id: 0, owner: "another".to_owned(), token: 0 }),
+    }
+}
+
 impl JournalTable {
     pub(crate) fn queue(&mut self, new: &NewEntry, chain_id: u64, now_ms: i64, known: bool) -> Queued {
         let alive = |entry: &&Entry| entry.intent == new.intent && entry.state != EntryState::Failed;
@@ -74,16 +81,23 @@ impl JournalTable {
         held.is_some_and(|held| held.token == lease.token && held.owner == lease.owner && held.expires_at_ms > now_ms)
     }
 
+    /// Fails unless all accounts are held under these leases.
     pub(crate) fn check_leases(&self, leases: &[Lease], signed: &[Signature], now_ms: i64) -> Outcome {
-        for signature in signed {
-            let account = signature.account;
-            let given = leases.iter().find(|lease| lease.account == account);
-            if !given.is_some_and(|lease| self.holds(lease, now_ms)) {
-                let (chain_id, owner) = (0, "another".to_owned());
-                return Err(StoreError::LeaseLost { account, chain_id, owner, token: 0 });
-            }
-        }
-        Ok(())
+        let held = |account: Address| leases.iter().any(|lease| lease.account == account && self.holds(lease, now_ms));
+        all(signed.iter().map(|signature| signature.account), held)
+    }
+
+    /// The same, unless a lease has merely run out.
+    pub(crate) fn fence(&self, leases: &[Lease], accounts: impl Iterator<Item = Address>) -> Outcome {
+        let present = |lease: &Lease| {
+            let held = self.leases.get(&lease.account);
+            held.is_some_and(|held| held.token == lease.token && held.owner == lease.owner)
+        };
+        all(accounts, |account| leases.iter().any(|lease| lease.account == account && present(lease)))
+    }
+
+    pub(crate) fn fence_entries(&self, leases: &[Lease], ids: impl Iterator<Item = EntryId>) -> Outcome {
+        self.fence(leases, ids.filter_map(|id| self.entries.get(&id)?.account))
     }
 
     pub(crate) fn sign(&mut self, signed: &[Signature], now_ms: i64) -> Outcome {

@@ -7,19 +7,20 @@
 use super::{EntryId, Failed, Inclusion, Journal, Notify, Sent, Signature};
 use crate::{
     db::{Tx, Value, args},
-    error::{Result, StoreError},
+    error::Result,
     leases::Lease,
 };
-use facilitator_eth::tx::Fee;
+use facilitator_eth::{Address, tx::Fee};
+use std::collections::BTreeSet;
 
 impl Journal {
     /// Persists signatures, each a further attempt of its entry with the same account and nonce, if the leases of their
     /// accounts are still the present ones.
     ///
     /// # Errors
-    /// [`StoreError::LeaseLost`] if somebody else took over an account, or no lease for it was given;
-    /// [`StoreError::WrongState`] if an entry is mined or ended by now, or has another nonce or account; the latter as
-    /// [`StoreError::Statement`] if another live entry has the nonce. Nothing is stored then, and nothing may be sent.
+    /// [`crate::StoreError::LeaseLost`] if somebody else took over an account, or no lease for it was given;
+    /// [`crate::StoreError::WrongState`] if an entry is mined or ended by now, or has another nonce or account; the latter as
+    /// [`crate::StoreError::Statement`] if another live entry has the nonce. Nothing is stored then, and nothing may be sent.
     pub async fn sign(&self, leases: &[Lease], signed: &[Signature], now_ms: i64) -> Result<()> {
         let mut tx = self.db.begin().await?;
         self.check_leases(&mut tx, leases, signed, now_ms).await?;
@@ -30,18 +31,9 @@ impl Journal {
     }
 
     async fn check_leases(&self, tx: &mut Tx, leases: &[Lease], signed: &[Signature], now_ms: i64) -> Result<()> {
-        let mut checked = Vec::new();
-        for account in signed.iter().map(|signature| signature.account) {
-            if checked.contains(&account) {
-                continue;
-            }
-            let held = leases.iter().find(|lease| lease.account == account && lease.chain_id == self.chain_id);
-            let Some(lease) = held else {
-                let (chain_id, owner) = (self.chain_id, "nobody".to_owned());
-                return Err(StoreError::LeaseLost { account, chain_id, owner, token: 0 });
-            };
-            lease.check(tx, now_ms).await?;
-            checked.push(account);
+        let accounts: BTreeSet<Address> = signed.iter().map(|signature| signature.account).collect();
+        for account in accounts {
+            self.lease_of(leases, account)?.check(tx, now_ms).await?;
         }
         Ok(())
     }
@@ -71,9 +63,10 @@ impl Journal {
     /// Notes that attempts were handed to a node; only the first time counts.
     ///
     /// # Errors
-    /// [`StoreError`] of the database. Harmless: the same bytes are handed over again.
-    pub async fn sent(&self, sent: &[Sent], now_ms: i64) -> Result<()> {
+    /// [`crate::StoreError::LeaseLost`]; [`crate::StoreError`] of the database. Harmless: the same bytes are handed over again.
+    pub async fn sent(&self, leases: &[Lease], sent: &[Sent], now_ms: i64) -> Result<()> {
         let mut tx = self.db.begin().await?;
+        self.fence_entries(&mut tx, leases, sent.iter().map(|mark| mark.id)).await?;
         for mark in sent {
             let sql = "UPDATE attempts SET broadcast_at_ms = COALESCE(broadcast_at_ms, $3),
                     broadcast_block = COALESCE(broadcast_block, $4)
@@ -91,9 +84,16 @@ impl Journal {
     /// Notes that attempts stand in a block and succeeded; again with another block after a reorg.
     ///
     /// # Errors
-    /// [`StoreError::WrongState`] if an entry was never signed or has ended.
-    pub async fn mined(&self, mined: &[(EntryId, Inclusion)], notify: Notify, now_ms: i64) -> Result<()> {
+    /// [`crate::StoreError::LeaseLost`]; [`crate::StoreError::WrongState`] if an entry was never signed or has ended.
+    pub async fn mined(
+        &self,
+        leases: &[Lease],
+        mined: &[(EntryId, Inclusion)],
+        notify: Notify,
+        now_ms: i64,
+    ) -> Result<()> {
         let mut tx = self.db.begin().await?;
+        self.fence_entries(&mut tx, leases, mined.iter().map(|(id, _)| *id)).await?;
         for (id, inclusion) in mined {
             let sql = "UPDATE transactions SET state = 'mined', waiting_for = NULL, updated_at_ms = $3,
                     hash = $4, block_number = $5, block_hash = $6, gas_used = $7, gas_price = $8
@@ -109,9 +109,10 @@ impl Journal {
     /// Notes that mined entries are deep enough.
     ///
     /// # Errors
-    /// [`StoreError::WrongState`] if one is not mined.
-    pub async fn finalise(&self, ids: &[EntryId], notify: Notify, now_ms: i64) -> Result<()> {
+    /// [`crate::StoreError::LeaseLost`]; [`crate::StoreError::WrongState`] if one is not mined.
+    pub async fn finalise(&self, leases: &[Lease], ids: &[EntryId], notify: Notify, now_ms: i64) -> Result<()> {
         let mut tx = self.db.begin().await?;
+        self.fence_entries(&mut tx, leases, ids.iter().copied()).await?;
         for id in ids {
             let sql = "UPDATE transactions SET state = 'final', updated_at_ms = $3
                 WHERE id = $1 AND chain_id = $2 AND state IN ('mined', 'final')";
@@ -124,9 +125,10 @@ impl Journal {
     /// The blocks of mined or final entries vanished in a reorg: they are broadcast again, with the same bytes.
     ///
     /// # Errors
-    /// [`StoreError::WrongState`] if one was not mined.
-    pub async fn reopen(&self, ids: &[EntryId], now_ms: i64) -> Result<()> {
+    /// [`crate::StoreError::LeaseLost`]; [`crate::StoreError::WrongState`] if one was not mined.
+    pub async fn reopen(&self, leases: &[Lease], ids: &[EntryId], now_ms: i64) -> Result<()> {
         let mut tx = self.db.begin().await?;
+        self.fence_entries(&mut tx, leases, ids.iter().copied()).await?;
         for id in ids {
             let sql = "UPDATE transactions SET state = 'broadcast', updated_at_ms = $3,
                     hash = NULL, block_number = NULL, block_hash = NULL, gas_used = NULL, gas_price = NULL
@@ -142,9 +144,10 @@ impl Journal {
     /// may ask for the same.
     ///
     /// # Errors
-    /// [`StoreError`] of the database.
-    pub async fn supersede(&self, ids: &[EntryId], now_ms: i64) -> Result<()> {
+    /// [`crate::StoreError::LeaseLost`]; [`crate::StoreError`] of the database.
+    pub async fn supersede(&self, leases: &[Lease], ids: &[EntryId], now_ms: i64) -> Result<()> {
         let mut tx = self.db.begin().await?;
+        self.fence_entries(&mut tx, leases, ids.iter().copied()).await?;
         for id in ids {
             let sql = "UPDATE transactions SET intent = intent || '#' || id, updated_at_ms = $3
                 WHERE id = $1 AND chain_id = $2 AND state = 'final' AND intent NOT LIKE '%#' || id";
@@ -157,9 +160,10 @@ impl Journal {
     /// are queued again. Their old attempts stay for the record.
     ///
     /// # Errors
-    /// [`StoreError::WrongState`] if one is mined or has ended.
-    pub async fn requeue(&self, ids: &[EntryId], now_ms: i64) -> Result<()> {
+    /// [`crate::StoreError::LeaseLost`]; [`crate::StoreError::WrongState`] if one is mined or has ended.
+    pub async fn requeue(&self, leases: &[Lease], ids: &[EntryId], now_ms: i64) -> Result<()> {
         let mut tx = self.db.begin().await?;
+        self.fence_entries(&mut tx, leases, ids.iter().copied()).await?;
         for id in ids {
             let sql = "UPDATE transactions SET state = 'queued', nonce = NULL, updated_at_ms = $3
                 WHERE id = $1 AND chain_id = $2 AND state IN ('queued', 'signed', 'broadcast')";
@@ -171,9 +175,10 @@ impl Journal {
     /// Ends entries badly and wakes the requests that wait for them. The intent may be queued again.
     ///
     /// # Errors
-    /// [`StoreError::WrongState`] if one is final or has failed already.
-    pub async fn fail(&self, failed: &[Failed], now_ms: i64) -> Result<()> {
+    /// [`crate::StoreError::LeaseLost`]; [`crate::StoreError::WrongState`] if one is final or has failed already.
+    pub async fn fail(&self, leases: &[Lease], failed: &[Failed], now_ms: i64) -> Result<()> {
         let mut tx = self.db.begin().await?;
+        self.fence_entries(&mut tx, leases, failed.iter().map(|failed| failed.id)).await?;
         for Failed { id, inclusion, failure } in failed {
             let sql = "UPDATE transactions SET state = 'failed', waiting_for = NULL, updated_at_ms = $3,
                     hash = $4, block_number = $5, block_hash = $6, gas_used = $7, gas_price = $8,
@@ -191,9 +196,10 @@ impl Journal {
     /// Notes why entries wait, for the operator; `None` when they don't any more.
     ///
     /// # Errors
-    /// [`StoreError`] of the database.
-    pub async fn note(&self, notes: &[(EntryId, Option<String>)], now_ms: i64) -> Result<()> {
+    /// [`crate::StoreError::LeaseLost`]; [`crate::StoreError`] of the database.
+    pub async fn note(&self, leases: &[Lease], notes: &[(EntryId, Option<String>)], now_ms: i64) -> Result<()> {
         let mut tx = self.db.begin().await?;
+        self.fence_entries(&mut tx, leases, notes.iter().map(|(id, _)| *id)).await?;
         for (id, text) in notes {
             let sql = "UPDATE transactions SET waiting_for = $3, updated_at_ms = $4 WHERE id = $1 AND chain_id = $2";
             tx.execute(sql, args![id, self.chain_id, text, now_ms]).await?;

@@ -4,6 +4,7 @@ use super::{EntryId, Journal, NewEntry, Origin, Queued, Visibility};
 use crate::{
     db::{Tx, args},
     error::{Result, StoreError},
+    leases::Lease,
 };
 use facilitator_eth::Address;
 use facilitator_protocol::model::RequestId;
@@ -24,9 +25,11 @@ impl Journal {
     /// is found by [`Journal::live`].
     ///
     /// # Errors
-    /// [`StoreError`] of the database; then nothing is queued.
-    pub async fn queue(&self, entries: &[NewEntry], now_ms: i64) -> Result<Vec<Queued>> {
+    /// [`StoreError::LeaseLost`] if somebody else took over an account that is to sign, or no lease for it was given;
+    /// [`StoreError`] of the database. Nothing is queued then.
+    pub async fn queue(&self, leases: &[Lease], entries: &[NewEntry], now_ms: i64) -> Result<Vec<Queued>> {
         let mut tx = self.db.begin().await?;
+        self.fence(&mut tx, leases, entries.iter().filter_map(|entry| entry.account).collect()).await?;
         let mut ids = Vec::with_capacity(entries.len());
         for entry in entries {
             let (id, origin) = self.insert(&mut tx, entry, now_ms).await?;
@@ -77,30 +80,6 @@ impl Journal {
         let mut row =
             row.ok_or_else(|| self.wrong(EntryId(0), "queued", "in conflict with one that does not exist"))?;
         Ok((row.take()?, Origin::Existing))
-    }
-
-    /// Stores the choice of an account before anything is signed, so that a restart keeps it.
-    ///
-    /// # Errors
-    /// [`StoreError::WrongState`] if the entry is signed already.
-    pub async fn assign(&self, id: EntryId, account: Address, now_ms: i64) -> Result<()> {
-        let mut tx = self.db.begin().await?;
-        let sql = "UPDATE transactions SET account = $3, updated_at_ms = $4
-            WHERE id = $1 AND chain_id = $2 AND state = 'queued' AND nonce IS NULL";
-        if tx.execute(sql, args![id, self.chain_id, account, now_ms]).await? == 0 {
-            return Err(self.wrong_state(&mut tx, id, "given to an account").await);
-        }
-        tx.commit().await
-    }
-
-    /// Lets a request be woken by the end of an entry that another one asked for.
-    ///
-    /// # Errors
-    /// [`StoreError`] of the database.
-    pub async fn await_end(&self, id: EntryId, request: RequestId) -> Result<()> {
-        let mut tx = self.db.begin().await?;
-        wait_for(&mut tx, id, request).await?;
-        tx.commit().await
     }
 
     /// The error for an entry that is not where it should be; asks the database where it is.

@@ -176,7 +176,7 @@ impl Store {
 }
 
 /// `$first, $first+1, …` for a list of integers, with its values.
-fn in_list(numbers: impl Iterator<Item = i64>, first: usize) -> Result<(String, Vec<Value>)> {
+pub(super) fn in_list(numbers: impl Iterator<Item = i64>, first: usize) -> Result<(String, Vec<Value>)> {
     let values = numbers.map(|number| number.to_value()).collect::<Result<Vec<_>>>()?;
     let places: Vec<String> = (first..first + values.len()).map(|place| format!("${place}")).collect();
     Ok((places.join(", "), values))

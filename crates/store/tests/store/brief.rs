@@ -109,9 +109,9 @@ async fn fail(store: &Store, id: i64, now_ms: i64) {
         allowance: None,
         expect: None,
     };
-    let entry = journal.queue(&[entry], now_ms).await.unwrap().remove(0).entry;
+    let entry = journal.queue(&[], &[entry], now_ms).await.unwrap().remove(0).entry;
     let failure = Failure { kind: "reverted".to_owned(), message: format!("at {now_ms}"), detail: None };
-    journal.fail(&[Failed { id: entry.id, inclusion: None, failure }], now_ms).await.unwrap();
+    journal.fail(&[], &[Failed { id: entry.id, inclusion: None, failure }], now_ms).await.unwrap();
 }
 
 async fn failures(store: &Store, id: i64) -> Option<(u32, String)> {

@@ -106,7 +106,7 @@ async fn every_kind_of_call_may_be_spawned() {
     spawnable(store.rollback_to(1, crate::support::block(1), 1));
     spawnable(store.save("a", &[], 1));
     spawnable(store.acquire_lease(1, crate::support::address(1), "a", 1, 1));
-    spawnable(journal.queue(&[], 1));
+    spawnable(journal.queue(&[], &[], 1));
     spawnable(journal.sign(&[], &[], 1));
     spawnable(journal.live());
 }
