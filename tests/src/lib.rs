@@ -15,6 +15,7 @@ pub mod daemon;
 pub mod deploy;
 pub mod devnet;
 pub mod events;
+pub mod fire;
 pub mod lock;
 pub mod measure;
 pub mod node;

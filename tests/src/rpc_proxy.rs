@@ -69,10 +69,13 @@ pub struct Request<'a> {
 }
 
 type Rule = Box<dyn FnMut(&Request<'_>) -> Fault + Send>;
+/// Changes the result of a call, told its method and parameters.
+type Edit = Box<dyn FnMut(&str, &Json, &mut Json) + Send>;
 
 struct State {
     counts: Counts,
     rule: Rule,
+    edit: Option<Edit>,
 }
 
 /// A running proxy; ends when it is dropped.
@@ -102,7 +105,7 @@ impl RpcProxy {
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let url = format!("http://{}", listener.local_addr()?);
         let upstream: Arc<str> = upstream.trim_start_matches("http://").trim_end_matches('/').into();
-        let state = Arc::new(Mutex::new(State { counts: Counts::default(), rule: Box::new(|_| Fault::None) }));
+        let state = Arc::new(Mutex::new(State { counts: Counts::default(), rule: Box::new(|_| Fault::None), edit: None }));
         let shared = Arc::clone(&state);
         let task = tokio::spawn(async move {
             while let Ok((client, _)) = listener.accept().await {
@@ -123,6 +126,16 @@ impl RpcProxy {
     /// From now on `rule` decides about each request.
     pub fn set_rule(&self, rule: impl FnMut(&Request<'_>) -> Fault + Send + 'static) {
         lock(&self.state).rule = Box::new(rule);
+    }
+
+    /// From now on `edit` may change the result of each call: it is told method, parameters and result.
+    pub fn set_edit(&self, edit: impl FnMut(&str, &Json, &mut Json) + Send + 'static) {
+        lock(&self.state).edit = Some(Box::new(edit));
+    }
+
+    /// Results pass as they are again.
+    pub fn clear_edit(&self) {
+        lock(&self.state).edit = None;
     }
 }
 
@@ -151,7 +164,8 @@ async fn serve(client: TcpStream, upstream: Arc<str>, state: Arc<Mutex<State>>) 
                 return Ok(());
             }
         }
-        let answer = exchange(&mut node, &upstream, &message).await?;
+        let mut answer = exchange(&mut node, &upstream, &message).await?;
+        edit(&state, &message.body, &mut answer);
         client.get_mut().write_all(&answer.head).await?;
         client.get_mut().write_all(&answer.body).await?;
     }
@@ -182,6 +196,34 @@ fn decide(state: &Mutex<State>, body: &[u8]) -> Fault {
     }
     let number = state.counts.requests;
     (state.rule)(&Request { number, methods: &methods })
+}
+
+/// Lets the editor change what a node answers.
+fn edit(state: &Mutex<State>, asked: &[u8], answer: &mut Message) {
+    let mut state = lock(state);
+    let Some(edit) = state.edit.as_mut() else { return };
+    let asked: Json = serde_json::from_slice(asked).unwrap_or_default();
+    let Ok(mut told) = serde_json::from_slice::<Json>(&answer.body) else { return };
+    let calls = asked.as_array().map_or(std::slice::from_ref(&asked), Vec::as_slice);
+    let answers = match &mut told {
+        Json::Array(answers) => answers.as_mut_slice(),
+        Json::Null | Json::Bool(_) | Json::Number(_) | Json::String(_) | Json::Object(_) => {
+            std::slice::from_mut(&mut told)
+        }
+    };
+    for answer in answers {
+        let call = calls.iter().find(|call| call["id"] == answer["id"]);
+        if let (Some(call), Some(result)) = (call, answer.get_mut("result")) {
+            edit(call["method"].as_str().unwrap_or("?"), &call["params"], result);
+        }
+    }
+    answer.body = told.to_string().into_bytes();
+    let head = String::from_utf8_lossy(&answer.head).into_owned();
+    let lines = head.split_inclusive("\r\n").map(|line| {
+        let is_length = line.to_ascii_lowercase().starts_with("content-length:");
+        if is_length { format!("content-length: {}\r\n", answer.body.len()) } else { line.to_owned() }
+    });
+    answer.head = lines.collect::<String>().into_bytes();
 }
 
 /// An HTTP request or answer: its lines up to the empty one, and its body.

@@ -1,0 +1,241 @@
+//! The sender under fire: nodes that forget, chains that fork, prices that jump, and a key that somebody else uses.
+//!
+//! Blocks are made by hand, each once the facilitator has done what the last one called for, so that a number of blocks
+//! is a measure and no race. Every scenario ends the same way: each stake exactly once by the chains' own events, no
+//! transaction left in a pool, and every nonce accounted for.
+
+use anyhow::{Context as _, Result, ensure};
+use facilitator_tests::{
+    anvil::Mining,
+    daemon::Daemon,
+    devnet::{DevnetOptions, Side},
+    fire::SIDES,
+    node::Pace,
+    stakers::{Stake, Stakers},
+    verify::{self, Ledger},
+    world::{World, WorldOptions},
+};
+
+/// Blocks that a scenario may take.
+const MOST_BLOCKS: u64 = 80;
+/// Blocks within which a jammed account must move again.
+const HEALED: u64 = 3;
+
+/// A world with stakes just asked for, whose blocks are made by hand from now on.
+async fn under_fire(confirmations: u64, count: usize) -> Result<(World, Daemon, Vec<Stake>)> {
+    let devnet = DevnetOptions { mining: Mining::OnDemand, ..DevnetOptions::default() };
+    let world = World::new(WorldOptions { devnet, confirmations, ..WorldOptions::default() }).await?;
+    let stakers = Stakers::new(&world.devnet, 0, count).await?;
+    let daemon = world.operator.start().await?;
+    let stakes = stakers.request_all(&world.devnet, Pace::Hurried).await?;
+    Ok((world, daemon, stakes))
+}
+
+/// Block by block until every request is complete; `meddle` may do what it likes before each block.
+async fn until_complete(
+    world: &World,
+    daemon: &Daemon,
+    stakes: &[Stake],
+    mut meddle: impl AsyncFnMut(&World) -> Result<()>,
+) -> Result<u64> {
+    for blocks in 0..MOST_BLOCKS {
+        world.settle().await;
+        meddle(world).await?;
+        if world.all_complete(stakes.len()).await? {
+            return Ok(blocks);
+        }
+        for side in SIDES {
+            world.devnet.node(side).mine(1).await?;
+        }
+    }
+    let rows = world.operator.requests().await?;
+    let pools = [world.pool(Side::Origin).await?, world.pool(Side::Auxiliary).await?];
+    anyhow::bail!("not complete after {MOST_BLOCKS} blocks: {rows:#?}\n{pools:#?}\n{}", daemon.log_tail())
+}
+
+/// What must hold at the end, whatever came between.
+async fn ended_well(world: World, daemon: Daemon, stakes: &[Stake], foreign: &[(Side, u64)]) -> Result<Ledger> {
+    let ledger = verify::finished(&world.devnet, stakes).await.with_context(|| daemon.log_tail())?;
+    // Approvals and fillers of gaps may still lack their confirmations.
+    for _ in 0..4 {
+        world.step().await?;
+    }
+    world.settle().await;
+    world.nothing_pending(foreign).await.with_context(|| daemon.log_tail())?;
+    world.operator.stop(daemon).await?;
+    Ok(ledger)
+}
+
+/// The block in which the worker's transaction of this nonce was mined and whether it is one of those `hashes`.
+async fn mined_in(world: &World, side: Side, nonce: u64) -> Result<u64> {
+    // Bisection by the count at past blocks would do; chains here are short.
+    let node = world.devnet.node(side);
+    let worker = world.worker(side)?;
+    for block in 0..=node.head().await? {
+        let at = format!("{block:#x}");
+        let count = node.call("eth_getTransactionCount", serde_json::json!([worker, at])).await?;
+        let count = u64::from_str_radix(count.as_str().context("no count")?.trim_start_matches("0x"), 16)?;
+        if count > nonce {
+            return Ok(block);
+        }
+    }
+    anyhow::bail!("{side:?}: nonce {nonce} is not used")
+}
+
+/// A foreign transaction takes the nonce of the `victim`-th transaction that the worker of `side` has in the pool.
+async fn robbed_of_a_nonce(side: Side, victim: u64) -> Result<()> {
+    let (world, daemon, stakes) = under_fire(1, 2).await?;
+    let mut robbed = None;
+    until_complete(&world, &daemon, &stakes, async |world| {
+        let pool = world.pool(side).await?;
+        if robbed.is_none()
+            && let Some(ours) = pool.iter().find(|pooled| pooled.nonce == victim)
+        {
+            let foreign = world.foreign(side, ours.nonce).await?;
+            ensure!(foreign != ours.hash, "the same transaction");
+            robbed = Some(ours.nonce);
+        }
+        Ok(())
+    })
+    .await?;
+    let nonce = robbed.with_context(|| format!("no transaction with nonce {victim} was ever seen"))?;
+    let (lost, healed) = (mined_in(&world, side, nonce).await?, mined_in(&world, side, nonce + 1).await?);
+    ensure!(healed - lost <= HEALED, "robbed in block {lost}, the next own transaction only in block {healed}");
+    ended_well(world, daemon, &stakes, &[(side, nonce)]).await.map(drop)
+}
+
+#[tokio::test]
+async fn an_approval_robbed_of_its_nonce_is_made_anew_within_three_blocks() -> Result<()> {
+    robbed_of_a_nonce(Side::Origin, 0).await
+}
+
+#[tokio::test]
+async fn an_accept_robbed_of_its_nonce_is_made_anew_within_three_blocks() -> Result<()> {
+    robbed_of_a_nonce(Side::Origin, 1).await
+}
+
+#[tokio::test]
+async fn a_proof_robbed_of_its_nonce_is_made_anew_within_three_blocks() -> Result<()> {
+    robbed_of_a_nonce(Side::Auxiliary, 0).await
+}
+
+#[tokio::test]
+async fn a_confirmation_robbed_of_its_nonce_is_made_anew_within_three_blocks() -> Result<()> {
+    robbed_of_a_nonce(Side::Auxiliary, 1).await
+}
+
+#[tokio::test]
+async fn a_mint_robbed_of_its_nonce_is_made_anew_within_three_blocks() -> Result<()> {
+    robbed_of_a_nonce(Side::Auxiliary, 3).await
+}
+
+#[tokio::test]
+async fn a_foreign_transaction_beyond_a_gap_jams_nothing() -> Result<()> {
+    let (world, daemon, stakes) = under_fire(1, 2).await?;
+    // Of the stakes' three transactions on the origin chain before the progress the second's nonce is taken in
+    // advance, beyond a gap that only our own can close.
+    let first = world.count(Side::Origin, "latest").await?;
+    world.foreign(Side::Origin, first + 1).await?;
+    world.foreign(Side::Auxiliary, 2).await?;
+    until_complete(&world, &daemon, &stakes, async |_| Ok(())).await?;
+    let (gap, after) = (mined_in(&world, Side::Origin, first).await?, mined_in(&world, Side::Origin, first + 2).await?);
+    ensure!(after - gap <= HEALED, "the foreign one came in with block {gap}, our next one in block {after}");
+    ended_well(world, daemon, &stakes, &[(Side::Origin, first + 1), (Side::Auxiliary, 2)]).await.map(drop)
+}
+
+/// What is found in the newest block and is then taken out by a fork.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Dropped {
+    Approve,
+    Accept,
+    Prove,
+    Confirm,
+    ProgressSource,
+    ProgressTarget,
+}
+
+impl Dropped {
+    const fn side(self) -> Side {
+        match self {
+            Self::Approve | Self::Accept | Self::ProgressSource => Side::Origin,
+            Self::Prove | Self::Confirm | Self::ProgressTarget => Side::Auxiliary,
+        }
+    }
+
+    async fn is_there(self, world: &World, ledger: &Ledger) -> Result<bool> {
+        let lives = || ledger.lives.values();
+        Ok(match self {
+            Self::Approve => world.count(Side::Origin, "latest").await? == 1,
+            Self::Accept => lives().any(|life| !life.declared.is_empty()),
+            Self::Prove => !ledger.proven.is_empty(),
+            Self::Confirm => lives().any(|life| !life.confirmed.is_empty()),
+            Self::ProgressSource => lives().any(|life| !life.staked.is_empty()),
+            Self::ProgressTarget => lives().any(|life| !life.minted.is_empty()),
+        })
+    }
+}
+
+#[tokio::test]
+async fn every_transaction_dropped_by_a_fork_is_mined_again_once() -> Result<()> {
+    use Dropped::{Accept, Approve, Confirm, ProgressSource, ProgressTarget, Prove};
+    let (world, daemon, stakes) = under_fire(2, 2).await?;
+    let mut left = vec![Approve, Accept, Prove, Confirm, ProgressSource, ProgressTarget];
+    until_complete(&world, &daemon, &stakes, async |world| {
+        let ledger = Ledger::read(&world.devnet).await?;
+        let mut dropped = Vec::new();
+        for step in &left {
+            if step.is_there(world, &ledger).await? {
+                dropped.push(*step);
+            }
+        }
+        left.retain(|step| !dropped.contains(step));
+        for side in SIDES {
+            if dropped.iter().any(|step| step.side() == side) {
+                let before = world.count(side, "latest").await?;
+                world.fork(side, 1).await?;
+                let after = world.count(side, "latest").await?;
+                ensure!(after < before, "the fork on {side:?} dropped nothing of {dropped:?}");
+            }
+        }
+        Ok(())
+    })
+    .await?;
+    ensure!(left.is_empty(), "never seen in a newest block: {left:?}");
+    ended_well(world, daemon, &stakes, &[]).await.map(drop)
+}
+
+#[tokio::test]
+async fn receipts_that_appear_and_vanish_change_nothing() -> Result<()> {
+    let (world, daemon, stakes) = under_fire(2, 2).await?;
+    let hidden = std::sync::Arc::new(std::sync::atomic::AtomicU64::new(0));
+    for proxy in [&world.origin_proxy, &world.auxiliary_proxy] {
+        // Each receipt is not there at the first look, there at the second, away at the third, and so on.
+        let (mut looks, hidden) = (std::collections::BTreeMap::<String, u64>::new(), hidden.clone());
+        proxy.set_edit(move |method, params, result| {
+            let mut hide = |hash: &str| {
+                let looks = looks.entry(hash.to_owned()).or_default();
+                *looks += 1;
+                let hides = *looks % 2 == 1;
+                hidden.fetch_add(u64::from(hides), std::sync::atomic::Ordering::Relaxed);
+                hides
+            };
+            match method {
+                "eth_getTransactionReceipt" if !result.is_null() => {
+                    if hide(params[0].as_str().unwrap_or_default()) {
+                        *result = serde_json::Value::Null;
+                    }
+                }
+                "eth_getBlockReceipts" => {
+                    if let Some(receipts) = result.as_array_mut() {
+                        receipts.retain(|receipt| !hide(receipt["transactionHash"].as_str().unwrap_or_default()));
+                    }
+                }
+                _ => {}
+            }
+        });
+    }
+    until_complete(&world, &daemon, &stakes, async |_| Ok(())).await?;
+    let hidden = hidden.load(std::sync::atomic::Ordering::Relaxed);
+    ensure!(hidden >= 8, "only {hidden} receipts were hidden");
+    ended_well(world, daemon, &stakes, &[]).await.map(drop)
+}
