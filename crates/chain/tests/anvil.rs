@@ -3,21 +3,19 @@
 //! Needs the pinned anvil that `scripts/devnet-tools` installs; without it these tests say so and do nothing.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::print_stderr, reason = "tests")]
 
+mod anvils;
+
+use anvils::Anvil;
 use facilitator_chain::{
     reader::{Answer, At, Query, Reader, ReaderOptions},
-    rpc::{Call, Rpc, RpcOptions},
+    rpc::Call,
     scan::{fetch_chain_id, fetch_head},
     types::{Execution, parse_receipt},
 };
 use facilitator_eth::{Address, B256, Bytes, abi::Revert, keccak256};
 use facilitator_protocol::proof;
 use serde_json::{Value, json};
-use std::{
-    net::TcpListener,
-    path::PathBuf,
-    process::{Child, Command, Stdio},
-    time::Duration,
-};
+use std::time::Duration;
 
 /// Returns its call data.
 const ECHO: &str = "366000600037366000f3";
@@ -28,53 +26,22 @@ const BURN: &str = "fe";
 /// Stores 7 in slot 1 and returns its call data; its proof has a slot to show.
 const STORE: &str = "6007600155366000600037366000f3";
 
-struct Anvil {
-    child: Child,
-    rpc: Rpc,
-}
+/// A node with an account that acts on it.
+struct Actor(Anvil);
 
-impl Drop for Anvil {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+impl Actor {
+    async fn start(fork: &str) -> Option<Self> {
+        Anvil::start(fork).await.map(Self)
     }
-}
 
-fn binary() -> Option<PathBuf> {
-    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../node_modules/@foundry-rs");
-    let found = std::fs::read_dir(folder).ok()?.flatten().map(|entry| entry.path().join("bin/anvil"));
-    found.into_iter().find(|path| path.is_file())
-}
-
-async fn start(fork: &str) -> Option<Anvil> {
-    let Some(binary) = binary() else {
-        eprintln!("anvil is not installed, run scripts/devnet-tools: skipped");
-        return None;
-    };
-    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-    let mut command = Command::new(binary);
-    command.args(["--port", &port.to_string(), "--hardfork", fork, "--silent", "--chain-id", "1407"]);
-    let child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-    let rpc = Rpc::new(&format!("http://127.0.0.1:{port}"), RpcOptions::default()).unwrap();
-    let anvil = Anvil { child, rpc };
-    for _ in 0..200 {
-        if fetch_chain_id(&anvil.rpc).await.is_ok() {
-            return Some(anvil);
-        }
-        tokio::time::sleep(Duration::from_millis(25)).await;
-    }
-    panic!("anvil does not answer");
-}
-
-impl Anvil {
     async fn send(&self, mut transaction: Value) -> Value {
-        let accounts = self.rpc.call("eth_accounts", json!([])).await.unwrap();
+        let accounts = self.0.rpc.call("eth_accounts", json!([])).await.unwrap();
         transaction["from"] = accounts[0].clone();
         transaction["gas"] = json!("0x100000");
         transaction["gasPrice"] = json!("0x12a05f200");
-        let hash = self.rpc.call("eth_sendTransaction", json!([transaction])).await.unwrap();
+        let hash = self.0.rpc.call("eth_sendTransaction", json!([transaction])).await.unwrap();
         loop {
-            let receipt = self.rpc.call("eth_getTransactionReceipt", json!([hash])).await.unwrap();
+            let receipt = self.0.rpc.call("eth_getTransactionReceipt", json!([hash])).await.unwrap();
             if let Some(parsed) = parse_receipt(&receipt).unwrap() {
                 assert_eq!(parsed.execution, Execution::Succeeded);
                 return receipt;
@@ -95,7 +62,7 @@ fn view(to: Address, data: &[u8]) -> Query {
 }
 
 async fn packed_calls(fork: &str) {
-    let Some(anvil) = start(fork).await else { return };
+    let Some(anvil) = Actor::start(fork).await else { return };
     let echo = anvil.deploy(ECHO).await;
     let (revert, burn) = (anvil.deploy(REVERT).await, anvil.deploy(BURN).await);
     let long: Vec<u8> = (0..=255).collect();
@@ -118,10 +85,10 @@ async fn packed_calls(fork: &str) {
         data(&long),
         data(b""),
     ];
-    let reader = Reader::start(anvil.rpc.clone(), ReaderOptions::default());
-    let before = anvil.rpc.stats();
+    let reader = Reader::start(anvil.0.rpc.clone(), ReaderOptions::default());
+    let before = anvil.0.rpc.stats();
     assert_eq!(reader.ask(queries).await, expected, "{fork}");
-    let after = anvil.rpc.stats();
+    let after = anvil.0.rpc.stats();
     // One packed call, then the three that failed in it alone.
     assert_eq!((after.calls - before.calls, after.requests - before.requests), (1 + 3, 2), "{fork}");
 
@@ -130,7 +97,7 @@ async fn packed_calls(fork: &str) {
     let queries = (0..80).map(|n| view(echo, &wide(n))).collect();
     let expected: Vec<_> = (0..80).map(|n| data(&wide(n))).collect();
     assert_eq!(reader.ask(queries).await, expected, "{fork}");
-    assert_eq!(anvil.rpc.stats().calls - after.calls, 1, "{fork}");
+    assert_eq!(anvil.0.rpc.stats().calls - after.calls, 1, "{fork}");
 }
 
 #[tokio::test]
@@ -155,13 +122,13 @@ async fn packed_calls_work_on_osaka() {
 
 #[tokio::test]
 async fn proofs_of_a_real_node_verify_against_its_state_root() {
-    let Some(anvil) = start("london").await else { return };
+    let Some(anvil) = Actor::start("london").await else { return };
     let store = anvil.deploy(STORE).await;
     let receipt = anvil.send(json!({ "to": store, "data": "0x" })).await;
     let height = u64::from_str_radix(&receipt["blockNumber"].as_str().unwrap()[2..], 16).unwrap();
     let mut key = B256::ZERO;
     key.0[31] = 1;
-    let reader = Reader::start(anvil.rpc.clone(), ReaderOptions::default());
+    let reader = Reader::start(anvil.0.rpc.clone(), ReaderOptions::default());
     let queries = vec![
         Query::Proof { address: store, key, height },
         Query::Proof { address: store, key: keccak256(b"unused"), height },
@@ -178,9 +145,9 @@ async fn proofs_of_a_real_node_verify_against_its_state_root() {
     assert_eq!((used.storage[0].value.to_u64(), unused.storage[0].value.to_u64()), (Some(7), Some(0)));
     assert_eq!(code.to_string(), format!("0x{STORE}"));
     assert!(proof::check(used, B256([1; 32])).is_err());
-    assert_eq!(fetch_head(&anvil.rpc).await.unwrap().state_root, *root);
-    assert_eq!(fetch_chain_id(&anvil.rpc).await, Ok(1407));
+    assert_eq!(fetch_head(&anvil.0.rpc).await.unwrap().state_root, *root);
+    assert_eq!(fetch_chain_id(&anvil.0.rpc).await, Ok(1407));
     let unknown =
-        anvil.rpc.batch(&[Call::new("no_such", json!([])), Call::new("eth_chainId", json!([]))]).await.unwrap();
+        anvil.0.rpc.batch(&[Call::new("no_such", json!([])), Call::new("eth_chainId", json!([]))]).await.unwrap();
     assert!(unknown[0].is_err() && unknown[1].is_ok());
 }

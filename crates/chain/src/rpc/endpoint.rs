@@ -37,7 +37,7 @@ impl Endpoint {
     }
 
     /// The whole URL, credentials included: for the connection alone.
-    pub(super) fn url(&self) -> &Url {
+    pub(crate) fn url(&self) -> &Url {
         &self.url
     }
 

@@ -128,7 +128,8 @@ async fn read(stream: &mut TcpStream) -> Option<Value> {
     loop {
         if let Some(end) = bytes.windows(4).position(|w| w == b"\r\n\r\n") {
             let head = String::from_utf8_lossy(&bytes[..end]).to_lowercase();
-            let length: usize = head.split("content-length: ").nth(1)?.lines().next()?.parse().ok()?;
+            let Some(length) = head.split("content-length: ").nth(1) else { return Some(Value::Null) };
+            let length: usize = length.lines().next()?.parse().ok()?;
             if bytes.len() >= end + 4 + length {
                 return serde_json::from_slice(&bytes[end + 4..]).ok();
             }
