@@ -175,8 +175,12 @@ settings! {
     "worker_expiry_margin_blocks" worker_expiry_margin_blocks: u64 = 10, count("blocks", 0, 1_000_000);
     /// How long children may take to finish the step in hand after SIGTERM before they are killed.
     "shutdown_timeout_s" shutdown_timeout: Duration = Duration::from_secs(20), Seconds(1, 3_600);
-    /// A worker process that says nothing for so long is ended and its request resumed.
+    /// Longest life of a worker process; then it is ended and its request resumed. One that hangs is found sooner, by `child_silence_ms`.
     "worker_timeout_s" worker_timeout: Duration = Duration::from_secs(120), Seconds(1, 86_400);
+    /// How often each child process shows that its loop runs.
+    "child_heartbeat_ms" child_heartbeat: Duration = Duration::from_secs(5), Millis(10, 600_000);
+    /// A child process that shows no life for so long hangs or is stopped: it is killed and replaced. At least two heartbeats; the time in which the facilitator itself was stopped does not count.
+    "child_silence_ms" child_silence: Duration = Duration::from_secs(30), Millis(20, 3_600_000);
     /// First wait before a failed step of a request is tried again; doubles with each failure.
     "retry_base_ms" retry_base: Duration = Duration::from_secs(1), Millis(10, 3_600_000);
     /// Longest wait before a failed step is tried again.
@@ -185,10 +189,12 @@ settings! {
     "restart_base_ms" restart_base: Duration = Duration::from_millis(200), Millis(1, 3_600_000);
     /// Longest wait before a child is started again.
     "restart_max_ms" restart_max: Duration = Duration::from_secs(30), Millis(1, 3_600_000);
-    /// Deaths within `restart_window_s` after which a child is left alone and reported.
+    /// Deaths within `restart_window_s` after which a child is quarantined: reported, and tried once each `quarantine_retry_s` alone.
     "restart_limit" restart_limit: u32 = 10, Small("deaths", 1, 1_000);
     /// The time in which `restart_limit` counts deaths.
     "restart_window_s" restart_window: Duration = Duration::from_secs(60), Seconds(1, 86_400);
+    /// Pause until a child in quarantine is tried again; once it lives as long as `restart_window_s`, all is forgiven.
+    "quarantine_retry_s" quarantine_retry: Duration = Duration::from_secs(300), Seconds(1, 86_400);
     /// How much is logged; `RUST_LOG` and `--log-level` win.
     "log_level" log_level: LogLevel = LogLevel::Info, Choice(&LogLevel::WORDS);
     /// The form of log lines; `--log-format` wins.
@@ -237,6 +243,9 @@ impl Settings {
         let mut settings = Self::read_fields(fields)?;
         let (retry, restart) = (settings.retry_max, settings.restart_max);
         settings.retry_base = at_most(fields, "retry_base_ms", settings.retry_base, "retry_max_ms", retry)?;
+        let most = settings.child_silence / 2;
+        settings.child_heartbeat =
+            at_most(fields, "child_heartbeat_ms", settings.child_heartbeat, "half of child_silence_ms", most)?;
         settings.restart_base = at_most(fields, "restart_base_ms", settings.restart_base, "restart_max_ms", restart)?;
         Ok(settings)
     }
@@ -284,6 +293,7 @@ mod tests {
             ("min_gas_price", json!("9".repeat(79)), "at most 2^256-1"),
             ("log_level", json!("loud"), "must be error, warn, info, debug, trace"),
             ("retry_base_ms", json!(3_600_000), "must not be above retry_max_ms"),
+            ("child_heartbeat_ms", json!(15_001), "must not be above half of child_silence_ms"),
             ("restart_base_ms", json!(30_001), "must not be above restart_max_ms"),
         ] {
             let value = json!({ key: value });
@@ -299,5 +309,8 @@ mod tests {
         let value = json!({ "retry_max_ms": 100 });
         let fields = Node::root(Path::new("f"), &value).fields(&[Settings::KEYS]).unwrap();
         assert_eq!(Settings::read(&fields).unwrap().retry_base, Duration::from_millis(100));
+        let value = json!({ "child_silence_ms": 400 });
+        let fields = Node::root(Path::new("f"), &value).fields(&[Settings::KEYS]).unwrap();
+        assert_eq!(Settings::read(&fields).unwrap().child_heartbeat, Duration::from_millis(200));
     }
 }

@@ -35,6 +35,15 @@ const fn frame_config() -> FrameConfig {
     config::standard().with_limit::<MAX_DECODED>()
 }
 
+/// What a peer may send: a message, or only a sign that it lives.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Sign<T> {
+    /// A message.
+    Message(T),
+    /// A frame without a body: a heartbeat. No message of ours is empty.
+    Beat,
+}
+
 /// One encoded frame with its length field; wiped when dropped.
 pub struct Frame(Zeroizing<Vec<u8>>);
 
@@ -42,6 +51,11 @@ impl Frame {
     /// All bytes to write, length field first.
     pub fn as_bytes(&self) -> &[u8] {
         &self.0
+    }
+
+    /// A heartbeat.
+    pub(crate) fn beat() -> Self {
+        Self(Zeroizing::new(vec![0; PREFIX]))
     }
 
     /// A frame around `body`.
@@ -124,6 +138,16 @@ impl Decoder {
     /// [`IpcError::Unusable`].
     pub fn decode<T: Decode<()>>(&mut self) -> Result<Option<T>, IpcError> {
         self.next_body(MAX_FRAME, decode_body::<T>)
+    }
+
+    /// As [`Self::decode`], where heartbeats may stand between the messages.
+    ///
+    /// # Errors
+    /// Those of [`Self::decode`].
+    pub fn decode_sign<T: Decode<()>>(&mut self) -> Result<Option<Sign<T>>, IpcError> {
+        self.next_body(MAX_FRAME, |body| {
+            if body.is_empty() { Ok(Sign::Beat) } else { decode_body::<T>(body).map(Sign::Message) }
+        })
     }
 
     /// The end of the stream: fine on the boundary of a frame.

@@ -7,7 +7,7 @@ use std::marker::PhantomData;
 use bincode::Decode;
 use tokio::io::{AsyncRead, AsyncReadExt};
 
-use crate::{Decoder, Hello, IpcError};
+use crate::{Decoder, Hello, IpcError, Sign};
 
 /// The receiving end of a pipe that carries messages of type `T`.
 pub struct FrameReader<T, R> {
@@ -46,8 +46,22 @@ impl<T: Decode<()>, R: AsyncRead + Unpin> FrameReader<T, R> {
     /// is broken, [`IpcError::Io`]. The stream is of no use after an error.
     pub async fn next(&mut self) -> Result<Option<T>, IpcError> {
         loop {
-            if let Some(message) = self.decoder.decode()? {
-                return Ok(Some(message));
+            match self.next_sign().await? {
+                Some(Sign::Message(message)) => return Ok(Some(message)),
+                Some(Sign::Beat) => {}
+                None => return Ok(None),
+            }
+        }
+    }
+
+    /// As [`Self::next`], but tells of heartbeats too. Safe to cancel.
+    ///
+    /// # Errors
+    /// Those of [`Self::next`].
+    pub async fn next_sign(&mut self) -> Result<Option<Sign<T>>, IpcError> {
+        loop {
+            if let Some(sign) = self.decoder.decode_sign()? {
+                return Ok(Some(sign));
             }
             if self.fill().await? == 0 {
                 return self.decoder.finish().map(|()| None);
@@ -72,7 +86,7 @@ mod tests {
     use tokio::io::{AsyncWriteExt, duplex};
 
     use super::*;
-    use crate::encode;
+    use crate::{Frame, encode};
 
     #[tokio::test]
     async fn a_cancelled_read_loses_nothing() {
@@ -92,6 +106,23 @@ mod tests {
         drop(far);
         assert_eq!(reader.next().await.unwrap(), None);
         assert_eq!(reader.next().await.unwrap(), None, "the end stays the end");
+    }
+
+    #[tokio::test]
+    async fn heartbeats_stand_between_messages_and_are_told_only_to_who_asks() {
+        let bytes: Vec<u8> = [Frame::beat(), encode(&7_u32).unwrap(), Frame::beat(), Frame::beat()]
+            .iter()
+            .flat_map(|frame| frame.as_bytes().to_vec())
+            .collect();
+        let mut reader = FrameReader::<u32, _>::new(&bytes[..]);
+        assert_eq!(reader.next().await.unwrap(), Some(7));
+        assert_eq!(reader.next().await.unwrap(), None);
+        let mut reader = FrameReader::<u32, _>::new(&bytes[..]);
+        let mut signs = Vec::new();
+        while let Some(sign) = reader.next_sign().await.unwrap() {
+            signs.push(sign);
+        }
+        assert_eq!(signs, [Sign::Beat, Sign::Message(7), Sign::Beat, Sign::Beat]);
     }
 
     #[tokio::test]

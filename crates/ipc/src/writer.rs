@@ -82,7 +82,18 @@ impl<T: Encode> FrameSender<T> {
     /// # Errors
     /// [`IpcError::Full`], and those of [`Self::send`].
     pub fn try_send(&self, message: &T) -> Result<(), IpcError> {
-        let frame = encode(message)?;
+        self.try_queue(encode(message)?)
+    }
+
+    /// Tells the peer that this process lives, if there is room. One that reads nothing has no use for it.
+    ///
+    /// # Errors
+    /// [`IpcError::Full`], [`IpcError::PeerGone`].
+    pub fn beat(&self) -> Result<(), IpcError> {
+        self.try_queue(Frame::beat())
+    }
+
+    fn try_queue(&self, frame: Frame) -> Result<(), IpcError> {
         let room =
             Arc::clone(&self.room).try_acquire_many_owned(bytes_of(&frame)).map_err(|refusal| match refusal {
                 TryAcquireError::Closed => IpcError::PeerGone,

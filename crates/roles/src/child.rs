@@ -9,6 +9,15 @@ use facilitator_store::{Access, Location, Pair, Patience, Store, StoreError};
 use std::path::PathBuf;
 use std::time::Duration;
 
+/// Longest time in which the parent may read nothing while something waits for it: one that does not read is hung or
+/// stopped, and whoever comes after it begins from the database.
+const STALL: Duration = Duration::from_secs(120);
+
+/// How children write to their parent.
+pub(crate) fn writer() -> WriterOptions {
+    WriterOptions { stall: Some(STALL), ..WriterOptions::default() }
+}
+
 /// Longest wait for the first message of the parent.
 const SETUP_LIMIT: Duration = Duration::from_secs(30);
 
@@ -46,7 +55,7 @@ pub enum ChildError {
 
 /// Says hello and waits for the first message.
 pub(crate) async fn begin<Out: Encode, In: Decode<()>>(role: &str) -> Result<(ChildLink<Out, In>, In), ChildError> {
-    let mut link = ChildLink::<Out, In>::from_stdio(PROTOCOL_VERSION, role, WriterOptions::default())?;
+    let mut link = ChildLink::<Out, In>::from_stdio(PROTOCOL_VERSION, role, writer())?;
     let first = tokio::time::timeout(SETUP_LIMIT, link.receiver.next()).await;
     let first = first.map_err(|_| ChildError::NoSetup)??.ok_or(ChildError::ParentGone)?;
     Ok((link, first))

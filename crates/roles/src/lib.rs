@@ -7,8 +7,10 @@ pub mod child;
 pub mod clock;
 pub mod messages;
 pub mod parent;
+mod pulse;
 pub mod scanner;
 pub mod sender;
+pub mod terms;
 pub mod worker;
 
 use facilitator_supervisor::child::{BadRoleRequest, ChildOptions, RoleRequest, enter};
@@ -16,6 +18,7 @@ use facilitator_supervisor::limits::Memory;
 use facilitator_telemetry::{Identity, LogFormat};
 use std::ffi::OsString;
 use std::process::ExitCode;
+use terms::Terms;
 
 /// Environment variable in which the parent passes the form of log lines on.
 pub const LOG_FORMAT: &str = "FACILITATOR_LOG_FORMAT";
@@ -35,7 +38,12 @@ pub fn role_of(args: impl IntoIterator<Item = OsString>) -> Result<Option<RoleRe
 #[must_use]
 pub fn play(request: &RoleRequest) -> ExitCode {
     // Senders hold keys, workers a secret, and scanners simulate calls that reveal one.
-    let options = ChildOptions { memory: Memory::HoldsKeys, address_space: None, open_files: None };
+    let terms = Terms::own();
+    let options = ChildOptions {
+        memory: Memory::HoldsKeys,
+        address_space: terms.address_space(&request.role),
+        open_files: terms.open_files,
+    };
     if enter(request, &options).is_err() {
         // The parent is gone: there is nobody to tell.
         return ExitCode::from(FAILED);
@@ -43,7 +51,7 @@ pub fn play(request: &RoleRequest) -> ExitCode {
     log(request);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let Ok(runtime) = runtime else { return ExitCode::from(FAILED) };
-    let result = runtime.block_on(perform(&request.role));
+    let result = runtime.block_on(perform(&request.role, &terms));
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
@@ -53,11 +61,11 @@ pub fn play(request: &RoleRequest) -> ExitCode {
     }
 }
 
-async fn perform(role: &str) -> Result<(), String> {
+async fn perform(role: &str, terms: &Terms) -> Result<(), String> {
     match role {
-        worker::ROLE => Box::pin(worker::run()).await.map_err(|error| error.to_string()),
-        scanner::ROLE => Box::pin(scanner::run()).await.map_err(|error| error.to_string()),
-        sender::ROLE => Box::pin(sender::run()).await.map_err(|error| error.to_string()),
+        worker::ROLE => Box::pin(worker::run(terms)).await.map_err(|error| error.to_string()),
+        scanner::ROLE => Box::pin(scanner::run(terms)).await.map_err(|error| error.to_string()),
+        sender::ROLE => Box::pin(sender::run(terms)).await.map_err(|error| error.to_string()),
         other => Err(format!("there is no role `{other}`")),
     }
 }

@@ -8,6 +8,8 @@
 use crate::child::{self, ChildError, ms};
 use crate::clock::now_ms;
 use crate::messages::{Ask, FromSender, SenderSetup, ToSender};
+use crate::pulse;
+use crate::terms::Terms;
 use facilitator_eth::tx::SecretKey;
 use facilitator_ipc::{FrameReader, FrameSender};
 use facilitator_protocol::secret::{self, HashLockKey};
@@ -37,10 +39,13 @@ type FromParent = FrameReader<ToSender, pipe::Receiver>;
 ///
 /// # Errors
 /// [`ChildError`]; the parent starts another one, which begins from the journal.
-pub async fn run() -> Result<(), ChildError> {
+pub async fn run(terms: &Terms) -> Result<(), ChildError> {
     let (link, first) = child::begin::<FromSender, ToSender>(ROLE).await?;
     let ToSender::Setup(setup) = first else { return Err(ChildError::OutOfTurn) };
-    let result = serve(*setup, link.sender, link.receiver).await;
+    let longest = pulse::longest_pass(ms(setup.chain.rpc_timeout_ms));
+    let parent = link.sender.clone();
+    let work = serve(*setup, link.sender, link.receiver);
+    let result = Box::pin(pulse::beating(work, parent, terms.heartbeat, longest)).await;
     link.writer.finish().await?;
     result
 }
@@ -113,6 +118,7 @@ async fn until_done<T>(
 ) -> Result<Option<T>, ChildError> {
     let mut pause = pause.min(MAX_PAUSE);
     loop {
+        pulse::busy();
         match attempt().await {
             Ok(done) => return Ok(Some(done)),
             Err(Obstacle::Lasts(error)) => return Err(error),
@@ -120,6 +126,7 @@ async fn until_done<T>(
         }
         let over = tokio::time::sleep(pause);
         tokio::pin!(over);
+        pulse::idle();
         loop {
             tokio::select! {
                 () = &mut over => break,
@@ -178,6 +185,7 @@ impl<N: facilitator_sender::Ask, K: Keep> Desk<N, K> {
         let mut terminated = signal(SignalKind::terminate()).map_err(ChildError::Signals)?;
         loop {
             let wake = self.sender.next_wake();
+            pulse::idle();
             let next = tokio::select! {
                 order = orders.next() => self.take(order?, &mut orders).await?,
                 _ = terminated.recv() => self.take_the_rest(&mut orders).await?,
@@ -242,6 +250,7 @@ impl<N: facilitator_sender::Ask, K: Keep> Desk<N, K> {
 
     /// Journals what was submitted, does all that is due, and answers with how far each has come by then.
     async fn work(&mut self) -> Result<(), ChildError> {
+        pulse::busy();
         let mut woke = false;
         if self.sender.trouble().is_some() {
             // Tries the database again, if it is time. What is submitted comes after that.

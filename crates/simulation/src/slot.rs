@@ -8,6 +8,7 @@ const POLICY: RestartPolicy = RestartPolicy {
     max: Duration::from_millis(1_000),
     limit: 8,
     window: Duration::from_millis(60_000),
+    quarantine: Duration::from_millis(30_000),
 };
 
 /// Who sits there.

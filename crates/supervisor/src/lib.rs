@@ -9,12 +9,14 @@ pub mod child;
 mod event;
 mod exit;
 pub mod limits;
+mod patience;
 mod restart;
 mod spawn;
 mod watch;
 
 pub use event::{Cause, End, Event, StreamEnd};
 pub use exit::Exit;
+pub use patience::Patience;
 pub use restart::{Decision, RestartHistory, RestartPolicy};
 pub use spawn::{DEFAULT_ENVIRONMENT, ROLE_ARGUMENT, SpawnError, Spawned, Spawner};
 pub use watch::{ChildHandle, Stop, WatchOptions, watch};

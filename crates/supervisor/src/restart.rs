@@ -1,4 +1,4 @@
-//! When a child that died is started again, and when no more. Pure: the length of each life is an argument.
+//! When a child that died is started again: soon, or once in a long while. Pure: the length of each life is an argument.
 //!
 //! Time is counted as run time: the pauses between lives do not count towards the window. Otherwise a growing
 //! back-off would space the deaths so far apart that a child which dies at once is never found out.
@@ -17,6 +17,8 @@ pub struct RestartPolicy {
     pub limit: u32,
     /// Run time over which deaths are counted; a life as long as this wipes the slate clean.
     pub window: Duration,
+    /// Pause of a child in quarantine until its next try. A try that dies within `window` leads back there.
+    pub quarantine: Duration,
 }
 
 /// What follows from a death.
@@ -27,8 +29,10 @@ pub enum Decision {
         /// The pause.
         after: Duration,
     },
-    /// Do not start it again: it keeps dying. The caller keeps the reason of the last death for the operator.
+    /// It keeps dying: leave it alone for long. The caller keeps the reason of the last death for the operator.
     Quarantine {
+        /// The pause.
+        after: Duration,
         /// Deaths in the window.
         deaths: u32,
         /// Run time in which they happened.
@@ -55,7 +59,10 @@ impl RestartHistory {
         self.forget_before(policy.window);
         let deaths = self.deaths();
         if deaths >= policy.limit {
-            return Decision::Quarantine { deaths, within: self.span() };
+            let decision = Decision::Quarantine { after: policy.quarantine, deaths, within: self.span() };
+            // One try that dies soon is enough to come back here.
+            self.lives.pop_front();
+            return decision;
         }
         Decision::Restart { after: pause(policy, deaths) }
     }
@@ -63,11 +70,6 @@ impl RestartHistory {
     /// Deaths in the window.
     pub fn deaths(&self) -> u32 {
         u32::try_from(self.lives.len()).unwrap_or(u32::MAX)
-    }
-
-    /// Forgets all: an operator let the child out of quarantine.
-    pub fn clear(&mut self) {
-        self.lives.clear();
     }
 
     /// Run time between the oldest death kept and the last one.
@@ -97,6 +99,7 @@ mod tests {
         max: Duration::from_millis(3_000),
         limit: 6,
         window: Duration::from_millis(60_000),
+        quarantine: Duration::from_millis(300_000),
     };
 
     /// Lives in ms, and what follows from each death: the pause in ms, or `None` for quarantine.
@@ -106,8 +109,8 @@ mod tests {
         for (step, (lived, pause)) in lives_and_pauses.iter().enumerate() {
             let got = match history.died(Duration::from_millis(*lived), &POLICY) {
                 Decision::Restart { after } => Some(after),
-                Decision::Quarantine { deaths, within } => {
-                    assert!(deaths == POLICY.limit && within < POLICY.window);
+                Decision::Quarantine { after, deaths, within } => {
+                    assert!(after == POLICY.quarantine && deaths == POLICY.limit && within < POLICY.window);
                     None
                 }
             };
@@ -130,6 +133,13 @@ mod tests {
                 .chain([(10_000, Some(3_000)), (9_999, None)])
                 .collect::<Vec<_>>(),
         );
+        check(
+            "a try out of quarantine that dies soon leads back, a long life to the base",
+            &[(1, Some(200)), (1, Some(400)), (1, Some(800)), (1, Some(1_600)), (1, Some(3_000)), (1, None)]
+                .into_iter()
+                .chain([(1, None), (5_000, None), (1, None), (60_000, Some(200)), (1, Some(400))])
+                .collect::<Vec<_>>(),
+        );
         check("a life as long as the window forgives", &[(1, Some(200)), (1, Some(400)), (60_000, Some(200))]);
         check(
             "deaths a third of the window apart never lead to quarantine",
@@ -141,13 +151,8 @@ mod tests {
     }
 
     #[test]
-    fn a_released_child_starts_afresh_and_extremes_do_not_overflow() {
-        let mut history = RestartHistory::new();
-        while let Decision::Restart { .. } = history.died(Duration::ZERO, &POLICY) {}
-        history.clear();
+    fn extremes_do_not_overflow() {
         let first = Decision::Restart { after: POLICY.base };
-        assert_eq!(history.died(Duration::ZERO, &POLICY), first);
-
         let endless = RestartPolicy { limit: u32::MAX, window: Duration::MAX, ..POLICY };
         let mut history = RestartHistory::new();
         for _ in 0..200 {

@@ -9,14 +9,14 @@
 use std::time::Duration;
 
 use bincode::{Decode, Encode};
-use facilitator_ipc::{FrameReader, FrameSender, IpcError, WriterOptions, WriterTask, start_writer};
+use facilitator_ipc::{FrameReader, FrameSender, IpcError, Sign, WriterOptions, WriterTask, start_writer};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use tokio::process::{Child, ChildStdout};
 use tokio::sync::{mpsc, watch as order_channel};
 use tokio::time::{Instant, sleep_until};
 
-use crate::{Cause, End, Event, Exit, Spawned, StreamEnd};
+use crate::{Cause, End, Event, Exit, Patience, Spawned, StreamEnd};
 
 /// Limits on one child.
 #[derive(Debug, Clone, Copy)]
@@ -25,7 +25,8 @@ pub struct WatchOptions {
     pub version: u32,
     /// Time until its hello.
     pub hello_within: Duration,
-    /// Longest silence afterwards; `None` for a child that may be silent.
+    /// Longest time afterwards without a message or a heartbeat; `None` for a child that may be silent. Only time in
+    /// which this process ran is counted ([`Patience`]).
     pub silence: Option<Duration>,
     /// Time to end after it closed its pipe, or after its handle was dropped.
     pub linger: Duration,
@@ -128,9 +129,9 @@ where
         exit: None,
         stream: None,
         cause: None,
-        kill_at: Some((now + options.hello_within, Cause::NoHello)),
+        kill_at: None,
         untold: None,
-        readable_since: now,
+        patience: Some(Patience::new(options.hello_within, now)),
     };
     tokio::spawn(unit.run(key, events));
     ChildHandle { pid, sender, orders: order_sender }
@@ -140,6 +141,7 @@ where
 enum Read<In> {
     Hello,
     Message(In),
+    Beat,
 }
 
 struct Unit<In> {
@@ -162,8 +164,9 @@ struct Unit<In> {
     kill_at: Option<(Instant, Cause)>,
     /// What was read and waits for a place among the events.
     untold: Option<Read<In>>,
-    /// From when on nothing but the child kept a message from being read.
-    readable_since: Instant,
+    /// With a child that is to say hello, then with one that is silent, then with the pipe of a dead one. It runs only
+    /// while nothing but the child keeps a message from being read.
+    patience: Option<Patience>,
 }
 
 impl<In: Decode<()> + Send + 'static> Unit<In> {
@@ -196,11 +199,12 @@ impl<In: Decode<()> + Send + 'static> Unit<In> {
     }
 
     fn tell<K: Clone>(&mut self, key: &K) -> Option<Event<K, In>> {
-        self.readable_since = Instant::now();
+        self.heard();
         let (key, pid) = (key.clone(), self.pid);
-        self.untold.take().map(|read| match read {
-            Read::Hello => Event::Ready { key, pid },
-            Read::Message(message) => Event::Message { key, message },
+        self.untold.take().and_then(|read| match read {
+            Read::Hello => Some(Event::Ready { key, pid }),
+            Read::Message(message) => Some(Event::Message { key, message }),
+            Read::Beat => None,
         })
     }
 
@@ -211,26 +215,25 @@ impl<In: Decode<()> + Send + 'static> Unit<In> {
 
     /// The next moment at which something is due by the clock alone.
     fn wake_at(&self) -> Option<Instant> {
-        let limits = [self.kill_at.as_ref().map(|(at, _)| *at), self.patience_ends()];
+        let patience = self.patience.filter(|_| self.is_reading()).map(|patience| patience.wake_at());
+        let limits = [self.kill_at.as_ref().map(|(at, _)| *at), patience];
         limits.into_iter().flatten().min()
     }
 
-    /// When reading is given up: the pipe of a dead child is held open, or a living one is silent.
-    fn patience_ends(&self) -> Option<Instant> {
-        let patience = match (self.exit, self.greeted) {
-            (Some(_), _) => Some(self.options.drain),
-            (None, true) => self.options.silence,
-            (None, false) => None,
-        };
-        patience.filter(|_| self.is_reading()).map(|patience| self.readable_since + patience)
+    /// The child gave a sign of life, or could not.
+    fn heard(&mut self) {
+        if let Some(patience) = &mut self.patience {
+            patience.renew(Instant::now());
+        }
     }
 
     fn time_passed(&mut self) {
         let now = Instant::now();
-        if self.patience_ends().is_some_and(|at| at <= now) {
-            match self.exit {
-                Some(_) => self.stream = Some(StreamEnd::HeldOpen),
-                None => self.kill(Cause::Silent),
+        if self.is_reading() && self.patience.as_mut().is_some_and(|patience| patience.is_over(now)) {
+            match (self.exit, self.greeted) {
+                (Some(_), _) => self.stream = Some(StreamEnd::HeldOpen),
+                (None, true) => self.kill(Cause::Silent),
+                (None, false) => self.kill(Cause::NoHello),
             }
         }
         if self.kill_at.as_ref().is_some_and(|(at, _)| *at <= now)
@@ -286,7 +289,7 @@ impl<In: Decode<()> + Send + 'static> Unit<In> {
         // It fails only if the process has ended meanwhile.
         let _ended_meanwhile = self.process.start_kill();
         // Not again before the end has been seen.
-        self.readable_since = Instant::now();
+        self.patience = None;
     }
 
     fn forsaken(&mut self) {
@@ -297,7 +300,7 @@ impl<In: Decode<()> + Send + 'static> Unit<In> {
     fn exited(&mut self, status: std::io::Result<std::process::ExitStatus>) {
         self.exit = Some(status.map_or(Exit::Unknown, Exit::from));
         self.kill_at = None;
-        self.readable_since = Instant::now();
+        self.patience = Some(Patience::new(self.options.drain, Instant::now()));
     }
 
     fn writer_ended(&mut self, result: Result<(), IpcError>) {
@@ -311,12 +314,12 @@ impl<In: Decode<()> + Send + 'static> Unit<In> {
     /// Takes in what was read.
     fn took(&mut self, read: Result<Option<Read<In>>, IpcError>) {
         match read {
-            Ok(Some(read)) => {
-                if matches!(read, Read::Hello) {
-                    self.greeted();
-                }
-                self.untold = Some(read);
+            Ok(Some(Read::Beat)) => self.heard(),
+            Ok(Some(Read::Hello)) => {
+                self.greeted();
+                self.untold = Some(Read::Hello);
             }
+            Ok(Some(message @ Read::Message(_))) => self.untold = Some(message),
             Ok(None) | Err(IpcError::NoHello) => self.stream_ended(StreamEnd::Clean),
             Err(IpcError::Torn { .. }) => self.stream_ended(StreamEnd::Torn),
             Err(error) => {
@@ -328,9 +331,9 @@ impl<In: Decode<()> + Send + 'static> Unit<In> {
 
     fn greeted(&mut self) {
         self.greeted = true;
-        if matches!(self.kill_at, Some((_, Cause::NoHello))) {
-            self.kill_at = None;
-        }
+        // A child that was killed meanwhile stays so.
+        let silence = self.options.silence.filter(|_| self.patience.is_some());
+        self.patience = silence.map(|silence| Patience::new(silence, Instant::now()));
     }
 
     fn stream_ended(&mut self, end: StreamEnd) {
@@ -365,7 +368,10 @@ async fn read<In: Decode<()>>(
     role: &str,
 ) -> Result<Option<Read<In>>, IpcError> {
     if greeted {
-        Ok(reader.next().await?.map(Read::Message))
+        Ok(reader.next_sign().await?.map(|sign| match sign {
+            Sign::Message(message) => Read::Message(message),
+            Sign::Beat => Read::Beat,
+        }))
     } else {
         reader.greet(version, role).await.map(|_| Some(Read::Hello))
     }

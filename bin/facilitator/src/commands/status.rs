@@ -6,7 +6,7 @@ use crate::failure::{Exit, Failure};
 use crate::output;
 use facilitator_config::Loaded;
 use facilitator_roles::clock::now_ms;
-use facilitator_roles::parent::Standing;
+use facilitator_roles::parent::{ChildStanding, Standing};
 use facilitator_store::requests::Record;
 use facilitator_store::{Access, Store};
 use serde::Serialize;
@@ -191,9 +191,20 @@ fn show_standing(standing: &Standing, status: &Status) {
     for (side, trouble) in troubles {
         output::line(&format!("\nTrouble on the {side} chain: {trouble}"));
     }
+    for child in standing.children.iter().filter(|child| child.state == "quarantined") {
+        output::line(&quarantine(child, now_ms()));
+    }
     if let Some(trouble) = &standing.database_trouble {
         output::line(&format!("\nTrouble with the database: {trouble}"));
     }
+}
+
+/// A child that is left alone: why, and until when.
+fn quarantine(child: &ChildStanding, now: i64) -> String {
+    let why = child.trouble.as_deref().unwrap_or("it kept dying");
+    let wait = child.next_try_at_ms.map_or(0, |at| at.saturating_sub(now).max(0) / 1_000);
+    let (role, side) = (&child.role, &child.side);
+    format!("\nThe {role} of the {side} chain is quarantined, and tried again in {}: {why}", age(wait))
 }
 
 fn show_balances(standing: &Standing) {

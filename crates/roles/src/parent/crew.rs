@@ -6,7 +6,7 @@ use crate::messages::{Job, ToWorker};
 use facilitator_chain::reader::Answer;
 use facilitator_protocol::model::RequestId;
 use facilitator_sender::{Failure, SubmitAnswer};
-use facilitator_supervisor::{ChildHandle, Stop};
+use facilitator_supervisor::{ChildHandle, Patience, Stop};
 use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 use tokio::time::Instant;
@@ -19,12 +19,15 @@ pub(super) struct Hand {
     pub(super) child: ChildHandle<ToWorker>,
     /// It has said how it leaves its request.
     pub(super) parking: bool,
-    since: Instant,
+    /// With its life as a whole.
+    patience: Patience,
 }
 
 /// All workers.
 pub(super) struct Crew {
     max: usize,
+    /// Longest life of a worker.
+    timeout: Duration,
     last: u64,
     hands: BTreeMap<WorkerNo, Hand>,
     /// How often in a row the worker of a request died.
@@ -32,8 +35,8 @@ pub(super) struct Crew {
 }
 
 impl Crew {
-    pub(super) fn new(max: usize) -> Self {
-        Self { max, last: 0, hands: BTreeMap::new(), deaths: HashMap::new() }
+    pub(super) fn new(max: usize, timeout: Duration) -> Self {
+        Self { max, timeout, last: 0, hands: BTreeMap::new(), deaths: HashMap::new() }
     }
 
     pub(super) fn next_no(&mut self) -> WorkerNo {
@@ -57,7 +60,7 @@ impl Crew {
     /// Gives a new worker its green light.
     pub(super) fn hire(&mut self, no: WorkerNo, request: RequestId, child: ChildHandle<ToWorker>, job: Job) {
         tell(child.send(&ToWorker::Job(Box::new(job))));
-        let hand = Hand { request, child, parking: false, since: Instant::now() };
+        let hand = Hand { request, child, parking: false, patience: Patience::new(self.timeout, Instant::now()) };
         self.hands.insert(no, hand);
     }
 
@@ -100,12 +103,14 @@ impl Crew {
         }
     }
 
-    /// Ends workers that live too long: their rows are resumed.
-    pub(super) fn end_the_hung(&self, limit: Duration) {
+    /// Ends workers that live too long: their rows are resumed. To be called often.
+    pub(super) fn end_the_hung(&mut self) {
         let now = Instant::now();
-        for hand in self.hands.values().filter(|hand| now.duration_since(hand.since) > limit) {
-            tracing::warn!(request = %hand.request, pid = hand.child.pid, "ending a worker that takes too long");
-            hand.child.stop(Stop::Await, Duration::ZERO);
+        for hand in self.hands.values_mut() {
+            if hand.patience.is_over(now) {
+                tracing::warn!(request = %hand.request, pid = hand.child.pid, "ending a worker that takes too long");
+                hand.child.stop(Stop::Await, Duration::ZERO);
+            }
         }
     }
 

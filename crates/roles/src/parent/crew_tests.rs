@@ -7,16 +7,16 @@ use facilitator_protocol::model::Side;
 
 #[test]
 fn an_empty_crew_has_all_its_places_and_never_gives_a_number_twice() {
-    let mut crew = Crew::new(2);
+    let mut crew = Crew::new(2, Duration::from_secs(120));
     assert_eq!((crew.free(), crew.len(), crew.is_empty()), (2, 0, true));
     let numbers: Vec<u64> = (0..3).map(|_| crew.next_no().0).collect();
     assert_eq!(numbers, [1, 2, 3]);
-    assert_eq!(Crew::new(0).free(), 0);
+    assert_eq!(Crew::new(0, Duration::ZERO).free(), 0);
 }
 
 #[test]
 fn deaths_are_counted_for_each_request_of_its_own() {
-    let mut crew = Crew::new(2);
+    let mut crew = Crew::new(2, Duration::from_secs(120));
     let deaths: Vec<u32> = [7, 7, 8, 7].map(|id| crew.count_death(RequestId(id))).to_vec();
     assert_eq!(deaths, [1, 2, 1, 3]);
 }
@@ -24,7 +24,7 @@ fn deaths_are_counted_for_each_request_of_its_own() {
 /// Answers cross with the end of a worker all the time: none of this may do anything.
 #[test]
 fn what_is_meant_for_a_worker_that_is_gone_is_dropped() {
-    let mut crew = Crew::new(2);
+    let mut crew = Crew::new(2, Duration::from_secs(120));
     let gone = crew.next_no();
     crew.send(gone, &ToWorker::Parked);
     crew.parked(gone);

@@ -1,8 +1,8 @@
 //! From a claimed row to a worker with everything it needs to know.
 
 use super::clerk::Claimed;
-use super::{Parent, SPAWN_AGAIN, WatchOptions};
-use crate::messages::{AnchoredRoot, Discovered, FailedStep, Job, PROTOCOL_VERSION, ToScanner, Unfit, WorkerKey};
+use super::{Parent, SPAWN_AGAIN};
+use crate::messages::{AnchoredRoot, Discovered, FailedStep, Job, ToScanner, Unfit, WorkerKey};
 use crate::worker;
 use facilitator_eth::Address;
 use facilitator_kill::kill_point;
@@ -30,7 +30,7 @@ impl Parent {
         match self.spawner.spawn(worker::ROLE, Some(&label)) {
             Ok(spawned) => {
                 let no = self.crew.next_no();
-                let options = WatchOptions::new(PROTOCOL_VERSION);
+                let options = self.setup.watching();
                 let child = watch(spawned, worker::ROLE, no, self.outbox.workers.clone(), options);
                 self.clerk.note_pid(request, child.pid);
                 kill_point!("parent.worker_started");

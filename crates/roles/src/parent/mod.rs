@@ -17,7 +17,7 @@ pub use clerk::ClerkError;
 pub use report::{ChainStanding, ChildStanding, Standing, WorkerBalance};
 pub use setup::{PerSide, Setup};
 
-use crate::messages::{Discovered, FromScanner, FromSender, FromWorker, PROTOCOL_VERSION, ToScanner, ToSender, Unfit};
+use crate::messages::{Discovered, FromScanner, FromSender, FromWorker, ToScanner, ToSender, Unfit};
 use crate::{scanner, sender};
 use asks::{Answerer, Asks, WorkerNo};
 use clerk::{Clerk, Report};
@@ -26,7 +26,7 @@ use facilitator_protocol::gateway::GatewaySet;
 use facilitator_protocol::model::Side;
 use facilitator_sender::Head;
 use facilitator_store::Store;
-use facilitator_supervisor::{Event, SpawnError, Spawner, WatchOptions, watch};
+use facilitator_supervisor::{Event, SpawnError, Spawner, watch};
 use slot::{Seat, Slot};
 use std::time::Duration;
 use stop::Phase;
@@ -153,7 +153,7 @@ impl Parent {
         let (senders, from_senders) = mpsc::channel(INBOX);
         let (workers, from_workers) = mpsc::channel(INBOX);
         let (clerk, from_clerk) = Clerk::start(store, &setup);
-        let crew = Crew::new(setup.max_workers);
+        let crew = Crew::new(setup.max_workers, setup.worker_timeout);
         let parent = Self {
             spawner: setup.spawner(),
             setup,
@@ -252,7 +252,7 @@ impl Parent {
         if self.claim_wanted && free > 0 && self.is_working() && self.clerk.claim(free) {
             self.claim_wanted = false;
         }
-        self.crew.end_the_hung(self.setup.worker_timeout);
+        self.crew.end_the_hung();
     }
 
     fn start_scanner(&mut self, side: Side) {
@@ -262,7 +262,7 @@ impl Parent {
         match spawned {
             Err(error) => slot.not_started(&error.to_string(), SPAWN_AGAIN),
             Ok(spawned) => {
-                let options = WatchOptions::new(PROTOCOL_VERSION);
+                let options = self.setup.watching();
                 let child = watch(spawned, scanner::ROLE, side, self.outbox.scanners.clone(), options);
                 let setup = Box::new(self.setup.scanners[side].clone());
                 if let Err(error) = child.send(&ToScanner::Setup(setup)) {
@@ -280,7 +280,7 @@ impl Parent {
         match spawned {
             Err(error) => slot.not_started(&error.to_string(), SPAWN_AGAIN),
             Ok(spawned) => {
-                let options = WatchOptions::new(PROTOCOL_VERSION);
+                let options = self.setup.watching();
                 let child = watch(spawned, sender::ROLE, side, self.outbox.senders.clone(), options);
                 let setup = Box::new(self.setup.brief_sender(side));
                 if let Err(error) = child.send(&ToSender::Setup(setup)) {

@@ -3,8 +3,10 @@
 use super::slot::Slot;
 use super::stop::Phase;
 use super::{Parent, PerSide};
+use crate::clock::now_ms;
 use facilitator_protocol::model::Side;
 use serde::{Deserialize, Serialize};
+use tokio::time::Instant;
 
 /// One report of a running facilitator. Stored as JSON; read by the command line of the same version.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -68,6 +70,15 @@ pub struct ChildStanding {
     pub restarts: u32,
     /// What keeps it from its work.
     pub trouble: Option<String>,
+    /// When it is started again, Unix milliseconds, if it is waited for.
+    #[serde(default)]
+    pub next_try_at_ms: Option<i64>,
+}
+
+/// A moment of the steady clock as Unix milliseconds.
+fn at_ms(at: Instant) -> i64 {
+    let wait = at.saturating_duration_since(Instant::now());
+    now_ms().saturating_add(i64::try_from(wait.as_millis()).unwrap_or(i64::MAX))
 }
 
 impl Parent {
@@ -125,6 +136,7 @@ fn children<Out: bincode::Encode>(role: &str, slots: &PerSide<Slot<Out>>) -> Vec
             state: slot.word().to_owned(),
             restarts: slot.restarts,
             trouble: slot.trouble.clone(),
+            next_try_at_ms: slot.due_at().map(at_ms),
         }
     };
     Side::ALL.iter().map(of).collect()

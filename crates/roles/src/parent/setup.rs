@@ -1,11 +1,12 @@
 //! What the parent is given: everything that was configured, checked and unlocked before any child is started.
 
-use crate::messages::{ConfiguredGateway, Discovered, ScannerSetup, SenderSetup};
+use crate::messages::{ConfiguredGateway, Discovered, PROTOCOL_VERSION, ScannerSetup, SenderSetup};
+use crate::terms::{Terms, VARIABLE};
 use facilitator_protocol::gateway::GatewaySet;
 use facilitator_protocol::model::Side;
 use facilitator_protocol::transfer::Backoff;
 use facilitator_protocol::transfer::accept::Policy;
-use facilitator_supervisor::{DEFAULT_ENVIRONMENT, RestartPolicy, Spawner};
+use facilitator_supervisor::{DEFAULT_ENVIRONMENT, RestartPolicy, Spawner, WatchOptions};
 use std::ffi::OsString;
 use std::ops::{Index, IndexMut};
 use std::path::PathBuf;
@@ -76,6 +77,10 @@ pub struct Setup {
     pub shutdown_timeout: Duration,
     /// Time between two heartbeats in the database.
     pub heartbeat: Duration,
+    /// Longest time without a sign of life of a child.
+    pub silence: Duration,
+    /// On what terms children live.
+    pub terms: Terms,
     /// When a child that died is started again.
     pub restart: RestartPolicy,
     /// What the children log.
@@ -87,12 +92,19 @@ pub struct Setup {
 impl Setup {
     /// Starts children with their part of the environment: no password reaches them.
     pub(super) fn spawner(&self) -> Spawner {
-        let own = [("RUST_LOG", self.log_filter.as_str()), (crate::LOG_FORMAT, self.log_format)];
-        let names: Vec<&str> =
-            DEFAULT_ENVIRONMENT.iter().chain(facilitator_kill::VARIABLES).copied().chain([crate::LOG_FORMAT]).collect();
+        let terms = self.terms.to_text();
+        let own =
+            [("RUST_LOG", self.log_filter.as_str()), (crate::LOG_FORMAT, self.log_format), (VARIABLE, terms.as_str())];
+        let inherited = DEFAULT_ENVIRONMENT.iter().chain(facilitator_kill::VARIABLES).copied();
+        let names: Vec<&str> = inherited.chain([crate::LOG_FORMAT, VARIABLE]).collect();
         let inherited = std::env::vars_os().filter(|(name, _)| own.iter().all(|(own, _)| name != own));
         let own = own.iter().map(|(name, value)| (OsString::from(name), OsString::from(value)));
         Spawner::new(PathBuf::from("/proc/self/exe"), &names, inherited.chain(own))
+    }
+
+    /// How children are watched.
+    pub(super) fn watching(&self) -> WatchOptions {
+        WatchOptions { silence: Some(self.silence), ..WatchOptions::new(PROTOCOL_VERSION) }
     }
 
     /// What the sender of a chain is told; wiped when dropped.

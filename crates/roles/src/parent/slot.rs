@@ -15,8 +15,11 @@ pub(super) enum Seat<Out> {
         /// When the next one is started.
         until: Instant,
     },
-    /// Nobody any more: it kept dying. [`Slot::trouble`] says how.
-    Quarantined,
+    /// Nobody for long: it kept dying. [`Slot::trouble`] says how.
+    Quarantined {
+        /// When the next one is tried.
+        until: Instant,
+    },
     /// Nobody: the facilitator stops.
     Closed,
 }
@@ -50,7 +53,7 @@ impl<Out: bincode::Encode> Slot<Out> {
     pub(super) const fn child(&self) -> Option<&ChildHandle<Out>> {
         match &self.seat {
             Seat::Taken(child) => Some(child),
-            Seat::Empty { .. } | Seat::Quarantined | Seat::Closed => None,
+            Seat::Empty { .. } | Seat::Quarantined { .. } | Seat::Closed => None,
         }
     }
 
@@ -62,16 +65,16 @@ impl<Out: bincode::Encode> Slot<Out> {
     /// Whether it is time to start a child here.
     pub(super) fn is_due(&self, now: Instant) -> bool {
         match self.seat {
-            Seat::Empty { until } => until <= now,
-            Seat::Taken(_) | Seat::Quarantined | Seat::Closed => false,
+            Seat::Empty { until } | Seat::Quarantined { until } => until <= now,
+            Seat::Taken(_) | Seat::Closed => false,
         }
     }
 
     /// When the next child is due, if the place is empty.
     pub(super) const fn due_at(&self) -> Option<Instant> {
         match self.seat {
-            Seat::Empty { until } => Some(until),
-            Seat::Taken(_) | Seat::Quarantined | Seat::Closed => None,
+            Seat::Empty { until } | Seat::Quarantined { until } => Some(until),
+            Seat::Taken(_) | Seat::Closed => None,
         }
     }
 
@@ -85,11 +88,12 @@ impl<Out: bincode::Encode> Slot<Out> {
                 self.trouble = Some(format!("it died ({end}) and is started again"));
                 format!("started again in {} ms", after.as_millis())
             }
-            Decision::Quarantine { deaths, within } => {
+            Decision::Quarantine { after, deaths, within } => {
                 let reason = format!("died {deaths} times within {} s, last: {end}", within.as_secs().max(1));
-                self.seat = Seat::Quarantined;
+                self.restarts = self.restarts.saturating_add(1);
+                self.seat = Seat::Quarantined { until: Instant::now() + after };
                 self.trouble = Some(reason.clone());
-                format!("quarantined: {reason}")
+                format!("quarantined, tried again in {} s: {reason}", after.as_secs())
             }
         }
     }
@@ -123,7 +127,7 @@ impl<Out: bincode::Encode> Slot<Out> {
             (Seat::Taken(_), true) => "working",
             (Seat::Taken(_), false) => "starting",
             (Seat::Empty { .. }, _) => "restarting",
-            (Seat::Quarantined, _) => "quarantined",
+            (Seat::Quarantined { .. }, _) => "quarantined",
             (Seat::Closed, _) => "stopped",
         }
     }

@@ -9,6 +9,7 @@ const POLICY: RestartPolicy = RestartPolicy {
     max: Duration::from_millis(300),
     limit: 4,
     window: Duration::from_secs(60),
+    quarantine: Duration::from_secs(300),
 };
 
 fn end() -> End {
@@ -25,7 +26,7 @@ fn a_new_place_is_due_at_once() {
 }
 
 #[test]
-fn a_child_that_keeps_dying_is_waited_for_longer_and_then_no_more() {
+fn a_child_that_keeps_dying_is_waited_for_longer_and_then_tried_once_in_a_while() {
     let mut slot = Slot::<ToScanner>::new();
     for (restarts, pause) in [(1, 200), (2, 300), (3, 300)] {
         slot.ready = true;
@@ -37,9 +38,12 @@ fn a_child_that_keeps_dying_is_waited_for_longer_and_then_no_more() {
         assert!(slot.trouble.as_deref().is_some_and(|text| text.contains("SIGKILL")), "{:?}", slot.trouble);
     }
     let said = slot.died(&end(), &POLICY);
-    assert!(said.starts_with("quarantined: died 4 times"), "{said}");
-    assert_eq!((slot.word(), slot.due_at()), ("quarantined", None));
-    assert!(!slot.is_due(Instant::now() + Duration::from_secs(3600)), "it stays empty");
+    assert!(said.starts_with("quarantined, tried again in 300 s: died 4 times"), "{said}");
+    assert_eq!(slot.word(), "quarantined");
+    let due = slot.due_at().unwrap();
+    assert!(due > Instant::now() + Duration::from_secs(290) && slot.is_due(due));
+    let said = slot.died(&end(), &POLICY);
+    assert!(said.starts_with("quarantined"), "one more death leads back: {said}");
     assert!(slot.trouble.as_deref().is_some_and(|text| text.contains("SIGKILL")), "an operator reads why");
 }
 

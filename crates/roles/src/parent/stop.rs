@@ -102,6 +102,6 @@ fn end_slot<Out: bincode::Encode>(slot: &mut Slot<Out>, stop: &Out, within: Dura
             tell(child.send(stop));
             child.stop(Stop::Await, within);
         }
-        Seat::Empty { .. } | Seat::Quarantined | Seat::Closed => slot.seat = Seat::Closed,
+        Seat::Empty { .. } | Seat::Quarantined { .. } | Seat::Closed => slot.seat = Seat::Closed,
     }
 }

@@ -12,6 +12,8 @@ mod scene;
 use crate::child::{self, ChildError, ms};
 use crate::clock::now_ms;
 use crate::messages::{FromScanner, ScannerSetup, ToScanner, Unfit};
+use crate::pulse;
+use crate::terms::Terms;
 use facilitator_chain::reader::{Reader, ReaderOptions};
 use facilitator_chain::rpc::Rpc;
 use facilitator_ipc::{FrameReader, FrameSender};
@@ -40,10 +42,13 @@ type FromParent = FrameReader<ToScanner, pipe::Receiver>;
 ///
 /// # Errors
 /// [`ChildError`]; the parent starts another one, but for [`ChildError::Unfit`].
-pub async fn run() -> Result<(), ChildError> {
+pub async fn run(terms: &Terms) -> Result<(), ChildError> {
     let (link, first) = child::begin::<FromScanner, ToScanner>(ROLE).await?;
     let ToScanner::Setup(setup) = first else { return Err(ChildError::OutOfTurn) };
-    let result = serve(*setup, link.sender, link.receiver).await;
+    let longest = pulse::longest_pass(ms(setup.chain.rpc_timeout_ms));
+    let parent = link.sender.clone();
+    let work = serve(*setup, link.sender, link.receiver);
+    let result = Box::pin(pulse::beating(work, parent, terms.heartbeat, longest)).await;
     // What was said last must reach the parent.
     link.writer.finish().await?;
     result
@@ -71,6 +76,7 @@ async fn prepare(
 ) -> Result<bool, ChildError> {
     let mut pause = ms(setup.chain.poll_interval_ms).min(MAX_PAUSE);
     loop {
+        pulse::busy();
         match checked(setup, rpc, reader).await {
             Ok(found) => {
                 kill_point!("scanner.checked");
@@ -85,6 +91,7 @@ async fn prepare(
                 parent.send(&FromScanner::Trouble(Some(text))).await?;
             }
         }
+        pulse::idle();
         tokio::select! {
             () = tokio::time::sleep(pause) => pause = (pause * 2).min(MAX_PAUSE),
             order = orders.next() => match order? {
@@ -120,6 +127,7 @@ async fn is_syncing(rpc: &Rpc) -> bool {
 }
 
 async fn wait_for_begin(orders: &mut FromParent) -> Result<bool, ChildError> {
+    pulse::idle();
     loop {
         match orders.next().await? {
             Some(ToScanner::Begin) => return Ok(true),
@@ -141,6 +149,7 @@ async fn watch(
     poll.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut funds = interval_at(Instant::now() + Duration::from_secs(1), FUNDS_INTERVAL);
     loop {
+        pulse::idle();
         tokio::select! {
             order = orders.next() => match order? {
                 Some(ToScanner::Read(ask, queries)) => {
@@ -159,8 +168,8 @@ async fn watch(
                 None => return Err(ChildError::ParentGone),
             },
             _ = terminated.recv() => return Ok(()),
-            _ = poll.tick() => follower.look().await?,
-            () = follower.more(), if follower.is_behind() => follower.step().await?,
+            _ = poll.tick() => { pulse::busy(); follower.look().await? },
+            () = follower.more(), if follower.is_behind() => { pulse::busy(); follower.step().await? },
             _ = funds.tick() => funds::report(&setup, &reader, &parent),
         }
     }

@@ -6,6 +6,7 @@ use super::ToParent;
 use crate::child::ChildError;
 use crate::clock;
 use crate::messages::FromScanner;
+use crate::pulse;
 use facilitator_chain::reader::Reader;
 use facilitator_chain::rpc::Rpc;
 use facilitator_chain::scan::{
@@ -49,6 +50,7 @@ impl Scene for Live {
     }
 
     async fn fetch_headers(&self, numbers: &[u64]) -> Result<Vec<Header>, FetchError> {
+        pulse::busy();
         fetch_headers(&self.rpc, numbers).await
     }
 
@@ -58,6 +60,8 @@ impl Scene for Live {
         span: Span,
         window: &HeadWindow,
     ) -> Result<FetchedRange, FetchError> {
+        // Range by range it comes further: only one of them is to have an end.
+        pulse::busy();
         fetch_range(&self.rpc, filter, span, window).await
     }
 
@@ -70,6 +74,7 @@ impl Scene for Live {
     }
 
     async fn commit_scan(&self, commit: &ScanCommit) -> Result<Committed, StoreError> {
+        pulse::busy();
         self.store.commit_scan(commit, clock::now_ms()).await
     }
 

@@ -15,11 +15,14 @@ mod prove;
 pub use desk::{Desk, Errands, Leave};
 use facilitator_kill::kill_point;
 
-use crate::messages::{Job, PROTOCOL_VERSION, ToWorker};
+use crate::messages::{FromWorker, Job, PROTOCOL_VERSION, ToWorker};
+use crate::terms::Terms;
+use crate::{child, pulse};
 use case::Case;
-use facilitator_ipc::{ChildLink, WriterOptions};
+use facilitator_ipc::ChildLink;
 use facilitator_protocol::model::Park;
 use facilitator_protocol::transfer::{Decision, decide};
+use std::time::Duration;
 
 /// Name of the role, as in the child's hello and on its command line.
 pub const ROLE: &str = "worker";
@@ -28,8 +31,14 @@ pub const ROLE: &str = "worker";
 ///
 /// # Errors
 /// [`Leave`] if the connection to the parent does not hold until the request is parked.
-pub async fn run() -> Result<(), Leave> {
-    let link = ChildLink::<_, ToWorker>::from_stdio(PROTOCOL_VERSION, ROLE, WriterOptions::default())?;
+pub async fn run(terms: &Terms) -> Result<(), Leave> {
+    let link = ChildLink::<_, ToWorker>::from_stdio(PROTOCOL_VERSION, ROLE, child::writer())?;
+    let parent = link.sender.clone();
+    // Each of its waits has a limit, and its parent ends a worker that lives too long.
+    pulse::beating(work(link), parent, terms.heartbeat, Duration::MAX).await
+}
+
+async fn work(link: ChildLink<FromWorker, ToWorker>) -> Result<(), Leave> {
     let mut desk = Desk::new(link.sender, link.receiver);
     let job = desk.job().await?;
     kill_point!("worker.briefed");

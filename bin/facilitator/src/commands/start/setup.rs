@@ -9,6 +9,7 @@ use facilitator_protocol::transfer::Backoff;
 use facilitator_protocol::transfer::accept::Policy;
 use facilitator_roles::messages::{ChainSetup, ConfiguredGateway, KeyBytes, ScannerSetup, SenderSetup};
 use facilitator_roles::parent::{PerSide, Setup};
+use facilitator_roles::terms::Terms;
 use facilitator_supervisor::RestartPolicy;
 use std::time::Duration;
 
@@ -85,11 +86,14 @@ pub(super) fn parent(loaded: &Loaded, keys: &Keys, process: i64, logging: &Loggi
         worker_timeout: settings.worker_timeout,
         shutdown_timeout: settings.shutdown_timeout,
         heartbeat: HEARTBEAT,
+        silence: settings.child_silence,
+        terms: Terms { heartbeat: settings.child_heartbeat, ..Terms::default() },
         restart: RestartPolicy {
             base: settings.restart_base,
             max: settings.restart_max,
             limit: settings.restart_limit,
             window: settings.restart_window,
+            quarantine: settings.quarantine_retry,
         },
         log_filter: logging.filter(settings.log_level.as_str()),
         log_format: match logging.format(log_format(loaded)) {
