@@ -77,6 +77,8 @@ pub(super) struct Killer<'a> {
     /// Points to come, in their drawn order; one that was not reached comes again.
     points: VecDeque<String>,
     armed: Option<Armed>,
+    /// Whether the parent has come to its point, so that its end is no surprise.
+    parent_ends: bool,
     deaths: Deaths,
     watch: Watch,
     start: Instant,
@@ -91,7 +93,7 @@ impl<'a> Killer<'a> {
         let daemon = operator.spawn()?;
         let deaths = Deaths { starts: 1, ..Deaths::default() };
         let (watch, start) = (Watch::default(), Instant::now());
-        Ok(Self { operator, plan, dice, daemon, points: points.into(), armed: None, deaths, watch, start })
+        Ok(Self { operator, plan, dice, daemon, points: points.into(), armed: None, parent_ends: false, deaths, watch, start })
     }
 
     /// Percent of the killing that is done.
@@ -169,10 +171,11 @@ impl<'a> Killer<'a> {
 
     /// Notes a death at the armed point, and starts the daemon again when it has died.
     async fn tick(&mut self, parent_dies: bool) -> Result<()> {
-        let by_point = self.note_point();
-        if let Some(status) = self.daemon.has_ended()? {
-            // The mark is made just before the death, so a point of the parent is noted before its end is seen.
-            if !by_point && !self.note_point() {
+        let ended = self.daemon.has_ended()?;
+        // The mark is made just before the death, so it is there when the end is seen.
+        self.note_point();
+        if let Some(status) = ended {
+            if !self.parent_ends {
                 self.deaths.unasked.push(format!("{status}\n{}", self.daemon.log_tail()));
             }
             self.restart(parent_dies).await?;
@@ -181,11 +184,11 @@ impl<'a> Killer<'a> {
         Ok(())
     }
 
-    /// Whether somebody has died at the armed point since the last look.
-    fn note_point(&mut self) -> bool {
-        let Some(armed) = self.armed.take_if(|armed| armed.mark.exists()) else { return false };
+    /// Counts the death of whoever has come to the armed point since the last look.
+    fn note_point(&mut self) {
+        let Some(armed) = self.armed.take_if(|armed| armed.mark.exists()) else { return };
+        self.parent_ends |= armed.point.starts_with("parent.");
         *self.deaths.by_point.entry(armed.point).or_default() += 1;
-        true
     }
 
     async fn restart(&mut self, armed: bool) -> Result<()> {
@@ -193,6 +196,7 @@ impl<'a> Killer<'a> {
         if let Some(unreached) = self.armed.take() {
             self.points.push_back(unreached.point);
         }
+        self.parent_ends = false;
         kill_points::disarm(self.operator);
         if armed && let Some(point) = self.points.pop_front() {
             let mark = self.operator.home().join(format!("died-{}", self.deaths.starts));
