@@ -96,6 +96,13 @@ impl Daemon {
         process::children(self.pid)
     }
 
+    /// Its living children in a role (`scanner`, `sender`, `worker`), as their command line names it.
+    #[must_use]
+    pub fn in_role(&self, role: &str) -> Vec<u32> {
+        let plays = |pid: &u32| process::command_line(*pid).split(' ').any(|word| word == role);
+        self.children().into_iter().filter(plays).collect()
+    }
+
     /// Waits for its end.
     ///
     /// # Errors

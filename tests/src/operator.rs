@@ -206,6 +206,11 @@ impl Operator {
         self.environment.push((name.to_owned(), value.to_owned()));
     }
 
+    /// Takes an environment variable away from every later command.
+    pub fn unset_variable(&mut self, name: &str) {
+        self.environment.retain(|(own, _)| !own.eq_ignore_ascii_case(name));
+    }
+
     /// Works with another binary from now on.
     pub fn use_binary(&mut self, binary: PathBuf) {
         self.binary = binary;

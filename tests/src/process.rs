@@ -55,6 +55,21 @@ pub fn children(pid: u32) -> Vec<u32> {
         .collect()
 }
 
+/// The children of a process that have ended and were not waited for yet.
+#[must_use]
+pub fn zombies(pid: u32) -> Vec<u32> {
+    let threads = fs::read_dir(format!("/proc/{pid}/task")).into_iter().flatten().flatten();
+    let lists: Vec<_> = threads.filter_map(|t| fs::read_to_string(t.path().join("children")).ok()).collect();
+    let listed = lists.iter().flat_map(|list| list.split_whitespace()).filter_map(|child| child.parse().ok());
+    listed.filter(|child| stat(*child).and_then(|fields| fields.first().cloned()).as_deref() == Some("Z")).collect()
+}
+
+/// How many descriptors a process has open; none when it has ended.
+#[must_use]
+pub fn descriptors(pid: u32) -> usize {
+    fs::read_dir(format!("/proc/{pid}/fd")).into_iter().flatten().flatten().count()
+}
+
 /// The arguments of a process, joined by blanks.
 #[must_use]
 pub fn command_line(pid: u32) -> String {

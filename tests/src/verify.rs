@@ -230,6 +230,8 @@ pub struct Spent {
     pub reverted: u64,
     /// Gas of all.
     pub gas: u64,
+    /// What the gas cost, in wei.
+    pub fees: U256,
 }
 
 /// What the accounts spent on one chain, from a block on.
@@ -246,7 +248,10 @@ pub async fn spent(node: &Node, accounts: &[Address], from: u64) -> Result<Spent
             if accounts.contains(&sender) {
                 spent.transactions += 1;
                 spent.reverted += u64::from(receipt["status"] != "0x1");
-                spent.gas += quantity(&receipt["gasUsed"])?;
+                let gas = quantity(&receipt["gasUsed"])?;
+                let price: U256 = receipt["effectiveGasPrice"].as_str().context("no price of gas")?.parse()?;
+                spent.gas += gas;
+                spent.fees = spent.fees.saturating_add(price.saturating_mul(U256::from(gas)));
             }
         }
     }

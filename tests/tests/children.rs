@@ -32,18 +32,12 @@ fn quick() -> WorldOptions {
     WorldOptions { devnet, confirmations: 1, ..WorldOptions::default() }
 }
 
-/// The living children of a role, as their command line names it.
-fn in_role(daemon: &Daemon, role: &str) -> Vec<u32> {
-    let plays = |pid: &u32| process::command_line(*pid).split(' ').any(|word| word == role);
-    daemon.children().into_iter().filter(plays).collect()
-}
-
 /// Kills children of a role as they come, with a pause after each; how many there were.
 async fn kill_some(daemon: &Daemon, role: &str, most: usize, pause: Duration, within: Duration) -> Result<usize> {
     let start = Instant::now();
     let mut killed = 0;
     while killed < most && start.elapsed() < within {
-        let children = in_role(daemon, role);
+        let children = daemon.in_role(role);
         // In turn, so that both chains lose theirs.
         match children.get(killed % children.len().max(1)) {
             // One that has ended by itself meanwhile is none.

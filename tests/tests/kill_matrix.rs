@@ -4,24 +4,18 @@
 //! The points are read from the source, so that a new one is tried without being listed anywhere. The binary must have
 //! its kill points armed: `scripts/test` builds it as `facilitator-armed` beside the ordinary one.
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context as _, Result, ensure};
 use facilitator_tests::{
     anvil::Mining,
     daemon::Daemon,
     devnet::DevnetOptions,
+    kill_points,
     node::Pace,
-    operator,
     stakers::Stakers,
     verify,
     world::{World, WorldOptions},
 };
-use std::{
-    collections::BTreeSet,
-    fs,
-    path::{Path, PathBuf},
-    sync::Arc,
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 use tokio::{sync::Semaphore, task::JoinSet, time::Instant};
 
 /// Stakes of each scenario.
@@ -31,46 +25,13 @@ const LIMIT: Duration = Duration::from_secs(90);
 /// Scenarios at a time: they mostly wait for blocks.
 const AT_ONCE: usize = 6;
 
-/// Every `kill_point!("…")` of the product.
-fn points() -> Result<BTreeSet<String>> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().context("the repository")?.join("crates");
-    let mut found = BTreeSet::new();
-    let mut folders = vec![root];
-    while let Some(folder) = folders.pop() {
-        for entry in fs::read_dir(&folder)? {
-            let path = entry?.path();
-            if path.is_dir() {
-                folders.push(path);
-            } else if path.extension().is_some_and(|extension| extension == "rs") {
-                collect(&fs::read_to_string(&path)?, &mut found)?;
-            }
-        }
-    }
-    Ok(found)
-}
-
-fn collect(source: &str, found: &mut BTreeSet<String>) -> Result<()> {
-    for call in source.split("kill_point!(\"").skip(1) {
-        let name = call.split('"').next().unwrap_or_default().to_owned();
-        ensure!(found.insert(name.clone()), "the kill point {name} stands twice in the source");
-    }
-    Ok(())
-}
-
-fn armed_binary() -> Result<PathBuf> {
-    let path = operator::binary()?.with_file_name("facilitator-armed");
-    ensure!(path.is_file(), "{} is missing: scripts/test builds it", path.display());
-    Ok(path)
-}
-
 /// One process dies at `point`; whoever is needed is started again.
 async fn dies_at(point: &str, visit: u32) -> Result<()> {
     let devnet = DevnetOptions { mining: Mining::Every(Duration::from_millis(250)), ..DevnetOptions::default() };
     let mut world = World::new(WorldOptions { devnet, confirmations: 1, ..WorldOptions::default() }).await?;
     let mark = world.operator.home().join("died");
-    world.operator.use_binary(armed_binary()?);
-    world.operator.set_variable("FACILITATOR_KILL_AT", &format!("{point}:{visit}"));
-    world.operator.set_variable("FACILITATOR_KILL_ONCE", &mark.to_string_lossy());
+    world.operator.use_binary(kill_points::armed_binary()?);
+    kill_points::arm(&mut world.operator, point, visit, &mark);
     let stakers = Stakers::new(&world.devnet, 0, STAKES).await?;
     let mut daemon = world.operator.spawn()?;
     let stakes = stakers.request_all(&world.devnet, Pace::Natural).await?;
@@ -102,7 +63,7 @@ fn resurrect(world: &World, mut daemon: Daemon) -> Result<Daemon> {
 
 #[tokio::test]
 async fn at_every_kill_point_a_death_loses_and_doubles_nothing() -> Result<()> {
-    let points = points()?;
+    let points = kill_points::all()?;
     ensure!(points.len() >= 30, "only {} kill points were found", points.len());
     let places = Arc::new(Semaphore::new(AT_ONCE));
     let mut scenarios = JoinSet::new();

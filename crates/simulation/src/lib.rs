@@ -19,7 +19,6 @@ mod mutation;
 mod names;
 mod node;
 mod parent;
-mod rng;
 mod run;
 mod scanner;
 mod sender;
@@ -30,6 +29,8 @@ mod trouble;
 mod truth;
 mod views;
 mod world;
+
+use facilitator_dice as rng;
 
 pub use mutation::Mutation;
 pub use rng::Rng;

@@ -1,4 +1,4 @@
-//! The only source of chance: SplitMix64, so that one number repeats a whole run.
+//! Chance for tests: SplitMix64, so that one number repeats a whole run. No part of the shipped program.
 
 /// A stream of numbers that its seed determines.
 #[derive(Debug, Clone)]

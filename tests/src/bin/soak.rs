@@ -1,0 +1,85 @@
+//! The soak: stakes flow while processes are killed at random; in the end nothing may be lost, done twice or stranded.
+
+// What a soak shows belongs on standard output.
+#![allow(clippy::print_stdout)]
+
+use anyhow::{Result, ensure};
+use facilitator_tests::{
+    arguments::Arguments,
+    soak::{self, Plan, Progress, Until},
+};
+use std::{
+    io::{IsTerminal as _, Write as _},
+    process::ExitCode,
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
+
+const USAGE: &str = "\
+usage: scripts/soak [--minutes M | --kills N] [--kill-every SECONDS] [--in-flight N] [--seed S] [--node-faults]
+Keeps N stakes (12) in flight between two chains of your own machine for M minutes (5), or until N deaths, and kills
+processes of the facilitator with SIGKILL, one each S seconds (1) on average: workers, scanners, senders, the parent,
+all at once, and whoever comes to a named kill point. With --node-faults the nodes are slow, fail and break off as well.
+Ends with a report, and with 1 if anything was lost, done twice, left behind or kept.";
+/// Longest time for everything to end once faults have stopped.
+const DEADLINE: Duration = Duration::from_secs(180);
+/// Pause between two lines where the output is no terminal.
+const LINE: Duration = Duration::from_secs(15);
+
+fn line(progress: &Progress) -> String {
+    let Progress { elapsed, draining, asked, finished, kills, resident_kib } = progress;
+    let what = if *draining { "no more faults" } else { "killing" };
+    format!(
+        "{:6.1} s  {what:<14}  requests {asked:>5}  completed {finished:>5}  kills {kills:>5}  parent {:>4} MiB",
+        elapsed.as_secs_f64(),
+        resident_kib >> 10,
+    )
+}
+
+/// Shows the progress: a line that changes on a terminal, now and then a line elsewhere.
+fn teller() -> impl FnMut(&Progress) {
+    let live = std::io::stdout().is_terminal();
+    let mut next = Duration::ZERO;
+    move |progress| {
+        if live {
+            print!("\r{}", line(progress));
+            // A terminal that is gone shows nothing; the soak goes on.
+            let _ = std::io::stdout().flush();
+        } else if progress.elapsed >= next {
+            next = progress.elapsed + LINE;
+            println!("{}", line(progress));
+        }
+    }
+}
+
+fn plan(arguments: &Arguments) -> Result<Plan> {
+    let minutes = Duration::from_secs(60 * arguments.number("--minutes", 5)?);
+    let every: f64 = arguments.word("--kill-every").unwrap_or("1").parse()?;
+    ensure!((0.01..=3600.0).contains(&every), "--kill-every must be 0.01 to 3600 seconds");
+    let now = SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs();
+    Ok(Plan {
+        until: match arguments.number("--kills", 0)? {
+            0 => Until::Time(minutes),
+            kills => Until::Kills(kills),
+        },
+        kill_every: Duration::from_secs_f64(every),
+        in_flight: usize::try_from(arguments.number("--in-flight", 12)?)?,
+        seed: arguments.number("--seed", now)?,
+        node_faults: arguments.has("--node-faults"),
+        deadline: DEADLINE,
+    })
+}
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<ExitCode> {
+    let names = ["--minutes", "--kills", "--kill-every", "--in-flight", "--seed"];
+    let arguments = Arguments::read(&names, &["--node-faults", "--help"])?;
+    if arguments.has("--help") {
+        println!("{USAGE}");
+        return Ok(ExitCode::SUCCESS);
+    }
+    let plan = plan(&arguments)?;
+    println!("soak with seed {}", plan.seed);
+    let report = soak::run(plan, &mut teller()).await?;
+    println!("\n{report}");
+    Ok(if report.faults().is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}

@@ -1,0 +1,24 @@
+//! A short soak: forty deaths of whoever it hits while stakes flow. `scripts/soak` runs long ones.
+
+use anyhow::{Result, ensure};
+use facilitator_tests::soak::{self, Plan, Until};
+use std::time::Duration;
+
+/// The same each time, so that a run that failed is tried again as far as processes allow.
+const SEED: u64 = 3;
+
+#[tokio::test]
+async fn forty_random_deaths_lose_double_and_strand_nothing() -> Result<()> {
+    let plan = Plan {
+        until: Until::Kills(40),
+        kill_every: Duration::from_millis(500),
+        in_flight: 8,
+        seed: SEED,
+        node_faults: false,
+        deadline: Duration::from_secs(180),
+    };
+    let report = soak::run(plan, &mut |_| {}).await?;
+    ensure!(report.faults().is_empty(), "{report}");
+    ensure!(report.audit.requests >= 8 && report.deaths.total() >= 40, "{report}");
+    Ok(())
+}
