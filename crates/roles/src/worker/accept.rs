@@ -4,15 +4,16 @@
 //! hash committed (the next worker derives the same secret) → submitted to the sender, which journals before it signs
 //! (the next submit of the same intent finds it) → parked.
 
+use super::answers::{Reading, latest};
 use super::case::Case;
 use super::desk::{Errands, Leave};
 use super::facts;
 use facilitator_eth::{Address, U256};
 use facilitator_kill::kill_point;
-use facilitator_protocol::contracts::pool;
+use facilitator_protocol::contracts::{gateway as gateways, pool};
 use facilitator_protocol::gateway::GatewaySet;
 use facilitator_protocol::hashes;
-use facilitator_protocol::model::{Attempt, Kind, Park, Side, Stage, Step, Update};
+use facilitator_protocol::model::{Attempt, Kind, MessageStatus, Park, Side, Stage, Step, Update};
 use facilitator_protocol::transfer::accept::{AcceptFacts, Refusal, Verdict, judge, judge_terms};
 use facilitator_sender::{Allowance, Submit, SubmitAnswer, Visibility};
 
@@ -40,7 +41,7 @@ pub(super) async fn run<D: Errands>(desk: &mut D, case: &Case, gateway: &Gateway
     }
     let facts = facts::read(desk, case, gateway).await?;
     kill_point!("worker.facts_read");
-    if let Some(park) = adopt(desk, case, &facts).await? {
+    if let Some(park) = adopt(desk, case, gateway, &facts).await? {
         return Ok(park);
     }
     match judge(case.request(), &facts, &case.job.policy) {
@@ -74,25 +75,56 @@ async fn accept<D: Errands>(
 }
 
 /// Takes up a message that this operator's key has declared though the row does not know it: after a loss of the
-/// database, by another instance, or for a request that was made twice. Its lock tells (law 3).
-async fn adopt<D: Errands>(desk: &mut D, case: &Case, facts: &AcceptFacts) -> Result<Option<Park>, Leave> {
-    let request = case.request();
-    let declared = facts.outbox.filter(|message| message.nonce == request.terms.nonce);
-    let Some(message) = declared.filter(|_| !facts.pending_latest) else { return Ok(None) };
-    for number in request.attempt..=request.attempt.saturating_add(1) {
-        let hash_lock = desk.secret(case.secret_input(facts.proxy, number)).await?.hash_lock();
-        if hash_lock != message.hash_lock {
+/// database, by another instance, or for a request that was made twice. Its secret, and with it its hash, follow from the
+/// key (law 3), so the outbox can be asked for it, also where its sender has had other messages since.
+async fn adopt<D: Errands>(
+    desk: &mut D,
+    case: &Case,
+    gateway: &GatewaySet,
+    facts: &AcceptFacts,
+) -> Result<Option<Park>, Leave> {
+    if facts.pending_latest {
+        return Ok(None);
+    }
+    let own = own_messages(desk, case, facts).await?;
+    let at = gateway.box_on(case.source());
+    let views: Vec<_> = own.iter().map(|(_, attempt)| gateways::outbox_status(attempt.message_hash)).collect();
+    let answers = desk.read(case.source(), views.iter().map(|view| latest(at, view)).collect()).await?;
+    let mut reading = Reading::new(case.source(), &answers);
+    for ((proxy, attempt), view) in own.into_iter().zip(&views) {
+        if reading.view(view)? == MessageStatus::Undeclared {
             continue;
         }
-        let attempt = Attempt { number, hash_lock, message_hash: message.hash };
         let first = |keys: &[crate::messages::WorkerKey]| keys.first().map_or(Address::ZERO, |key| key.address);
         let workers = (first(&case.job.source_workers), first(&case.job.target_workers));
-        let log = format!("found its message {} declared under our own lock", message.hash);
-        let update = Update { log: Some(log), ..attempt_update(case, attempt, workers, facts) };
-        desk.save(update).await?;
+        let log = format!("found its message {} declared under our own lock", attempt.message_hash);
+        let update = attempt_update(case, attempt, workers, facts);
+        desk.save(Update { log: Some(log), message_sender: Some(proxy), ..update }).await?;
         return Ok(Some(case.look_again()));
     }
     Ok(None)
+}
+
+/// The messages that this operator may have declared for the request, each with the proxy that it would be of.
+async fn own_messages<D: Errands>(
+    desk: &mut D,
+    case: &Case,
+    facts: &AcceptFacts,
+) -> Result<Vec<(Address, Attempt)>, Leave> {
+    let request = case.request();
+    let mut proxies = vec![request.terms.sender_proxy];
+    if facts.proxy != request.terms.sender_proxy && !facts.proxy.is_zero() {
+        proxies.push(facts.proxy);
+    }
+    let mut own = Vec::with_capacity(2 * proxies.len());
+    for proxy in proxies {
+        for number in request.attempt..=request.attempt.saturating_add(1) {
+            let hash_lock = desk.secret(case.secret_input(proxy, number)).await?.hash_lock();
+            let message_hash = hashes::message_of_request(request.kind, &request.terms, proxy, hash_lock);
+            own.push((proxy, Attempt { number, hash_lock, message_hash }));
+        }
+    }
+    Ok(own)
 }
 
 /// The same secret as ever, unless it is public while no chain knows its message (law 3).

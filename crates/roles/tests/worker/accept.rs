@@ -246,24 +246,32 @@ async fn an_accept_under_way_is_waited_for_without_a_look() {
     assert_eq!((&park.wait, park.retry_in_ms), (&Wait::Happening, Some(RECHECK_MS)));
 }
 
-/// Law 3: after a loss of the database the lock tells that a declared message is our own.
+/// Law 3: after a loss of the database the key tells that a declared message is our own, also when its sender has
+/// declared another one since: the earlier one may still have to be finished on the target chain.
 #[tokio::test]
 async fn a_message_under_our_own_lock_is_taken_up() {
+    let later = Some((B256([6; 32]), MessageStatus::Declared, 1));
     for number in [0, 1] {
-        let job = requested();
-        let played = play(job.clone(), |chains| {
-            chains.pending(&job, false, false);
-            chains.active(PROXY, 1, Some((message(number), MessageStatus::Declared, 0)), None);
-            chains.lock(Side::Origin, message(number), secret(number).hash_lock());
-        })
-        .await;
-        assert!(played.submits().is_empty());
-        let hash_lock = secret(number).hash_lock();
-        let saved = played.saves()[0];
-        assert_eq!(saved.attempt, Some(Attempt { number, hash_lock, message_hash: message(number) }));
-        assert_eq!((saved.message_sender, saved.origin_worker), (Some(PROXY), Some(SOURCE_WORKER)));
-        // The next worker begins with the message at once.
-        assert_eq!((&played.park().wait, played.park().retry_in_ms), (&Wait::Nothing, None));
+        for (status, active) in [
+            (MessageStatus::Declared, Some((message(number), MessageStatus::Declared, 0))),
+            (MessageStatus::Progressed, Some((message(number), MessageStatus::Progressed, 0))),
+            (MessageStatus::Progressed, later),
+        ] {
+            let job = requested();
+            let played = play(job.clone(), |chains| {
+                chains.pending(&job, false, false);
+                chains.active(PROXY, 1, active, None);
+                chains.own_message(number, status);
+            })
+            .await;
+            assert!(played.submits().is_empty());
+            let hash_lock = secret(number).hash_lock();
+            let saved = played.saves()[0];
+            assert_eq!(saved.attempt, Some(Attempt { number, hash_lock, message_hash: message(number) }));
+            assert_eq!((saved.message_sender, saved.origin_worker), (Some(PROXY), Some(SOURCE_WORKER)));
+            // The next worker begins with the message at once.
+            assert_eq!((&played.park().wait, played.park().retry_in_ms), (&Wait::Nothing, None));
+        }
     }
 }
 

@@ -69,13 +69,6 @@ impl Chains {
         self.say(Side::Origin, gateway().gateway, &gateways::bounty().data, &[Value::Uint(uint(bounty))]);
     }
 
-    /// The lock with which a message of nonce 0 was declared.
-    pub(crate) fn lock(&mut self, side: Side, message: B256, hash_lock: B256) {
-        let mut stored = vec![Value::Uint(U256::ZERO); 7];
-        stored[5] = Value::Word(hash_lock);
-        self.say(side, gateway().box_on(side), &gateways::messages(message).data, &stored);
-    }
-
     /// Only where the message stands, at the newest block and at the newest final one: outbox, inbox.
     pub(crate) fn at(outbox: (MessageStatus, MessageStatus), inbox: (MessageStatus, MessageStatus)) -> Self {
         let mut chains = Self::default();
@@ -111,6 +104,14 @@ impl Chains {
             let query = Query::Call { from: None, to, data: view.data.clone(), at };
             self.put(Side::Origin, query, data(&[Value::Word(hash)]));
         }
+        self.own_message(0, MessageStatus::Undeclared);
+        self.own_message(1, MessageStatus::Undeclared);
+    }
+
+    /// Where the message of an attempt stands in the outbox, at the newest block.
+    pub(crate) fn own_message(&mut self, attempt: u32, status: MessageStatus) {
+        let view = gateways::outbox_status(message(attempt)).data;
+        self.say(Side::Origin, gateway().gateway, &view, &[Value::Uint(uint(number(status)))]);
     }
 
     /// A proxy's next nonce, and its last message in outbox and inbox: hash, status, nonce.
