@@ -14,7 +14,7 @@ pub mod terms;
 pub mod worker;
 
 use facilitator_supervisor::child::{BadRoleRequest, ChildOptions, RoleRequest, enter};
-use facilitator_supervisor::limits::Memory;
+use facilitator_supervisor::limits::{Memory, lock_memory};
 use facilitator_telemetry::{Identity, LogFormat};
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -49,6 +49,12 @@ pub fn play(request: &RoleRequest) -> ExitCode {
         return ExitCode::from(FAILED);
     }
     log(request);
+    if request.role == sender::ROLE
+        && let Err(error) = lock_memory()
+    {
+        // The parent has warned the operator already.
+        tracing::debug!(%error, "keys may be swapped out");
+    }
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let Ok(runtime) = runtime else { return ExitCode::from(FAILED) };
     let result = runtime.block_on(perform(&request.role, &terms));

@@ -1,8 +1,13 @@
-//! Limits of the own process: memory that must not leave it, address space, open files.
+//! Limits of the own process: memory that must not leave it, address space, open files, what children inherit.
+
+use std::io;
+use std::os::fd::{BorrowedFd, RawFd};
 
 use nix::errno::Errno;
+use nix::fcntl::{FcntlArg, FdFlag, fcntl};
+use nix::sys::mman::{MlockAllFlags, mlockall};
 use nix::sys::prctl;
-use nix::sys::resource::{Resource, getrlimit, setrlimit};
+use nix::sys::resource::{RLIM_INFINITY, Resource, getrlimit, setrlimit};
 
 /// A limit that the system refused to set.
 #[derive(Debug, thiserror::Error)]
@@ -39,6 +44,45 @@ pub fn protect(memory: Memory) -> Result<(), LimitError> {
             prctl::set_dumpable(false).map_err(LimitError::of("access to memory"))
         }
     }
+}
+
+/// Keeps the memory of this process out of swap, now and later: keys leave copies behind wherever they pass, so all of it
+/// is kept, not single pages.
+///
+/// Only where locked memory has no limit: with one, a later allocation would end the process.
+///
+/// # Errors
+/// If there is a limit that can't be lifted; nothing is locked then.
+pub fn lock_memory() -> Result<(), LimitError> {
+    setrlimit(Resource::RLIMIT_MEMLOCK, RLIM_INFINITY, RLIM_INFINITY).map_err(LimitError::of("swapping"))?;
+    // Pages are locked as they are used: what is only reserved costs nothing.
+    let all = MlockAllFlags::MCL_CURRENT | MlockAllFlags::MCL_FUTURE | MlockAllFlags::from_bits_retain(MCL_ONFAULT);
+    mlockall(all).map_err(LimitError::of("swapping"))
+}
+
+/// `MCL_ONFAULT` of mlock2(2), which nix does not name.
+const MCL_ONFAULT: i32 = 4;
+
+/// Keeps what this process was started with to itself: files and sockets that whoever started it had left open would
+/// else be open in every child too. Its own are closed on exec anyway.
+///
+/// # Errors
+/// If `/proc` can't be read.
+pub fn keep_descriptors() -> io::Result<()> {
+    let named = std::fs::read_dir("/proc/self/fd")?.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
+    let open: Vec<RawFd> = named.filter(|descriptor| *descriptor > 2).collect();
+    for descriptor in open {
+        close_on_exec(descriptor);
+    }
+    Ok(())
+}
+
+/// One that was closed meanwhile needs it no more.
+#[allow(unsafe_code, reason = "descriptors of others are known by their number alone")]
+fn close_on_exec(descriptor: RawFd) {
+    // SAFETY: a flag is set on whatever the number names now; nothing is read, written, closed or owned.
+    let descriptor = unsafe { BorrowedFd::borrow_raw(descriptor) };
+    let _closed_meanwhile = fcntl(descriptor, FcntlArg::F_SETFD(FdFlag::FD_CLOEXEC));
 }
 
 /// Raises the number of files that may be open to `wanted`, or as near as the hard limit allows, and returns it.

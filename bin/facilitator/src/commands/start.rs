@@ -13,7 +13,7 @@ use facilitator_roles::messages::Unfit;
 use facilitator_roles::parent::{self, OnReady, ParentError};
 use facilitator_store::processes::{NewProcess, Process, ProcessKind, Registered};
 use facilitator_store::{Access, Store};
-use facilitator_supervisor::limits::{Memory, protect, raise_open_files};
+use facilitator_supervisor::limits::{Memory, keep_descriptors, lock_memory, protect, raise_open_files};
 use std::io::{BufRead, IsTerminal};
 use std::path::PathBuf;
 
@@ -60,10 +60,17 @@ fn selection(args: &StartArgs, chain_id: Option<u64>) -> Selection {
 fn foreground(args: &StartArgs, chain_id: Option<u64>, home: &Home, logging: &Logging) -> Result<Exit, Failure> {
     // Keys come into this process: nobody may read its memory from now on.
     protect(Memory::HoldsKeys).map_err(|error| Failure::new(Exit::Failed, error.to_string()))?;
+    let (locked, kept) = (lock_memory(), keep_descriptors());
     let runtime = runtime()?;
     let loaded = runtime.block_on(context::load_config(&selection(args, chain_id), home))?;
     let level = loaded.facilitator.settings.log_level.as_str();
     logging.begin(level, setup::log_format(&loaded), "parent")?;
+    if let Err(error) = locked {
+        tracing::warn!(%error, "keys may be swapped out: lift the limit on locked memory (LimitMEMLOCK=infinity), or encrypt the swap");
+    }
+    if let Err(error) = kept {
+        tracing::warn!(%error, "children inherit what files this process was started with");
+    }
     if let Err(error) = raise_open_files(OPEN_FILES) {
         tracing::warn!(%error, "few files may be open: many workers at a time may fail to start");
     }

@@ -81,6 +81,17 @@ impl Subject {
     }
 }
 
+impl Subject {
+    /// The end, whatever came before it.
+    pub(crate) async fn any_end(&mut self) -> End {
+        loop {
+            if let Event::Ended { end, .. } = self.events.recv().await.unwrap() {
+                return end;
+            }
+        }
+    }
+}
+
 /// Fields of `/proc/<pid>/stat` after the name: state, parent, process group, …; `None` if there is no such process.
 pub(crate) fn stat_of(pid: u32) -> Option<Vec<String>> {
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;

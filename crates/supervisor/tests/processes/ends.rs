@@ -7,7 +7,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
 use crate::bed::{Subject, is_alive, options, stat_of, zombies};
-use crate::roles::{Answer, Command};
+use crate::roles::{Answer, Command, own_files};
 
 crate::cases![
     exit_codes_and_signals_are_told_and_last_words_arrive,
@@ -19,7 +19,7 @@ crate::cases![
     a_later_order_replaces_an_earlier_one,
     a_dropped_handle_ends_the_child,
     dropped_events_end_the_child,
-    a_thousand_short_lives_leave_no_zombie,
+    a_thousand_deaths_leave_no_zombie_and_no_open_file,
     a_program_that_cannot_run_is_told,
     children_come_from_the_main_thread_only,
 ];
@@ -127,14 +127,24 @@ async fn dropped_events_end_the_child() {
     crate::bed::gone(child.handle.pid, Duration::from_secs(2)).await;
 }
 
-async fn a_thousand_short_lives_leave_no_zombie() {
+async fn a_thousand_deaths_leave_no_zombie_and_no_open_file() {
+    let before = own_files().len();
     for _ in 0..20 {
-        let mut children: Vec<_> = (0..50).map(|_| Subject::start("exit 0")).collect();
+        let mut children: Vec<_> = (0..50).map(|_| Subject::start("obedient")).collect();
+        for (number, child) in children.iter_mut().enumerate() {
+            // Some when they wait for us, the others before they could speak.
+            if number % 3 == 0 {
+                child.expect_ready().await;
+            }
+            child.handle.stop(if number % 3 == 1 { Stop::Terminate } else { Stop::Await }, Duration::ZERO);
+        }
         for child in &mut children {
-            assert_eq!(child.end().await.exit, Exit::Code(0));
+            let exit = child.any_end().await.exit;
+            assert!(matches!(exit, Exit::Signal(9 | 15) | Exit::Code(0)), "{exit}");
         }
     }
     assert_eq!(zombies(), 0);
+    assert_eq!(own_files().len(), before, "descriptors are left open");
 }
 
 async fn a_program_that_cannot_run_is_told() {

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use facilitator_supervisor::limits::keep_descriptors;
+use nix::fcntl::{FcntlArg, FdFlag, fcntl};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
@@ -10,6 +12,7 @@ use crate::roles::{Answer, Command, PARENT_GONE, own_pipes};
 
 crate::cases![
     a_child_inherits_its_pipes_and_the_allowed_environment_alone,
+    what_the_parent_was_started_with_stays_with_it,
     a_child_has_its_own_process_group_and_limits,
     a_grandchild_dies_with_its_parent,
     a_child_of_a_dead_parent_does_not_begin,
@@ -22,7 +25,7 @@ async fn a_child_inherits_its_pipes_and_the_allowed_environment_alone() {
     let pipes_of_others: Vec<_> = own_pipes().into_iter().filter(|pipe| !before.contains(pipe)).collect();
     assert_eq!(pipes_of_others.len(), 4);
     let mut child = Subject::ready("obedient").await;
-    let Answer::Facts { environment, pipes, arguments, name } = child.ask(Command::Facts).await else {
+    let Answer::Facts { environment, pipes, arguments, name, .. } = child.ask(Command::Facts).await else {
         panic!("no facts");
     };
     assert!(pipes.iter().all(|pipe| !pipes_of_others.contains(pipe)), "{pipes:?} has some of {pipes_of_others:?}");
@@ -30,6 +33,26 @@ async fn a_child_inherits_its_pipes_and_the_allowed_environment_alone() {
     let parent = std::process::id().to_string();
     assert_eq!(arguments, ["facilitator", "__role", "obedient", &parent, "label"]);
     assert_eq!(name, "fac-obedient");
+}
+
+/// As if a shell had left a file open for whatever it starts: without close-on-exec.
+fn open_for_all() -> std::fs::File {
+    let file = std::fs::File::open("/proc/version").unwrap();
+    fcntl(&file, FcntlArg::F_SETFD(FdFlag::empty())).unwrap();
+    file
+}
+
+async fn what_the_parent_was_started_with_stays_with_it() {
+    let _left_open = open_for_all();
+    for (kept, inherited) in [(false, 1), (true, 0)] {
+        if kept {
+            keep_descriptors().unwrap();
+        }
+        let mut child = Subject::ready("obedient").await;
+        let Answer::Facts { files, .. } = child.ask(Command::Facts).await else { panic!("no facts") };
+        let found = files.iter().filter(|file| *file == "/proc/version").count();
+        assert_eq!(found, inherited, "kept: {kept}, {files:?}");
+    }
 }
 
 async fn a_child_has_its_own_process_group_and_limits() {

@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use facilitator_ipc::{IpcError, WriterOptions};
 use facilitator_supervisor::{Cause, Event, Exit, Stop, StreamEnd, WatchOptions, watch};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 use tokio::sync::mpsc;
 
 use crate::bed::{Subject, options, spawner};
@@ -16,6 +18,9 @@ crate::cases![
     broken_frames,
     a_child_that_never_says_hello_is_ended,
     a_silent_child_is_ended,
+    heartbeats_keep_a_child_that_has_nothing_to_say,
+    a_parent_that_was_stopped_does_not_blame_its_children,
+    children_that_were_stopped_with_their_parent_have_time_to_wake,
     more_idle_children_than_places_for_events_starve_nobody,
     a_slow_receiver_is_not_the_childs_silence,
     a_child_that_never_reads_is_ended,
@@ -94,6 +99,57 @@ async fn a_silent_child_is_ended() {
         assert!(matches!(end.cause, Cause::Silent), "{command:?}: {end}");
         assert_eq!(end.exit, Exit::Signal(9));
     }
+}
+
+async fn heartbeats_keep_a_child_that_has_nothing_to_say() {
+    let silence = Duration::from_millis(800);
+    let mut child = Subject::with("obedient", WatchOptions { silence: Some(silence), ..options() });
+    child.handle.send(&Command::Beat(100)).unwrap();
+    child.expect_ready().await;
+    let more = tokio::time::timeout(3 * silence, child.events.recv()).await;
+    assert!(more.is_err(), "{more:?}: a heartbeat is no message, and no silence");
+    kill(pid_of(&child), Signal::SIGSTOP).unwrap();
+    let end = child.end().await;
+    assert!(matches!(end.cause, Cause::Silent), "{end}");
+}
+
+/// Stops the processes, and lets them go on one after the other.
+fn stop_for_a_while(pids: &[Pid]) -> std::process::Child {
+    let pids = pids.iter().map(Pid::to_string).collect::<Vec<_>>().join(" ");
+    let script = format!("kill -STOP {pids}; sleep 2; for pid in {pids}; do kill -CONT $pid; sleep 0.1; done");
+    std::process::Command::new("/bin/sh").args(["-c", &script]).spawn().unwrap()
+}
+
+fn pid_of(child: &Subject) -> Pid {
+    Pid::from_raw(i32::try_from(child.handle.pid).unwrap())
+}
+
+/// The parent's pause is more than its children's silence. Several times over, as its timer and its pipes may come in
+/// any order when it wakes.
+async fn a_parent_that_was_stopped_does_not_blame_its_children() {
+    let silence = Duration::from_millis(800);
+    let mut child = Subject::with("obedient", WatchOptions { silence: Some(silence), ..options() });
+    child.handle.send(&Command::Beat(50)).unwrap();
+    child.expect_ready().await;
+    for round in 0..3 {
+        let mut stopping = stop_for_a_while(&[Pid::this()]);
+        let more = tokio::time::timeout(Duration::from_millis(2_800), child.events.recv()).await;
+        assert!(more.is_err(), "round {round}: {more:?}");
+        stopping.wait().unwrap();
+    }
+    assert_eq!(child.ask(Command::Echo("well".into())).await, Answer::Text("well".into()));
+}
+
+async fn children_that_were_stopped_with_their_parent_have_time_to_wake() {
+    let silence = Duration::from_millis(800);
+    let mut child = Subject::with("obedient", WatchOptions { silence: Some(silence), ..options() });
+    child.handle.send(&Command::Beat(50)).unwrap();
+    child.expect_ready().await;
+    let mut stopping = stop_for_a_while(&[Pid::this(), pid_of(&child)]);
+    let more = tokio::time::timeout(Duration::from_millis(3_000), child.events.recv()).await;
+    assert!(more.is_err(), "{more:?}");
+    stopping.wait().unwrap();
+    assert_eq!(child.ask(Command::Echo("well".into())).await, Answer::Text("well".into()));
 }
 
 async fn more_idle_children_than_places_for_events_starve_nobody() {

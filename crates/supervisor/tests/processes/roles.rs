@@ -36,13 +36,14 @@ pub(crate) enum Command {
     Flood,
     Hang,
     StartGrandchild,
+    Beat(u64),
 }
 
 #[derive(Debug, Clone, PartialEq, Encode, Decode)]
 pub(crate) enum Answer {
     Text(String),
     Pid(u32),
-    Facts { environment: Vec<String>, pipes: Vec<String>, arguments: Vec<String>, name: String },
+    Facts { environment: Vec<String>, pipes: Vec<String>, files: Vec<String>, arguments: Vec<String>, name: String },
     Limits { process_group: i32, core: u64, files: u64, dumpable: u8 },
 }
 
@@ -76,6 +77,14 @@ async fn obey(role: String) {
         tokio::select! {
             command = receiver.next() => match command.unwrap() {
                 None => break,
+                Some(Command::Beat(every)) => {
+                    let sender = link.sender.clone();
+                    tokio::spawn(async move {
+                        while sender.beat().is_ok() {
+                            tokio::time::sleep(Duration::from_millis(every)).await;
+                        }
+                    });
+                }
                 Some(command) => for answer in answers(command, &mut kept) { link.sender.send(&answer).await.unwrap(); }
             },
             _ = terminate.recv() => if role != "deaf to SIGTERM" {
@@ -107,16 +116,21 @@ fn answers(command: Command, kept: &mut Vec<facilitator_supervisor::Spawned>) ->
 
 /// Names of the pipes that this process has open.
 pub(crate) fn own_pipes() -> Vec<String> {
+    own_files().into_iter().filter(|name| name.starts_with("pipe:")).collect()
+}
+
+/// Names of everything that this process has open.
+pub(crate) fn own_files() -> Vec<String> {
     let open = std::fs::read_dir("/proc/self/fd").unwrap();
     let targets = open.filter_map(|entry| std::fs::read_link(entry.unwrap().path()).ok());
-    let names = targets.map(|target| target.to_str().unwrap().to_owned());
-    names.filter(|name| name.starts_with("pipe:")).collect()
+    targets.map(|target| target.to_str().unwrap().to_owned()).collect()
 }
 
 fn facts() -> Answer {
     Answer::Facts {
         environment: std::env::vars().map(|(name, _)| name).collect(),
         pipes: own_pipes(),
+        files: own_files(),
         arguments: std::env::args().collect(),
         name: prctl::get_name().unwrap().into_string().unwrap(),
     }

@@ -87,7 +87,13 @@ pub(super) fn parent(loaded: &Loaded, keys: &Keys, process: i64, logging: &Loggi
         shutdown_timeout: settings.shutdown_timeout,
         heartbeat: HEARTBEAT,
         silence: settings.child_silence,
-        terms: Terms { heartbeat: settings.child_heartbeat, ..Terms::default() },
+        terms: Terms {
+            heartbeat: settings.child_heartbeat,
+            scanner_memory: settings.scanner_memory.map(u64::from),
+            sender_memory: settings.sender_memory.map(u64::from),
+            worker_memory: settings.worker_memory.map(u64::from),
+            open_files: settings.child_open_files.map(u64::from),
+        },
         restart: RestartPolicy {
             base: settings.restart_base,
             max: settings.restart_max,
