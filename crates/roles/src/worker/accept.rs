@@ -89,7 +89,9 @@ async fn adopt<D: Errands>(desk: &mut D, case: &Case, facts: &AcceptFacts) -> Re
         let workers = (first(&case.job.source_workers), first(&case.job.target_workers));
         let log = format!("found its message {} declared under our own lock", message.hash);
         let update = Update { log: Some(log), ..attempt_update(case, attempt, workers, facts) };
+        kill_point!("worker.own_lock_found");
         desk.save(update).await?;
+        kill_point!("worker.adopted");
         return Ok(Some(case.look_again()));
     }
     Ok(None)
