@@ -3,17 +3,20 @@
 
 use crate::{
     devnet::Side,
-    node::{Node, quantity},
+    node::quantity,
     operator::{Operator, RequestRow},
     world::World,
 };
 use anyhow::{Context as _, Result, ensure};
 use facilitator_eth::{
     Address, B256, Bytes, U256, keystore,
-    tx::{self, Fee, SecretKey, Transaction},
+    tx::{self, Fee, SecretKey, Signed, Transaction},
 };
 use serde_json::{Value as Json, json};
-use sqlx::{Connection as _, Row as _, sqlite::SqliteConnectOptions, sqlite::SqliteConnection};
+use sqlx::{
+    Connection as _, Row as _,
+    sqlite::{SqliteConnectOptions, SqliteConnection, SqliteRow},
+};
 use std::{
     collections::BTreeSet,
     fs,
@@ -31,6 +34,14 @@ const TRANSFER_GAS: u64 = 21_000;
 
 /// Both sides.
 pub const SIDES: [Side; 2] = [Side::Origin, Side::Auxiliary];
+
+/// An entry of the facilitator's journal.
+struct Journalled {
+    intent: String,
+    state: String,
+    nonce: Option<i64>,
+    block: Option<i64>,
+}
 
 /// A transaction in a node's pool.
 #[derive(Debug, Clone)]
@@ -83,6 +94,14 @@ impl World {
     /// The node's.
     pub async fn step(&self) -> Result<()> {
         self.settle().await;
+        self.mine_both().await
+    }
+
+    /// One block on each chain.
+    ///
+    /// # Errors
+    /// The node's.
+    pub async fn mine_both(&self) -> Result<()> {
         for side in SIDES {
             self.devnet.node(side).mine(1).await?;
         }
@@ -136,10 +155,18 @@ impl World {
     /// # Errors
     /// When the node refuses it.
     pub async fn foreign(&self, side: Side, nonce: u64) -> Result<B256> {
-        let node = self.devnet.node(side);
+        let signed = self.sign_foreign(side, nonce)?;
+        self.devnet.node(side).send_signed(&[signed]).await?.pop().context("no hash")
+    }
+
+    /// The transaction of [`World::foreign`], not sent.
+    ///
+    /// # Errors
+    /// When the key is not to be had.
+    pub fn sign_foreign(&self, side: Side, nonce: u64) -> Result<Signed> {
         let price = U256::exp10(11).saturating_mul(U256::from(4u64));
         let transaction = Transaction {
-            chain_id: node.chain_id,
+            chain_id: self.devnet.node(side).chain_id,
             nonce,
             to: self.devnet.parties.burner,
             value: U256::ONE,
@@ -147,9 +174,7 @@ impl World {
             gas_limit: TRANSFER_GAS,
             fee: Fee::Dynamic { max_fee: price, max_priority: price },
         };
-        let key = worker_key(&self.operator, self.worker(side)?)?;
-        let signed = tx::sign(&transaction, &key)?;
-        node.send_signed(&[signed]).await?.pop().context("no hash")
+        Ok(tx::sign(&transaction, &worker_key(&self.operator, self.worker(side)?)?)?)
     }
 
     /// Replaces the newest `depth` blocks of a chain by as many empty ones; what was in them is gone.
@@ -186,35 +211,52 @@ impl World {
         Ok(rows.len() == count && rows.iter().all(|row: &RequestRow| row.state == "COMPLETE"))
     }
 
-    /// Checks that no account is jammed or ahead of the journal: nothing waits in a pool, every journalled transaction
-    /// has ended, and the nonces used on the chain are exactly those of the mined entries and of the `foreign` ones.
+    /// Checks that no account is jammed: nothing waits in a pool, and every journalled transaction has ended.
     ///
     /// # Errors
     /// What is not so.
-    pub async fn nothing_pending(&self, foreign: &[(Side, u64)]) -> Result<()> {
-        let mut journal = self.journal().await?;
+    pub async fn nothing_pending(&self) -> Result<()> {
         for side in SIDES {
             let (latest, pending) = (self.count(side, "latest").await?, self.count(side, "pending").await?);
             ensure!(latest == pending, "{side:?}: {pending} transactions counting those that wait, {latest} mined");
             let pool = self.pool(side).await?;
             ensure!(pool.is_empty(), "{side:?}: in the pool: {pool:?}");
-            let (chain, worker) = (self.devnet.node(side).chain_id, self.worker(side)?.to_lower_hex());
-            let sql = "SELECT intent, state, nonce, block_number FROM transactions WHERE chain_id = ? AND account = ?";
-            let rows = sqlx::query(sql).bind(i64::try_from(chain)?).bind(worker).fetch_all(&mut journal).await?;
-            let mut used: BTreeSet<u64> =
-                foreign.iter().filter(|(of, _)| *of == side).map(|(_, nonce)| *nonce).collect();
-            for row in &rows {
-                let (intent, state): (String, String) = (row.try_get(0)?, row.try_get(1)?);
+            for Journalled { intent, state, .. } in self.journalled(side).await? {
                 ensure!(state == "final" || state == "failed", "{side:?}: {intent} is {state} in the journal");
-                let (nonce, block): (Option<i64>, Option<i64>) = (row.try_get(2)?, row.try_get(3)?);
+            }
+        }
+        Ok(())
+    }
+
+    /// Checks that the nonces used on the chains are exactly those of the journal's mined entries and the `foreign`
+    /// ones.
+    ///
+    /// # Errors
+    /// What is not so.
+    pub async fn nonces_accounted_for(&self, foreign: &[(Side, u64)]) -> Result<()> {
+        for side in SIDES {
+            let others = foreign.iter().filter(|(of, _)| *of == side).map(|(_, nonce)| *nonce);
+            let mut used: BTreeSet<u64> = others.collect();
+            for Journalled { intent, nonce, block, .. } in self.journalled(side).await? {
                 if let (Some(nonce), Some(_)) = (nonce, block) {
                     ensure!(used.insert(u64::try_from(nonce)?), "{side:?}: nonce {nonce} of {intent} is used twice");
                 }
             }
-            let expected: BTreeSet<u64> = (0..latest).collect();
-            ensure!(used == expected, "{side:?}: the journal and others account for {used:?} of {latest} nonces");
+            let count = self.count(side, "latest").await?;
+            ensure!(used == (0..count).collect(), "{side:?}: the journal and others used {used:?}, the chain {count}");
         }
         Ok(())
+    }
+
+    async fn journalled(&self, side: Side) -> Result<Vec<Journalled>> {
+        let (chain, worker) = (i64::try_from(self.devnet.node(side).chain_id)?, self.worker(side)?.to_lower_hex());
+        let sql = "SELECT intent, state, nonce, block_number FROM transactions WHERE chain_id = ? AND account = ?";
+        let rows = sqlx::query(sql).bind(chain).bind(worker).fetch_all(&mut self.journal().await?).await?;
+        let read = |row: &SqliteRow| {
+            let (intent, state) = (row.try_get(0)?, row.try_get(1)?);
+            Ok(Journalled { intent, state, nonce: row.try_get(2)?, block: row.try_get(3)? })
+        };
+        rows.iter().map(read).collect()
     }
 
     /// The facilitator's database, to be read.
@@ -247,13 +289,4 @@ fn worker_key(operator: &Operator, worker: Address) -> Result<SecretKey> {
     let variable = format!("MOSAIC_ADDRESS_PASSW_{worker}");
     let password = operator.environment().iter().find(|(name, _)| *name == variable).context("no password")?;
     Ok(SecretKey::from_bytes(&*keystore::decrypt(store, &password.1)?)?)
-}
-
-/// Prints the nodes' own view for an error.
-///
-/// # Errors
-/// The node's.
-pub async fn node_state(node: &Node) -> Result<String> {
-    let (head, pool) = (node.head().await?, node.call("txpool_content", json!([])).await?);
-    Ok(format!("chain {}: head {head}, pool {pool}", node.chain_id))
 }

@@ -18,9 +18,9 @@ const ONCE: &str = "FACILITATOR_KILL_ONCE";
 /// # Errors
 /// When the source can't be read, or a name stands twice in it.
 pub fn all() -> Result<BTreeSet<String>> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().context("the repository")?.join("crates");
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().context("the repository")?;
     let mut found = BTreeSet::new();
-    let mut folders = vec![root];
+    let mut folders = vec![root.join("crates"), root.join("bin")];
     while let Some(folder) = folders.pop() {
         for entry in fs::read_dir(&folder)? {
             let path = entry?.path();

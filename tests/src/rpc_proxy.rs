@@ -69,7 +69,7 @@ pub struct Request<'a> {
 }
 
 type Rule = Box<dyn FnMut(&Request<'_>) -> Fault + Send>;
-/// Changes the result of a call, told its method and parameters.
+/// Changes the answer to a call, told its method and parameters.
 type Edit = Box<dyn FnMut(&str, &Json, &mut Json) + Send>;
 
 struct State {
@@ -105,7 +105,8 @@ impl RpcProxy {
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let url = format!("http://{}", listener.local_addr()?);
         let upstream: Arc<str> = upstream.trim_start_matches("http://").trim_end_matches('/').into();
-        let state = Arc::new(Mutex::new(State { counts: Counts::default(), rule: Box::new(|_| Fault::None), edit: None }));
+        let state =
+            Arc::new(Mutex::new(State { counts: Counts::default(), rule: Box::new(|_| Fault::None), edit: None }));
         let shared = Arc::clone(&state);
         let task = tokio::spawn(async move {
             while let Ok((client, _)) = listener.accept().await {
@@ -128,12 +129,13 @@ impl RpcProxy {
         lock(&self.state).rule = Box::new(rule);
     }
 
-    /// From now on `edit` may change the result of each call: it is told method, parameters and result.
+    /// From now on `edit` may change the answer to each call: it is told method, parameters, and the answer with its `result`
+    /// or `error`.
     pub fn set_edit(&self, edit: impl FnMut(&str, &Json, &mut Json) + Send + 'static) {
         lock(&self.state).edit = Some(Box::new(edit));
     }
 
-    /// Results pass as they are again.
+    /// Answers pass as they are again.
     pub fn clear_edit(&self) {
         lock(&self.state).edit = None;
     }
@@ -213,8 +215,8 @@ fn edit(state: &Mutex<State>, asked: &[u8], answer: &mut Message) {
     };
     for answer in answers {
         let call = calls.iter().find(|call| call["id"] == answer["id"]);
-        if let (Some(call), Some(result)) = (call, answer.get_mut("result")) {
-            edit(call["method"].as_str().unwrap_or("?"), &call["params"], result);
+        if let Some(call) = call {
+            edit(call["method"].as_str().unwrap_or("?"), &call["params"], answer);
         }
     }
     answer.body = told.to_string().into_bytes();

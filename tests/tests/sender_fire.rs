@@ -5,15 +5,25 @@
 //! transaction left in a pool, and every nonce accounted for.
 
 use anyhow::{Context as _, Result, ensure};
+use facilitator_eth::{B256, U256};
 use facilitator_tests::{
     anvil::Mining,
     daemon::Daemon,
-    devnet::{DevnetOptions, Side},
+    deploy::tokens,
+    devnet::{DevnetOptions, Funds, Payment, Side},
     fire::SIDES,
     node::Pace,
     stakers::{Stake, Stakers},
     verify::{self, Ledger},
     world::{World, WorldOptions},
+};
+use serde_json::json;
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 
 /// Blocks that a scenario may take.
@@ -21,10 +31,18 @@ const MOST_BLOCKS: u64 = 80;
 /// Blocks within which a jammed account must move again.
 const HEALED: u64 = 3;
 
+fn by_hand(confirmations: u64) -> WorldOptions {
+    let devnet = DevnetOptions { mining: Mining::OnDemand, ..DevnetOptions::default() };
+    WorldOptions { devnet, confirmations, ..WorldOptions::default() }
+}
+
 /// A world with stakes just asked for, whose blocks are made by hand from now on.
 async fn under_fire(confirmations: u64, count: usize) -> Result<(World, Daemon, Vec<Stake>)> {
-    let devnet = DevnetOptions { mining: Mining::OnDemand, ..DevnetOptions::default() };
-    let world = World::new(WorldOptions { devnet, confirmations, ..WorldOptions::default() }).await?;
+    let world = World::new(by_hand(confirmations)).await?;
+    asked_for(world, count).await
+}
+
+async fn asked_for(world: World, count: usize) -> Result<(World, Daemon, Vec<Stake>)> {
     let stakers = Stakers::new(&world.devnet, 0, count).await?;
     let daemon = world.operator.start().await?;
     let stakes = stakers.request_all(&world.devnet, Pace::Hurried).await?;
@@ -61,7 +79,8 @@ async fn ended_well(world: World, daemon: Daemon, stakes: &[Stake], foreign: &[(
         world.step().await?;
     }
     world.settle().await;
-    world.nothing_pending(foreign).await.with_context(|| daemon.log_tail())?;
+    world.nothing_pending().await.with_context(|| daemon.log_tail())?;
+    world.nonces_accounted_for(foreign).await.with_context(|| daemon.log_tail())?;
     world.operator.stop(daemon).await?;
     Ok(ledger)
 }
@@ -73,7 +92,7 @@ async fn mined_in(world: &World, side: Side, nonce: u64) -> Result<u64> {
     let worker = world.worker(side)?;
     for block in 0..=node.head().await? {
         let at = format!("{block:#x}");
-        let count = node.call("eth_getTransactionCount", serde_json::json!([worker, at])).await?;
+        let count = node.call("eth_getTransactionCount", json!([worker, at])).await?;
         let count = u64::from_str_radix(count.as_str().context("no count")?.trim_start_matches("0x"), 16)?;
         if count > nonce {
             return Ok(block);
@@ -207,22 +226,23 @@ async fn every_transaction_dropped_by_a_fork_is_mined_again_once() -> Result<()>
 #[tokio::test]
 async fn receipts_that_appear_and_vanish_change_nothing() -> Result<()> {
     let (world, daemon, stakes) = under_fire(2, 2).await?;
-    let hidden = std::sync::Arc::new(std::sync::atomic::AtomicU64::new(0));
+    let hidden = Arc::new(AtomicU64::new(0));
     for proxy in [&world.origin_proxy, &world.auxiliary_proxy] {
         // Each receipt is not there at the first look, there at the second, away at the third, and so on.
-        let (mut looks, hidden) = (std::collections::BTreeMap::<String, u64>::new(), hidden.clone());
-        proxy.set_edit(move |method, params, result| {
+        let (mut looks, hidden) = (BTreeMap::<String, u64>::new(), Arc::clone(&hidden));
+        proxy.set_edit(move |method, params, answer| {
+            let Some(result) = answer.get_mut("result") else { return };
             let mut hide = |hash: &str| {
                 let looks = looks.entry(hash.to_owned()).or_default();
                 *looks += 1;
                 let hides = *looks % 2 == 1;
-                hidden.fetch_add(u64::from(hides), std::sync::atomic::Ordering::Relaxed);
+                hidden.fetch_add(u64::from(hides), Ordering::Relaxed);
                 hides
             };
             match method {
                 "eth_getTransactionReceipt" if !result.is_null() => {
                     if hide(params[0].as_str().unwrap_or_default()) {
-                        *result = serde_json::Value::Null;
+                        *result = json!(null);
                     }
                 }
                 "eth_getBlockReceipts" => {
@@ -235,7 +255,141 @@ async fn receipts_that_appear_and_vanish_change_nothing() -> Result<()> {
         });
     }
     until_complete(&world, &daemon, &stakes, async |_| Ok(())).await?;
-    let hidden = hidden.load(std::sync::atomic::Ordering::Relaxed);
+    let hidden = hidden.load(Ordering::Relaxed);
     ensure!(hidden >= 8, "only {hidden} receipts were hidden");
     ended_well(world, daemon, &stakes, &[]).await.map(drop)
+}
+
+#[tokio::test]
+async fn receipts_that_stay_away_for_long_lead_to_no_second_effect() -> Result<()> {
+    let (world, daemon, stakes) = under_fire(1, 2).await?;
+    for proxy in [&world.origin_proxy, &world.auxiliary_proxy] {
+        // Longer than the confirmations: by the counts alone each looks like a nonce that others took.
+        let mut looks = BTreeMap::<String, u64>::new();
+        proxy.set_edit(move |method, params, answer| {
+            if method == "eth_getTransactionReceipt" {
+                let looks = looks.entry(params[0].to_string()).or_default();
+                *looks += u64::from(!answer["result"].is_null());
+                if *looks <= 12 {
+                    answer["result"] = json!(null);
+                }
+            }
+        });
+    }
+    until_complete(&world, &daemon, &stakes, async |_| Ok(())).await?;
+    verify::finished(&world.devnet, &stakes).await?;
+    for _ in 0..4 {
+        world.step().await?;
+    }
+    world.settle().await;
+    world.nothing_pending().await?;
+    world.operator.stop(daemon).await
+}
+
+#[tokio::test]
+async fn a_pool_that_forgets_gets_the_same_bytes_again() -> Result<()> {
+    let (world, daemon, stakes) = under_fire(1, 2).await?;
+    let mut forgotten: BTreeMap<(bool, B256), ()> = BTreeMap::new();
+    until_complete(&world, &daemon, &stakes, async |world| {
+        for side in SIDES {
+            let fresh: Vec<B256> = world.pool(side).await?.iter().map(|ours| ours.hash).collect();
+            let fresh = fresh.into_iter().map(|hash| (side == Side::Origin, hash));
+            let fresh: Vec<_> = fresh.filter(|known| !forgotten.contains_key(known)).collect();
+            if !fresh.is_empty() {
+                forgotten.extend(fresh.into_iter().map(|known| (known, ())));
+                world.forget_pool(side).await?;
+            }
+        }
+        Ok(())
+    })
+    .await?;
+    ensure!(forgotten.len() >= 8, "only {} transactions were forgotten", forgotten.len());
+    for (is_origin, hash) in forgotten.keys() {
+        let side = if *is_origin { Side::Origin } else { Side::Auxiliary };
+        let receipts = world.devnet.node(side).receipts(&[*hash]).await?;
+        ensure!(receipts.iter().all(Option::is_some), "{hash} was forgotten and never mined: other bytes were sent");
+    }
+    ended_well(world, daemon, &stakes, &[]).await.map(drop)
+}
+
+#[tokio::test]
+async fn a_price_that_jumps_to_the_tenfold_within_the_cap_is_paid() -> Result<()> {
+    let (world, daemon, stakes) = under_fire(1, 2).await?;
+    let (mut prices, mut raised) = (BTreeMap::<(bool, u64), U256>::new(), 0);
+    until_complete(&world, &daemon, &stakes, async |world| {
+        for side in SIDES {
+            for ours in world.pool(side).await? {
+                // What waits is outbid from now on, for as long as it offers no more.
+                let first = prices.entry((side == Side::Origin, ours.nonce)).or_insert(ours.price);
+                raised += u64::from(ours.price > *first);
+                if ours.price == *first && prices.len() < 5 {
+                    world.set_base_fee(side, 10).await?;
+                }
+            }
+        }
+        Ok(())
+    })
+    .await?;
+    ensure!(raised > 0, "nothing was replaced: {prices:?}");
+    ended_well(world, daemon, &stakes, &[]).await.map(drop)
+}
+
+/// Blocks during which what is missing stays missing.
+const WAITING: u64 = 10;
+/// Tries within that time, at most: each waits for longer than the one before.
+const MOST_TRIES: i64 = 12;
+
+/// Whatever `scarce` says is missing is told by `requests`, tried for in growing pauses, and needs no command once it is
+/// there again.
+async fn waits_with_a_reason(
+    world: World,
+    reason: &str,
+    scarce: impl AsyncFn(&World) -> Result<()>,
+    plenty: impl AsyncFn(&World) -> Result<()>,
+) -> Result<()> {
+    scarce(&world).await?;
+    let (world, daemon, stakes) = asked_for(world, 2).await?;
+    for _ in 0..WAITING {
+        scarce(&world).await?;
+        world.step().await?;
+    }
+    let rows = world.operator.requests().await?;
+    for row in &rows {
+        let told = format!("{:?} {:?}", row.waiting_for, row.last_error);
+        ensure!(told.contains(reason), "does not say {reason}: {row:?}");
+    }
+    let sql = "SELECT COUNT(*) FROM transactions";
+    let tries: i64 = sqlx::query_scalar(sql).fetch_one(&mut world.journal().await?).await?;
+    ensure!(tries <= MOST_TRIES * 2, "{tries} entries in the journal while nothing could be done");
+    ensure!(Ledger::read(&world.devnet).await?.progress(&stakes).declared == 0, "accepted all the same");
+    plenty(&world).await?;
+    until_complete(&world, &daemon, &stakes, async |_| Ok(())).await?;
+    ended_well(world, daemon, &stakes, &[]).await.map(drop)
+}
+
+#[tokio::test]
+async fn a_price_above_the_cap_is_waited_out_with_a_reason() -> Result<()> {
+    let world = World::new(by_hand(1)).await?;
+    world.operator.set_on_chains("max_fee_per_gas", &json!(U256::exp10(10).to_string()))?;
+    let dear = async |world: &World| world.set_base_fee(Side::Origin, 60).await;
+    waits_with_a_reason(world, "max_fee_per_gas", dear, async |world| world.set_base_fee(Side::Origin, 1).await).await
+}
+
+#[tokio::test]
+async fn a_worker_without_coin_waits_with_a_reason_and_goes_on_once_funded() -> Result<()> {
+    let funds = Funds { coin: U256::exp10(13), ..Funds::default() };
+    let world = World::new(WorldOptions { funds, ..by_hand(1) }).await?;
+    let worker = world.worker(Side::Origin)?;
+    let payments = [Payment::Coin(worker, tokens(10))];
+    let auxiliary = [Payment::Coin(world.worker(Side::Auxiliary)?, tokens(10))];
+    waits_with_a_reason(
+        world,
+        "coin",
+        async |_| Ok(()),
+        async |world| {
+            world.devnet.pay(Side::Origin, &payments).await?;
+            world.devnet.pay(Side::Auxiliary, &auxiliary).await
+        },
+    )
+    .await
 }

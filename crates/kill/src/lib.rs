@@ -1,4 +1,5 @@
-//! Kill points: named places at which a process may be made to die, for tests of law 7.
+//! Kill points: named places at which a process may be made to die, for tests of law 7. And a wall clock that may be
+//! made to jump while everything runs.
 //!
 //! A kill point stands before and after every write and every effect that leaves a process. In the shipped program it
 //! is nothing: [`here`] is empty unless the feature `armed` is on. Armed, the process kills itself with SIGKILL at the
@@ -13,8 +14,11 @@ pub const AT: &str = "FACILITATOR_KILL_AT";
 /// that is started again gets past the point.
 pub const ONCE: &str = "FACILITATOR_KILL_ONCE";
 
+/// Variable that names a file with a number of milliseconds by which the wall clock is wrong, read at every look at it.
+pub const CLOCK: &str = "FACILITATOR_CLOCK_SHIFT";
+
 /// The variables that children must inherit for their kill points to be real; none in the shipped program.
-pub const VARIABLES: &[&str] = if cfg!(feature = "armed") { &[AT, ONCE] } else { &[] };
+pub const VARIABLES: &[&str] = if cfg!(feature = "armed") { &[AT, ONCE, CLOCK] } else { &[] };
 
 /// Marks a kill point. Its name is `role.what_has_just_happened` and stands once in the source.
 #[macro_export]
@@ -29,14 +33,22 @@ macro_rules! kill_point {
 #[inline(always)]
 pub const fn here(_name: &str) {}
 
+/// By how many milliseconds the wall clock is to be wrong: not at all in the program as it is shipped.
+#[cfg(not(feature = "armed"))]
+#[must_use]
+#[inline(always)]
+pub const fn clock_shift_ms() -> i64 {
+    0
+}
+
 #[cfg(feature = "armed")]
-pub use armed::here;
+pub use armed::{clock_shift_ms, here};
 
 #[cfg(feature = "armed")]
 mod armed {
     //! The armed form.
 
-    use super::{AT, ONCE};
+    use super::{AT, CLOCK, ONCE};
     use nix::sys::signal::{Signal, kill};
     use nix::unistd::Pid;
     use std::fs::OpenOptions;
@@ -59,6 +71,15 @@ mod armed {
             None => (text, 1),
         };
         Some(Order { point, visit, once: std::env::var(ONCE).ok() })
+    }
+
+    /// By how many milliseconds the wall clock is to be wrong now. A file that can't be read says nothing.
+    #[must_use]
+    pub fn clock_shift_ms() -> i64 {
+        static FILE: OnceLock<Option<String>> = OnceLock::new();
+        let file = FILE.get_or_init(|| std::env::var(CLOCK).ok()).as_ref();
+        let text = file.and_then(|file| std::fs::read_to_string(file).ok());
+        text.and_then(|text| text.trim().parse().ok()).unwrap_or(0)
     }
 
     /// Dies here if the environment says so.

@@ -6,5 +6,6 @@ use std::time::{SystemTime, UNIX_EPOCH};
 #[must_use]
 pub fn now_ms() -> i64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
+    let now = i64::try_from(since.as_millis()).unwrap_or(i64::MAX);
+    now.saturating_add(facilitator_kill::clock_shift_ms())
 }

@@ -12,6 +12,7 @@ use crate::pulse;
 use crate::terms::Terms;
 use facilitator_eth::tx::SecretKey;
 use facilitator_ipc::{FrameReader, FrameSender};
+use facilitator_kill::kill_point;
 use facilitator_protocol::secret::{self, HashLockKey};
 use facilitator_sender::{Failure, Keep, Node, Outcome, Records, Sender, SenderError, Settings, Submit, SubmitAnswer};
 use facilitator_store::StoreError;
@@ -207,7 +208,9 @@ impl<N: facilitator_sender::Ask, K: Keep> Desk<N, K> {
                 Some(ToSender::Submit(ask, submit)) => self.take_submit(ask, *submit).await?,
                 Some(ToSender::Secret(ask, input)) => {
                     let secret = secret::derive(&self.hash_lock_key, &input);
+                    kill_point!("sender.secret_derived");
                     self.parent.send(&FromSender::Secret(ask, secret)).await?;
+                    kill_point!("sender.secret_told");
                 }
                 Some(ToSender::Head(head)) => self.sender.on_head(head, now_ms()),
                 Some(ToSender::Stop) => return Ok(Next::Stop),
@@ -266,9 +269,12 @@ impl<N: facilitator_sender::Ask, K: Keep> Desk<N, K> {
         for (ask, intent, answer) in answers {
             let answer = newest.get(&intent).cloned().unwrap_or(answer);
             self.parent.send(&FromSender::Answer(ask, answer)).await?;
+            kill_point!("sender.answered");
         }
         if woke {
+            kill_point!("sender.has_news");
             self.parent.send(&FromSender::Woke).await?;
+            kill_point!("sender.woke");
         }
         self.tell_trouble().await
     }

@@ -8,6 +8,7 @@ use crate::cli::StartArgs;
 use crate::failure::{Exit, Failure};
 use crate::output;
 use facilitator_config::{Home, Keys, Loaded, Passwords, Secret, Selection, password_variable, unlock};
+use facilitator_kill::kill_point;
 use facilitator_roles::clock::now_ms;
 use facilitator_roles::messages::Unfit;
 use facilitator_roles::parent::{self, OnReady, ParentError};
@@ -88,12 +89,16 @@ async fn serve(args: &StartArgs, loaded: &Loaded, logging: &Logging) -> Result<E
     let keys = unlocked(args, loaded)?;
     let store = context::open(loaded, Access::Owner).await?;
     let process = register(&store, loaded).await?;
+    kill_point!("parent.registered");
     let freed = store.release_all_claims().await?;
+    kill_point!("parent.claims_freed");
     tracing::info!(chain = chain_id, unfinished = freed, version = env!("CARGO_PKG_VERSION"), "facilitator begins");
     let setup = setup::parent(loaded, &keys, process, logging)?;
     drop(keys);
     let result = parent::run(setup, store.clone(), on_ready(args.json, chain_id)).await;
+    kill_point!("parent.children_gone");
     store.deregister(process).await?;
+    kill_point!("parent.deregistered");
     store.close().await;
     match result {
         Ok(()) => {

@@ -214,6 +214,7 @@ impl Desk {
                 }
                 Order::Heartbeat(detail) => {
                     self.persist(|| self.store.report(self.process, &detail, now_ms())).await?;
+                    kill_point!("parent.reported");
                 }
                 Order::Close => return Ok(false),
             }

@@ -35,6 +35,7 @@ impl Parent {
                 self.clerk.note_pid(request, child.pid);
                 kill_point!("parent.worker_started");
                 self.crew.hire(no, request, child, job);
+                kill_point!("parent.worker_briefed");
             }
             Err(error) => {
                 tracing::warn!(%request, %error, "no worker for this request now");
@@ -120,6 +121,7 @@ impl Parent {
     fn begin_scanning(&self, side: Side) {
         if let Some(scanner) = self.scanners[side].child() {
             super::tell(scanner.send(&ToScanner::Begin));
+            kill_point!("parent.scan_begun");
         }
     }
 
@@ -128,6 +130,7 @@ impl Parent {
         self.heads[side] = Some(head);
         if let Some(sender) = self.senders[side].child() {
             super::tell(sender.send(&crate::messages::ToSender::Head(head)));
+            kill_point!("parent.head_routed");
         }
     }
 }

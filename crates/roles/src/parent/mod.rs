@@ -22,6 +22,7 @@ use crate::{scanner, sender};
 use asks::{Answerer, Asks, WorkerNo};
 use clerk::{Clerk, Report};
 use crew::Crew;
+use facilitator_kill::kill_point;
 use facilitator_protocol::gateway::GatewaySet;
 use facilitator_protocol::model::Side;
 use facilitator_sender::Head;
@@ -268,6 +269,7 @@ impl Parent {
                 if let Err(error) = child.send(&ToScanner::Setup(setup)) {
                     tracing::warn!(%side, %error, "could not brief the scanner");
                 }
+                kill_point!("parent.scanner_briefed");
                 slot.seat = Seat::Taken(child);
             }
         }
@@ -289,6 +291,7 @@ impl Parent {
                 if let Some(head) = self.heads[side] {
                     tell(child.send(&ToSender::Head(head)));
                 }
+                kill_point!("parent.sender_briefed");
                 slot.seat = Seat::Taken(child);
             }
         }

@@ -90,6 +90,7 @@ impl Parent {
                 self.claim_wanted = true;
             }
             FromSender::Answer(ask, answer) => {
+                kill_point!("parent.answer_routed");
                 if let Some(open) = self.asks.close(ask, Answerer::Sender(side)) {
                     self.crew.send(open.worker, &ToWorker::Submitted(open.ask, answer));
                 }
@@ -100,7 +101,10 @@ impl Parent {
                     self.crew.send(open.worker, &ToWorker::Secret(open.ask, secret));
                 }
             }
-            FromSender::Woke => self.claim_wanted = true,
+            FromSender::Woke => {
+                kill_point!("parent.woken_by_sender");
+                self.claim_wanted = true;
+            }
             FromSender::Trouble(trouble) => self.senders[side].troubled("sender", side, trouble),
             FromSender::Unfit(unfit) => self.unfit(side, unfit),
         }
@@ -148,6 +152,7 @@ impl Parent {
             return self.crew.send(worker, &ToWorker::Answers(ask, answers));
         };
         let named = self.asks.note(Open { worker, ask, answerer, question });
+        kill_point!("parent.read_routed");
         if let Err(error) = scanner.send(&ToScanner::Read(named, queries)) {
             tracing::debug!(%side, %error, "a read was not delivered");
             self.give_back(named, answerer);
@@ -204,6 +209,7 @@ impl Parent {
         match report {
             Report::Saved(no, ask) => self.crew.send(no, &ToWorker::Saved(ask)),
             Report::Parked(no) => {
+                kill_point!("parent.park_receipted");
                 self.crew.parked(no);
                 self.claim_wanted = true;
             }

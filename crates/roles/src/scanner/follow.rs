@@ -120,6 +120,7 @@ impl<S: Scene> Follower<S> {
         }
         kill_point!("scanner.head_seen");
         self.scene.tell(FromScanner::Head(head)).await?;
+        kill_point!("scanner.head_told");
         while self.is_behind() && self.pause.is_zero() && self.caught_up {
             self.step().await?;
         }
@@ -245,7 +246,9 @@ impl<S: Scene> Follower<S> {
         if self.checkpoint == Some(to) {
             return Ok(());
         }
+        kill_point!("scanner.fork_found");
         let undone = self.scene.rollback_to(self.chain_id, to).await?;
+        kill_point!("scanner.rolled_back");
         tracing::warn!(chain = self.chain_id, block = ancestor.number, ?undone, "followed a fork");
         self.checkpoint = Some(to);
         self.scene.tell(FromScanner::Woke).await

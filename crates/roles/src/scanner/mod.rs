@@ -81,6 +81,7 @@ async fn prepare(
             Ok(found) => {
                 kill_point!("scanner.checked");
                 parent.send(&FromScanner::Checked(found)).await?;
+                kill_point!("scanner.checks_told");
                 return wait_for_begin(orders).await;
             }
             Err(check::CheckError::Unfit(unfit)) => {

@@ -99,7 +99,9 @@ async fn adopt<D: Errands>(
         let workers = (first(&case.job.source_workers), first(&case.job.target_workers));
         let log = format!("found its message {} declared under our own lock", attempt.message_hash);
         let update = attempt_update(case, attempt, workers, facts);
+        kill_point!("worker.own_lock_found");
         desk.save(Update { log: Some(log), message_sender: Some(proxy), ..update }).await?;
+        kill_point!("worker.adopted");
         return Ok(Some(case.look_again()));
     }
     Ok(None)

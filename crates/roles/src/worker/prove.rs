@@ -137,6 +137,7 @@ async fn submit<D: Errands>(
         return Err(Leave::OutOfTurn("a request to be confirmed has no message"));
     };
     submits.push((target, confirm));
+    kill_point!("worker.proof_checked");
     desk.save(Update { proof_height: Some(account.height), ..Update::default() }).await?;
     let stages = if proven { vec![Stage::Confirm] } else { vec![Stage::Prove, Stage::Confirm] };
     kill_point!("worker.proof_ready");

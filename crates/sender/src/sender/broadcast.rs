@@ -143,6 +143,7 @@ impl<N: Ask, K: Keep> Sender<N, K> {
             .filter(|mark| self.book.get(mark.id).is_some_and(|f| f.entry.state == EntryState::Signed))
             .collect();
         if !fresh.is_empty() {
+            kill_point!("sender.seen_in_pool");
             self.journal.sent(&self.leases(), &fresh, now_ms).await?;
             kill_point!("sender.broadcast_committed");
         }
@@ -171,6 +172,7 @@ impl<N: Ask, K: Keep> Sender<N, K> {
         }
         if !changed.is_empty() {
             self.journal.note(&self.leases(), &changed, now_ms).await?;
+            kill_point!("sender.reason_noted");
         }
         Ok(())
     }
@@ -208,8 +210,11 @@ impl<N: Ask, K: Keep> Sender<N, K> {
                 flight.sent_at = Some(head.number);
             }
         }
-        let replaced = signatures.iter().map(|signature| signature.id).collect();
+        let replaced: Vec<EntryId> = signatures.iter().map(|signature| signature.id).collect();
         self.commit(signatures, now_ms).await?;
+        if !replaced.is_empty() {
+            kill_point!("sender.replacement_committed");
+        }
         self.hold(notes, head, now_ms).await?;
         Ok(replaced)
     }

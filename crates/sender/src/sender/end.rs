@@ -43,7 +43,9 @@ impl<N: Ask, K: Keep> Sender<N, K> {
             next += 1;
         }
         let failed: Vec<Failed> = endings.iter().map(stored).collect();
+        kill_point!("sender.failed");
         self.journal.fail(&self.leases(), &failed, now_ms).await?;
+        kill_point!("sender.failure_committed");
         for ending in endings {
             if let Some(flight) = self.book.remove(ending.id) {
                 if ending.inclusion.is_some() {
@@ -68,6 +70,7 @@ impl<N: Ask, K: Keep> Sender<N, K> {
         if ids.is_empty() {
             return Ok(());
         }
+        kill_point!("sender.seen_final");
         // The scanner sees the event of every step and wakes its request: a second wake-up would start a worker
         // for nothing.
         self.journal.finalise(&self.leases(), ids, Notify::Nobody, now_ms).await?;

@@ -13,6 +13,7 @@ use crate::{
     types::{Failure, Head, SubmitAnswer},
 };
 use facilitator_eth::Address;
+use facilitator_kill::kill_point;
 use facilitator_protocol::model::Step;
 use facilitator_store::journal::{Entry, EntryState, Failed, Failure as Stored, Inclusion};
 use std::collections::{BTreeMap, BTreeSet};
@@ -56,6 +57,7 @@ impl<N: Ask, K: Keep> Sender<N, K> {
         }
         let Some(head) = self.ensure_head(now_ms).await else { return Ok(answers) };
         let Some(fates) = self.fates(&suspects, head, now_ms).await else { return Ok(answers) };
+        kill_point!("sender.finals_judged");
         for suspect in
             suspects.iter().zip(&fates).filter(|(_, fate)| **fate != Fate::Stands).map(|(suspect, _)| suspect)
         {
@@ -140,7 +142,9 @@ impl<N: Ask, K: Keep> Sender<N, K> {
             tracing::warn!(intent = suspect.entry.intent, "the effect was undone since: it is sent once more");
         }
         let ids: Vec<_> = suspects.iter().map(|suspect| suspect.entry.id).collect();
-        Ok(self.journal.supersede(&self.leases(), &ids, now_ms).await?)
+        self.journal.supersede(&self.leases(), &ids, now_ms).await?;
+        kill_point!("sender.undone_superseded");
+        Ok(())
     }
 
     async fn send_again(&mut self, suspects: &[&Suspect], now_ms: i64) -> Result<(), SenderError> {
@@ -149,6 +153,7 @@ impl<N: Ask, K: Keep> Sender<N, K> {
         }
         let ids: Vec<_> = suspects.iter().map(|suspect| suspect.entry.id).collect();
         self.journal.reopen(&self.leases(), &ids, now_ms).await?;
+        kill_point!("sender.vanished_reopened");
         for suspect in suspects {
             tracing::warn!(intent = suspect.entry.intent, "a reorg deeper than the confirmations undid it");
             let entry = Entry { state: EntryState::Broadcast, inclusion: None, ..suspect.entry.clone() };
@@ -170,7 +175,10 @@ impl<N: Ask, K: Keep> Sender<N, K> {
         let ids: Vec<_> = suspects.iter().map(|suspect| suspect.entry.id).collect();
         // Between the two it looks like any other whose nonce was taken, and is healed like it.
         self.journal.reopen(&self.leases(), &ids, now_ms).await?;
-        Ok(self.journal.fail(&self.leases(), &suspects.iter().map(failed).collect::<Vec<_>>(), now_ms).await?)
+        kill_point!("sender.lost_reopened");
+        self.journal.fail(&self.leases(), &suspects.iter().map(failed).collect::<Vec<_>>(), now_ms).await?;
+        kill_point!("sender.lost_failed");
+        Ok(())
     }
 }
 

@@ -3,6 +3,7 @@
 use super::Sender;
 use crate::{SenderError, book::Flight, keep::Keep, node::Ask, policy::nonce, types::Head};
 use facilitator_eth::{Address, Bytes, U256};
+use facilitator_kill::kill_point;
 use facilitator_protocol::model::Step;
 use facilitator_store::journal::{Entry, EntryState, NewEntry, Visibility};
 
@@ -27,6 +28,7 @@ impl<N: Ask, K: Keep> Sender<N, K> {
         }
         let entries: Vec<NewEntry> = cancels.iter().map(|(account, nonce)| cancel(*account, *nonce)).collect();
         let queued = self.journal.queue(&self.leases(), &entries, now_ms).await?;
+        kill_point!("sender.gap_queued");
         for ((account, nonce), queued) in cancels.into_iter().zip(queued) {
             let mut flight = Flight::new(queued.entry, account);
             flight.fixed_nonce = Some(nonce);
@@ -55,6 +57,7 @@ impl<N: Ask, K: Keep> Sender<N, K> {
     async fn revive(&mut self, mut entry: Entry, account: Address, now_ms: i64) -> Result<(), SenderError> {
         if entry.state == EntryState::Final {
             self.journal.reopen(&self.leases(), &[entry.id], now_ms).await?;
+            kill_point!("sender.gap_reopened");
             entry.state = EntryState::Broadcast;
             entry.inclusion = None;
             self.book.insert(Flight::new(entry, account));

@@ -3,6 +3,7 @@
 use super::{Sender, to_ms};
 use crate::{SenderError, keep::Keep, node::Ask};
 use facilitator_eth::Address;
+use facilitator_kill::kill_point;
 use facilitator_store::leases::{Acquired, Lease};
 
 impl<N: Ask, K: Keep> Sender<N, K> {
@@ -30,6 +31,7 @@ impl<N: Ask, K: Keep> Sender<N, K> {
     pub(super) async fn renew(&mut self, address: Address, now_ms: i64) -> Result<(), SenderError> {
         let Some(lease) = self.accounts.get(&address).and_then(|account| account.lease.clone()) else { return Ok(()) };
         let renewed = self.journal.renew_lease(&lease, to_ms(self.settings.lease_ttl_ms), now_ms).await?;
+        kill_point!("sender.lease_renewed");
         self.set_lease(address, renewed);
         Ok(())
     }
@@ -40,6 +42,7 @@ impl<N: Ask, K: Keep> Sender<N, K> {
         let ttl_ms = to_ms(self.settings.lease_ttl_ms);
         let chain = self.settings.chain_id;
         let outcome = self.journal.acquire_lease(address, &self.owner, ttl_ms, now_ms).await?;
+        kill_point!("sender.lease_acquired");
         match outcome {
             Acquired::Held(lease) => {
                 self.set_lease(address, lease);
@@ -87,6 +90,7 @@ impl<N: Ask, K: Keep> Sender<N, K> {
     pub async fn close(self) -> Result<(), SenderError> {
         for lease in self.leases() {
             self.journal.release_lease(&lease).await?;
+            kill_point!("sender.lease_released");
         }
         Ok(())
     }

@@ -196,7 +196,9 @@ impl<N: Ask, K: Keep> Sender<N, K> {
         if ids.is_empty() {
             return Ok(());
         }
+        kill_point!("sender.nonce_lost");
         self.journal.requeue(&self.leases(), ids, now_ms).await?;
+        kill_point!("sender.requeued");
         for id in ids {
             let Some(flight) = self.book.get_mut(*id) else { continue };
             flight.entry.state = EntryState::Queued;

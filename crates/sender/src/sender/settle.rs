@@ -12,6 +12,7 @@ use crate::{
     policy::receipt::{self, Counts, Mined},
     types::{Failure, Head},
 };
+use facilitator_kill::kill_point;
 use facilitator_store::journal::EntryId;
 use std::collections::BTreeSet;
 
@@ -63,7 +64,9 @@ impl<N: Ask, K: Keep> Sender<N, K> {
             .filter(|id| self.book.get(*id).is_some_and(|flight| flight.reverted.is_none()))
             .collect();
         if !successful.is_empty() {
+            kill_point!("sender.fork_seen");
             self.journal.reopen(&self.leases(), &successful, now_ms).await?;
+            kill_point!("sender.fork_reopened");
         }
         for id in ids {
             let Some(flight) = self.book.get_mut(*id) else { continue };

@@ -1,0 +1,124 @@
+//! Law 7, point by point: at every named point a process dies by SIGKILL, and every stake still ends as minted tokens,
+//! each step exactly once.
+//!
+//! The points are read from the source, so that a new one is tried without being listed anywhere. The binary must have
+//! its kill points armed: `scripts/test` builds it as `facilitator-armed` beside the ordinary one.
+
+mod scenes;
+
+use anyhow::{Context, Result, ensure};
+use facilitator_tests::{daemon::Daemon, kill_points, node::Pace, stakers::Stakers, verify, world::World};
+use scenes::{Play, Scene};
+use std::{path::Path, sync::Arc, time::Duration};
+use tokio::{sync::Semaphore, task::JoinSet, time::Instant};
+
+/// Stakes of each scenario.
+const STAKES: usize = 2;
+/// Time for one scenario, which has processes to start again.
+const LIMIT: Duration = Duration::from_secs(240);
+/// Scenarios at a time: they mostly wait for blocks.
+const AT_ONCE: usize = 6;
+
+/// One process dies at `point`; whoever is needed is started again.
+async fn dies_at(point: &str, visit: u32) -> Result<()> {
+    let scene = Scene::of(point);
+    let mut world = World::new(scene.options()).await?;
+    scene.prepare(&world)?;
+    let mark = world.operator.home().join("died");
+    world.operator.use_binary(kill_points::armed_binary()?);
+    kill_points::arm(&mut world.operator, point, visit, &mark);
+    let stakers = Stakers::new(&world.devnet, 0, STAKES).await?;
+    let mut daemon = world.operator.spawn()?;
+    let pace = if scene.by_hand() { Pace::Hurried } else { Pace::Natural };
+    let stakes = stakers.request_all(&world.devnet, pace).await?;
+    let deadline = Instant::now() + LIMIT;
+    let mut play = Play::new(scene);
+    while !complete(&world).await || (scene != Scene::Stop && !mark.exists()) {
+        ensure!(Instant::now() < deadline, "{point} not done; died: {}\n{}", mark.exists(), daemon.log_tail());
+        daemon = resurrect(&world, daemon)?;
+        if scene.by_hand() {
+            world.settle().await;
+            daemon = play.meddle(&world, daemon).await?;
+            world.mine_both().await?;
+        } else {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    }
+    let ledger = verify::finished(&world.devnet, &stakes).await?;
+    if scene != Scene::Lie {
+        verify::one_proof_per_height(&ledger)?;
+    }
+    if scene.by_hand() {
+        settled(&world, &play, &daemon).await?;
+    }
+    if scene == Scene::Stop {
+        return dies_stopping(&world, daemon, &mark).await;
+    }
+    world.operator.stop(daemon).await
+}
+
+/// After a few more blocks no transaction waits and every nonce is accounted for.
+async fn settled(world: &World, play: &Play, daemon: &Daemon) -> Result<()> {
+    for _ in 0..4 {
+        world.step().await?;
+    }
+    world.settle().await;
+    if play.is_accountable() {
+        world.nonces_accounted_for(&play.foreign).await.with_context(|| daemon.log_tail())?;
+    }
+    world.nothing_pending().await.with_context(|| daemon.log_tail())
+}
+
+/// The death comes while the daemon is stopping; the next start and stop go well.
+async fn dies_stopping(world: &World, daemon: Daemon, mark: &Path) -> Result<()> {
+    daemon.signal(nix::sys::signal::Signal::SIGTERM)?;
+    daemon.ended().await?;
+    ensure!(mark.exists(), "nobody died while the daemon stopped");
+    let daemon = world.operator.start().await?;
+    world.operator.stop(daemon).await
+}
+
+/// Whether every stake is known and complete. A database that is not there yet knows none.
+async fn complete(world: &World) -> bool {
+    let rows = world.operator.requests().await.unwrap_or_default();
+    rows.len() == STAKES && rows.iter().all(|row| row.state == "COMPLETE")
+}
+
+/// A new daemon in the place of one that died.
+fn resurrect(world: &World, mut daemon: Daemon) -> Result<Daemon> {
+    match daemon.has_ended()? {
+        None => Ok(daemon),
+        Some(_) => world.operator.spawn(),
+    }
+}
+
+#[tokio::test]
+async fn at_every_kill_point_a_death_loses_and_doubles_nothing() -> Result<()> {
+    let mut points = kill_points::all()?;
+    if let Ok(only) = std::env::var("KILL_POINTS") {
+        // For a look at some of them: their names, or beginnings of names, with commas between.
+        points.retain(|point| only.split(',').any(|start| point.starts_with(start)));
+    }
+    ensure!(
+        std::env::var_os("KILL_POINTS").is_some() || points.len() >= 70,
+        "only {} kill points were found",
+        points.len()
+    );
+    let places = Arc::new(Semaphore::new(AT_ONCE));
+    let mut scenarios = JoinSet::new();
+    for point in points {
+        let places = Arc::clone(&places);
+        scenarios.spawn(async move {
+            let _place = places.acquire().await?;
+            dies_at(&point, 1).await.with_context(|| format!("dying at {point}"))
+        });
+    }
+    let mut failures = Vec::new();
+    while let Some(scenario) = scenarios.join_next().await {
+        if let Err(error) = scenario? {
+            failures.push(format!("{error:#}"));
+        }
+    }
+    ensure!(failures.is_empty(), "{} scenarios failed:\n{}", failures.len(), failures.join("\n\n"));
+    Ok(())
+}

@@ -1,0 +1,268 @@
+//! The scenes in which kill points are reached that an undisturbed stake never comes to: forks within and beyond the
+//! confirmations, nonces that others took, prices that jump, a lost database, a node that lies.
+//!
+//! Blocks are made by hand, so that each scene meddles at the moment that it needs.
+
+use anyhow::{Context as _, Result, ensure};
+use facilitator_eth::{U256, abi};
+use facilitator_tests::{
+    anchoring::{Anchoring, Policy},
+    anvil::Mining,
+    daemon::Daemon,
+    devnet::{DevnetOptions, Side},
+    verify::Ledger,
+    world::{World, WorldOptions},
+};
+use serde_json::json;
+use std::{
+    fs,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+const PROVE: &str = "proveGateway(uint256,bytes,bytes)";
+const CONFIRM: &str = "confirmStakeIntent(address,uint256,address,uint256,uint256,uint256,bytes32,uint256,bytes)";
+
+/// What happens around a stake whose processes die.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Scene {
+    /// Nothing but blocks at their own pace.
+    Plain,
+    /// All is done, and the facilitator runs on until somebody has died.
+    Idle,
+    /// All is done, and the facilitator is asked to stop.
+    Stop,
+    /// The block with the accept is replaced before it is final.
+    Fork,
+    /// The blocks with approval and accept are replaced after they were final.
+    DeepFork,
+    /// The same, and foreign transactions took their nonces there.
+    DeepTheft,
+    /// A foreign transaction takes the nonce of the approval.
+    RobbedApproval,
+    /// A foreign transaction takes the nonce of the accept.
+    RobbedAccept,
+    /// The same, and a fork takes the foreign one out again after it was final.
+    Gap,
+    /// The base fee jumps to the tenfold while the accept waits.
+    Spike,
+    /// It jumps beyond the cap.
+    Cap,
+    /// The node says that what was proven is not, once.
+    Lie,
+    /// The database is lost after the accept.
+    LostDatabase,
+}
+
+impl Scene {
+    /// The scene in which a kill point is reached.
+    pub(crate) fn of(point: &str) -> Self {
+        match point {
+            "sender.lease_renewed" => Self::Idle,
+            "sender.lease_released" | "parent.children_gone" | "parent.deregistered" => Self::Stop,
+            "sender.fork_seen" | "sender.fork_reopened" => Self::Fork,
+            "scanner.fork_found"
+            | "scanner.rolled_back"
+            | "sender.finals_judged"
+            | "sender.vanished_reopened"
+            | "sender.gap_reopened" => Self::DeepFork,
+            "sender.lost_reopened" | "sender.lost_failed" => Self::DeepTheft,
+            "sender.failed" | "sender.failure_committed" => Self::RobbedApproval,
+            "sender.nonce_lost" | "sender.requeued" => Self::RobbedAccept,
+            "sender.gap_queued" => Self::Gap,
+            "sender.replacement_committed" => Self::Spike,
+            "sender.reason_noted" => Self::Cap,
+            "sender.undone_superseded" => Self::Lie,
+            "worker.own_lock_found" | "worker.adopted" => Self::LostDatabase,
+            _ => Self::Plain,
+        }
+    }
+
+    /// Whether blocks are made by hand.
+    pub(crate) const fn by_hand(self) -> bool {
+        !matches!(self, Self::Plain | Self::Idle | Self::Stop)
+    }
+
+    /// How its world is to be.
+    pub(crate) fn options(self) -> WorldOptions {
+        let mining = if self.by_hand() { Mining::OnDemand } else { Mining::Every(Duration::from_millis(250)) };
+        let confirmations = if self == Self::Fork { 2 } else { 1 };
+        let later = [Self::DeepFork, Self::DeepTheft, Self::LostDatabase].contains(&self);
+        let anchoring = (!later).then(Policy::default);
+        let devnet = DevnetOptions { mining, ..DevnetOptions::default() };
+        WorldOptions { devnet, anchoring, confirmations, ..WorldOptions::default() }
+    }
+
+    /// What is changed before the facilitator starts.
+    pub(crate) fn prepare(self, world: &World) -> Result<()> {
+        if self == Self::Cap {
+            // Enough for the price at the beginning.
+            world.operator.set_on_chains("max_fee_per_gas", &json!(U256::exp10(10).to_string()))?;
+        }
+        Ok(())
+    }
+}
+
+/// A scene in progress.
+pub(crate) struct Play {
+    scene: Scene,
+    /// How often the scene has been moved on.
+    act: u32,
+    /// The block before the first of ours.
+    start: Option<u64>,
+    /// Nonces that foreign transactions took for good.
+    pub(crate) foreign: Vec<(Side, u64)>,
+    lies: Arc<AtomicBool>,
+    _anchoring: Option<Anchoring>,
+}
+
+impl Play {
+    pub(crate) fn new(scene: Scene) -> Self {
+        let lies = Arc::new(AtomicBool::new(true));
+        Self { scene, act: 0, start: None, foreign: Vec::new(), lies, _anchoring: None }
+    }
+
+    /// Whether the journal must account for every nonce: not where it is lost, or where what it has as final was undone
+    /// by a fork that nobody is obliged to notice.
+    pub(crate) fn is_accountable(&self) -> bool {
+        ![Scene::LostDatabase, Scene::DeepTheft].contains(&self.scene)
+    }
+
+    /// Does before the next block what the scene wants; the daemon is replaced where the scene ends it.
+    pub(crate) async fn meddle(&mut self, world: &World, daemon: Daemon) -> Result<Daemon> {
+        match self.scene {
+            Scene::Plain | Scene::Idle | Scene::Stop => {}
+            Scene::Fork => self.fork(world).await?,
+            Scene::DeepFork | Scene::DeepTheft => self.deep_fork(world).await?,
+            Scene::RobbedApproval => self.rob(world, 0).await?,
+            Scene::RobbedAccept => self.rob(world, 1).await?,
+            Scene::Gap => self.gap(world).await?,
+            Scene::Spike => self.spike(world, 30).await?,
+            Scene::Cap => self.spike(world, 60).await?,
+            Scene::Lie => self.lie(world).await?,
+            Scene::LostDatabase => return self.lose_database(world, daemon).await,
+        }
+        Ok(daemon)
+    }
+
+    async fn fork(&mut self, world: &World) -> Result<()> {
+        if self.act == 0 && declared(world).await? {
+            world.fork(Side::Origin, 1).await?;
+            self.act = 1;
+        }
+        Ok(())
+    }
+
+    /// Takes out everything that the worker had mined on the origin chain, once it is final and scanned.
+    async fn deep_fork(&mut self, world: &World) -> Result<()> {
+        let head = world.devnet.origin.head().await?;
+        if world.count(Side::Origin, "latest").await? == 0 {
+            self.start = Some(head);
+        }
+        let rows = world.operator.requests().await.unwrap_or_default();
+        let accepted = !rows.is_empty() && rows.iter().all(|row| row.state == "ACCEPTED");
+        // One block more than the confirmations, so that the journal has them as final too.
+        self.act += u32::from(self.act < 3 && accepted);
+        if self.act != 3 {
+            return Ok(());
+        }
+        self.act = 4;
+        let depth = head - self.start.context("the accept was never pending")?;
+        let nonces = if self.scene == Scene::DeepTheft { world.count(Side::Origin, "latest").await? } else { 0 };
+        let stolen = (0..nonces).map(|nonce| world.sign_foreign(Side::Origin, nonce)).collect::<Result<Vec<_>>>()?;
+        let pairs: Vec<_> = stolen.iter().map(|signed| json!([signed.raw, 0])).collect();
+        world.devnet.origin.call("anvil_reorg", json!([depth, pairs])).await?;
+        self.foreign = (0..nonces).map(|nonce| (Side::Origin, nonce)).collect();
+        ensure!(world.count(Side::Origin, "latest").await? == nonces, "the fork took out something else");
+        self._anchoring = Some(Anchoring::start(&world.devnet, Policy::default()));
+        Ok(())
+    }
+
+    async fn rob(&mut self, world: &World, nonce: u64) -> Result<()> {
+        if self.act == 0 && world.pool(Side::Origin).await?.iter().any(|ours| ours.nonce == nonce) {
+            world.foreign(Side::Origin, nonce).await?;
+            self.foreign.push((Side::Origin, nonce));
+            self.act = 1;
+        }
+        Ok(())
+    }
+
+    async fn gap(&mut self, world: &World) -> Result<()> {
+        let head = world.devnet.origin.head().await?;
+        match self.act {
+            0 => {
+                self.rob(world, 1).await?;
+                self.start = Some(head);
+            }
+            1 if world.pool(Side::Origin).await?.iter().any(|ours| ours.nonce >= 2) => {
+                world.fork(Side::Origin, head - self.start.context("no block")?).await?;
+                ensure!(world.count(Side::Origin, "latest").await? == 1, "the foreign transaction is still there");
+                self.foreign.clear();
+                self.act = 2;
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// Seven blocks at a price that no transaction in flight pays.
+    async fn spike(&mut self, world: &World, gwei: u64) -> Result<()> {
+        let waits = self.act > 0 || world.pool(Side::Origin).await?.iter().any(|ours| ours.nonce == 1);
+        if waits && self.act < 7 {
+            self.act += 1;
+            world.set_base_fee(Side::Origin, gwei).await?;
+        } else if self.act == 7 {
+            self.act += 1;
+            world.set_base_fee(Side::Origin, 1).await?;
+        }
+        Ok(())
+    }
+
+    /// Confirmations are refused and proofs denied until the proof has been made a second time.
+    async fn lie(&mut self, world: &World) -> Result<()> {
+        if self.act == 0 {
+            self.act = 1;
+            let lies = Arc::clone(&self.lies);
+            let starts = |signature: &str| format!("0x{}", hex::encode(abi::selector(signature)));
+            let (prove, confirm) = (starts(PROVE), starts(CONFIRM));
+            world.auxiliary_proxy.set_edit(move |method, params, answer| {
+                let data = params[0]["data"].as_str().or_else(|| params[0]["input"].as_str()).unwrap_or_default();
+                let denied = (method == "eth_call" && data.starts_with(&prove))
+                    || (method == "eth_estimateGas" && data.starts_with(&confirm));
+                if denied && lies.load(Ordering::Relaxed) {
+                    let error = json!({ "code": 3, "message": "execution reverted", "data": "0x" });
+                    *answer = json!({ "jsonrpc": "2.0", "id": answer["id"], "error": error });
+                }
+            });
+        }
+        let ledger = Ledger::read(&world.devnet).await?;
+        if ledger.proven.values().any(|(new, vain)| new.len() + vain.len() > 1) {
+            self.lies.store(false, Ordering::Relaxed);
+        }
+        Ok(())
+    }
+
+    async fn lose_database(&mut self, world: &World, daemon: Daemon) -> Result<Daemon> {
+        if self.act > 0 || !declared(world).await? {
+            return Ok(daemon);
+        }
+        self.act = 1;
+        daemon.kill().await?;
+        let folder = world.operator.config.parent().context("no folder")?;
+        for entry in fs::read_dir(folder)? {
+            let path = entry?.path();
+            if path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("facilitator.db")) {
+                fs::remove_file(&path)?;
+            }
+        }
+        self._anchoring = Some(Anchoring::start(&world.devnet, Policy::default()));
+        world.operator.spawn()
+    }
+}
+
+async fn declared(world: &World) -> Result<bool> {
+    Ok(Ledger::read(&world.devnet).await?.lives.values().any(|life| !life.declared.is_empty()))
+}
