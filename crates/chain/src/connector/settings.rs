@@ -92,8 +92,9 @@ impl Settings {
         }
     }
 
-    /// Endpoints that must say the same: more than half of [`Settings::minimum_connections`]. With three required,
-    /// one may lie, lag or be away and two carry on; two that lie find no quorum, and everything waits.
+    /// Endpoints that must say the same at least: more than half of [`Settings::minimum_connections`]. With three
+    /// required, one may lie, lag or be away and two carry on; two that lie find no quorum, and everything waits. When
+    /// more endpoints are well, more than half of them must agree.
     #[must_use]
     pub const fn quorum(&self) -> usize {
         self.minimum_connections / 2 + 1

@@ -35,8 +35,7 @@ fn pt1_begins_only_when_enough_are_connected_and_goes_through_every_state() {
     world.set(2, Fault::None);
     world.run_until(20_000, World::is_in_step);
     use State::*;
-    let expected =
-        [Connecting, HighestBlock, ForkDetect, FetchBlocks, HighestBlock, ForkDetect, Rebuild, Sampling];
+    let expected = [Connecting, HighestBlock, ForkDetect, FetchBlocks, HighestBlock, ForkDetect, Rebuild, Sampling];
     assert_eq!(world.states, expected);
 }
 
@@ -110,7 +109,13 @@ fn pt4_depth_59_is_followed_and_60_refused_until_the_chain_comes_back_or_the_ope
     world.released.push(Checkpoint { number: 120, hash: world.store[&120] });
     world.feed(Event::Rewound { blocks, released: Some(120) });
     world.run_until(10_000, World::is_in_step);
-    assert_eq!(world.connector.released(), Some(world.head() - 6).filter(|_| { world.run(1_500); true }));
+    assert_eq!(
+        world.connector.released(),
+        Some(world.head() - 6).filter(|_| {
+            world.run(1_500);
+            true
+        })
+    );
 }
 
 #[test]
@@ -247,7 +252,10 @@ fn an_idle_chain_costs_few_calls() {
 fn the_pair_waits_in_rebuild_and_follows_meanwhile() {
     let mut world = World::new(1, 100, 1, |settings| settings.wait_for_pair = true);
     world.run(3_000);
-    assert_eq!((world.connector.state(), world.connector.mode(), world.ready), (State::Rebuild, Mode::Resynchronise, 1));
+    assert_eq!(
+        (world.connector.state(), world.connector.mode(), world.ready),
+        (State::Rebuild, Mode::Resynchronise, 1)
+    );
     world.mine(5);
     world.run(3_000);
     assert_eq!(world.store.last_key_value().map(|(number, _)| *number), Some(104));

@@ -69,12 +69,14 @@ pub(crate) struct Node {
     pub(crate) fault: Fault,
     pub(crate) view: Chain,
     pub(crate) latency: u64,
+    /// Which of the chain's publications the view is: older ones that come later are passed over.
+    seen: u64,
 }
 
 enum Due {
     Answer(Event),
     Range { ticket: u64, endpoint: EndpointId, span: Span, keep: Keep },
-    View(usize, Chain),
+    View(usize, u64, Chain),
 }
 
 pub(crate) struct World {
@@ -97,6 +99,7 @@ pub(crate) struct World {
     due: BTreeMap<(u64, u64), Due>,
     sequence: u64,
     forks: u64,
+    publications: u64,
     /// Blocks reach nodes within so many milliseconds.
     pub(crate) spread: u64,
 }
@@ -119,7 +122,7 @@ impl World {
         settings.check(nodes).unwrap();
         let chain: Chain = Rc::new((0..blocks).map(|number| hash(0, number)).collect());
         let names = (0..nodes).map(|n| format!("http://node{n}")).collect();
-        let node = |n| Node { fault: Fault::None, view: chain.clone(), latency: 5 + n };
+        let node = |n: u64| Node { fault: Fault::None, view: chain.clone(), latency: 5 + n, seen: 0 };
         Self {
             now: 0,
             nodes: (0..).map(node).take(nodes).collect(),
@@ -139,6 +142,7 @@ impl World {
             due: BTreeMap::new(),
             sequence: 0,
             forks: 0,
+            publications: 0,
             spread: 0,
         }
     }
@@ -169,19 +173,22 @@ impl World {
     pub(crate) fn publish(&mut self, chain: Vec<B256>) {
         self.genuine.extend(chain.iter().copied());
         self.chain = Rc::new(chain);
+        self.publications += 1;
         for node in 0..self.nodes.len() {
             let delay = if self.spread == 0 { 0 } else { self.dice.below(self.spread) };
             if delay == 0 {
-                self.see(node, self.chain.clone());
+                self.see(node, self.publications, self.chain.clone());
             } else {
-                self.later(delay, Due::View(node, self.chain.clone()));
+                self.later(delay, Due::View(node, self.publications, self.chain.clone()));
             }
         }
     }
 
-    fn see(&mut self, node: usize, view: Chain) {
-        if self.nodes[node].fault != Fault::Lags {
-            self.nodes[node].view = view;
+    fn see(&mut self, node: usize, publication: u64, view: Chain) {
+        let node = &mut self.nodes[node];
+        if node.fault != Fault::Lags && publication > node.seen {
+            node.view = view;
+            node.seen = publication;
         }
     }
 
@@ -189,7 +196,7 @@ impl World {
         let healed = self.nodes[node].fault == Fault::Lags;
         self.nodes[node].fault = fault;
         if healed {
-            self.see(node, self.chain.clone());
+            self.see(node, self.publications, self.chain.clone());
         }
     }
 
@@ -218,7 +225,7 @@ impl World {
     pub(crate) fn run_until(&mut self, ms: u64, done: impl Fn(&Self) -> bool) {
         let end = self.now + ms;
         while !done(self) {
-            assert!(self.now < end, "not done after {ms} ms: {:?} {:?}", self.states, self.alarms);
+            assert!(self.now < end, "not done after {ms} ms: {}", self.describe());
             self.run(20);
         }
     }
@@ -230,6 +237,19 @@ impl World {
                 == Some((self.head(), self.chain[self.chain.len() - 1]))
     }
 
+    pub(crate) fn describe(&self) -> String {
+        let nodes: Vec<_> = self.nodes.iter().map(|node| (node.fault, top(node))).collect();
+        let healths: Vec<_> = self.connector.book().iter().map(|(_, e)| (&e.health, e.head)).collect();
+        let store = self.store.last_key_value();
+        let states = &self.states[self.states.len().saturating_sub(10)..];
+        let (head, client) = (self.head(), self.connector.the_client());
+        let now = self.now;
+        format!(
+            "at {now} head {head}, store {store:?}, {client:?}, {nodes:?}, {healths:?}, {states:?}, {:?}",
+            self.alarms
+        )
+    }
+
     fn later(&mut self, delay: u64, due: Due) {
         self.sequence += 1;
         self.due.insert((self.now + delay, self.sequence), due);
@@ -238,7 +258,7 @@ impl World {
     fn happen(&mut self, due: Due) {
         match due {
             Due::Answer(event) => self.feed(event),
-            Due::View(node, view) => self.see(node, view),
+            Due::View(node, publication, view) => self.see(node, publication, view),
             Due::Range { ticket, endpoint, span, keep } => {
                 let event = match self.range(endpoint, span, keep) {
                     Ok(blocks) => {

@@ -179,8 +179,9 @@ impl Connector {
             claims.filter(|claim| self.local.has(claim.block)).map(|claim| claim.block.number).max()
         };
         let claims = self.book.voters(self.now).filter_map(|(_, endpoint, _)| confirmed(endpoint));
-        let agreed = reached_by(self.settings.quorum(), claims);
-        let with_confirmations = self.local.head().and_then(|head| head.number.checked_sub(self.settings.confirmations));
+        let agreed = reached_by(self.quorum(), claims);
+        let with_confirmations =
+            self.local.head().and_then(|head| head.number.checked_sub(self.settings.confirmations));
         let (Some(agreed), Some(deep)) = (agreed, with_confirmations) else { return };
         let Some(to) = self.local.at_or_below(agreed.min(deep)) else { return };
         if to.number >= self.settings.start_block && self.released.is_none_or(|released| released < to.number) {

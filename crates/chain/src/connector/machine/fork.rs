@@ -185,13 +185,7 @@ impl Connector {
         self.ask_hash(endpoint, number, fx);
     }
 
-    pub(super) fn heard_hash(
-        &mut self,
-        endpoint: EndpointId,
-        number: u64,
-        hash: Option<B256>,
-        fx: &mut Vec<Effect>,
-    ) {
+    pub(super) fn heard_hash(&mut self, endpoint: EndpointId, number: u64, hash: Option<B256>, fx: &mut Vec<Effect>) {
         let asked = self.inquiry.take_if(|inquiry| (inquiry.endpoint, inquiry.number) == (endpoint, number));
         let Some(inquiry) = asked else { return self.heard_vote(endpoint, number, hash, fx) };
         let Some(hash) = hash else {

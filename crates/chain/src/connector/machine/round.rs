@@ -66,13 +66,7 @@ impl Connector {
         }
     }
 
-    pub(super) fn heard_vote(
-        &mut self,
-        endpoint: EndpointId,
-        number: u64,
-        hash: Option<B256>,
-        fx: &mut Vec<Effect>,
-    ) {
+    pub(super) fn heard_vote(&mut self, endpoint: EndpointId, number: u64, hash: Option<B256>, fx: &mut Vec<Effect>) {
         let Some(round) = &mut self.round else { return };
         if round.vote != Some(number) || !round.awaited.remove(&endpoint) {
             return;
@@ -118,9 +112,14 @@ impl Connector {
         self.conclude(vote, &votes, fx);
     }
 
+    /// How many must agree: the settings' quorum, and more than half of those who have a say.
+    pub(super) fn quorum(&self) -> usize {
+        (self.book.voters(self.now).count() / 2 + 1).max(self.settings.quorum())
+    }
+
     /// Height that a quorum of voters has reached.
     pub(super) fn reference(&self) -> Option<u64> {
-        reached_by(self.settings.quorum(), self.book.voters(self.now).map(|(_, _, head)| head.number))
+        reached_by(self.quorum(), self.book.voters(self.now).map(|(_, _, head)| head.number))
     }
 
     /// Our own height, or that of the quorum if it is lower.
@@ -167,8 +166,7 @@ impl Connector {
 
     fn conclude(&mut self, at: Option<u64>, votes: &[Vote], fx: &mut Vec<Effect>) {
         let (connected, minimum) = (self.book.connected(self.now), self.settings.minimum_connections);
-        let quorum = self.settings.quorum();
-        let needed = if self.state == State::Connecting { minimum } else { quorum };
+        let needed = if self.state == State::Connecting { minimum } else { self.settings.quorum() };
         if connected < needed {
             self.settled = false;
             self.set_mode(Mode::Resynchronise, fx);
@@ -182,6 +180,7 @@ impl Connector {
             self.fetched = false;
             self.go(State::HighestBlock, format!("{connected} connected"), fx);
         }
+        let quorum = self.quorum();
         let elected = elect(votes).filter(|elected| elected.votes >= quorum);
         self.settled = elected.is_some_and(|elected| elected.is_settled(quorum));
         if self.settled {
