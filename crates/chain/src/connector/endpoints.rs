@@ -67,7 +67,7 @@ pub struct Endpoint {
     strikes: [u32; 2],
     level: u32,
     lags_since: Option<u64>,
-    dissents: u32,
+    dissents_since: Option<u64>,
     ranges: ScanPlan,
 }
 
@@ -94,9 +94,6 @@ pub struct Book {
     settings: Settings,
 }
 
-/// Rounds in a row with another hash than the elected one before an endpoint is set aside.
-const DISSENTS: u32 = 2;
-
 impl Book {
     /// A book of endpoints by name; none has been heard.
     #[must_use]
@@ -115,7 +112,7 @@ impl Book {
             strikes: [0; 2],
             level: 0,
             lags_since: None,
-            dissents: 0,
+            dissents_since: None,
             ranges: ScanPlan::new(0, settings.max_log_range),
         };
         Self { endpoints: names.into_iter().map(endpoint).collect(), settings }
@@ -220,7 +217,7 @@ impl Book {
         };
         if back && endpoint.chain == Some(chain_id) {
             endpoint.health = Health::Well;
-            endpoint.dissents = 0;
+            endpoint.dissents_since = None;
             endpoint.lags_since = None;
             endpoint.strikes = [0; 2];
         }
@@ -310,14 +307,16 @@ impl Book {
 
     /// A settled election was about `agreed`: a voter that keeps saying another hash is set aside.
     pub fn judge_votes(&mut self, agreed: Checkpoint, votes: &[(EndpointId, facilitator_eth::B256)], now: u64) {
+        let lag_ms = self.settings.lag_ms;
         for &(id, said) in votes {
             let Some(endpoint) = self.change(id) else { continue };
             if said == agreed.hash {
-                endpoint.dissents = 0;
+                endpoint.dissents_since = None;
                 continue;
             }
-            endpoint.dissents += 1;
-            if endpoint.dissents >= DISSENTS {
+            // An honest one may hear of a fork late.
+            let since = *endpoint.dissents_since.get_or_insert(now);
+            if now.saturating_sub(since) > lag_ms {
                 let Checkpoint { number, hash: agreed } = agreed;
                 self.set_aside(id, Reason::WrongHash { number, said, agreed }, None, now);
             }

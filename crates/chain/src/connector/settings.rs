@@ -37,13 +37,14 @@ pub struct Settings {
     pub fork_protection: u64,
     /// An endpoint lags when it is so many blocks behind…
     pub lag_blocks: u64,
-    /// … for longer than this.
+    /// … for longer than this. So long another hash than the others' is borne, too.
     pub lag_ms: u64,
     /// Failures in a row before an endpoint is set aside.
     pub strikes: u32,
     /// First pause of an endpoint that was set aside; doubled each time it fails again.
     pub backoff_ms: u64,
-    /// Longest pause, and the pause of an endpoint that was caught with a wrong answer.
+    /// Longest pause, and the pause of an endpoint that was caught with a wrong answer. Below the connection time-out,
+    /// so that it still counts as connected.
     pub backoff_max_ms: u64,
     /// Whether the chain waits in [`super::State::Rebuild`] until [`super::Event::Opened`] (pair synchronisation).
     pub wait_for_pair: bool,
@@ -87,7 +88,7 @@ impl Settings {
             lag_ms: 30_000,
             strikes: 3,
             backoff_ms: 1_000,
-            backoff_max_ms: 60_000,
+            backoff_max_ms: 30_000,
             wait_for_pair: false,
         }
     }

@@ -4,7 +4,7 @@ use crate::world::{Dice, Fault, World};
 use facilitator_chain::connector::{Mode, State};
 
 fn any_fault(dice: &Dice) -> Fault {
-    match dice.below(12) {
+    match dice.below(13) {
         0 => Fault::Down,
         1 => Fault::Stalls,
         2 => Fault::Limits(1 + dice.below(5)),
@@ -16,6 +16,7 @@ fn any_fault(dice: &Dice) -> Fault {
         8 => Fault::FalseTop,
         9 => Fault::HighHeads,
         10 => Fault::FalseRanges,
+        11 => Fault::Invents(1 + dice.below(30)),
         _ => Fault::None,
     }
 }
@@ -52,14 +53,12 @@ fn live(world: &mut World, moments: u64, deepest: u64, faulty: usize) {
 
 fn ends_well(world: &mut World) {
     world.mine(1);
-    world.run_until(200_000, World::is_in_step);
-    // The votes of a further round confirm what was read last.
-    world.run(2_000);
+    world.run_until(200_000, World::is_at_work);
     let released = world.released.last().unwrap();
     assert_eq!(released.number, world.head() - world.settings.confirmations);
     let at = usize::try_from(released.number).unwrap();
     assert_eq!(released.hash, world.chain[at]);
-    for (number, hash) in world.store.range(world.settings.start_block..) {
+    for (number, hash) in world.store.range(..=world.head()) {
         assert_eq!(*hash, world.chain[usize::try_from(*number).unwrap()], "block {number} is not the chain's");
     }
     let numbers: Vec<u64> = world.store.keys().copied().collect();
@@ -76,6 +75,7 @@ fn a_faulty_minority_changes_nothing() {
             settings.max_log_range = 64;
         });
         world.spread = 150;
+        world.slow_store = [0, 300][usize::try_from(seed / 4 % 2).unwrap()];
         live(&mut world, 150, 20, faulty);
         ends_well(&mut world);
     }
@@ -101,7 +101,7 @@ fn whatever_most_endpoints_do_it_comes_back_when_they_do() {
             let node = usize::try_from(world.dice.below(3)).unwrap();
             let fault = match any_fault(&world.dice) {
                 // Two that invent the same are a majority; they are another test's.
-                Fault::FalseHashes(_) | Fault::FalseTop | Fault::HighHeads => Fault::Down,
+                Fault::FalseHashes(_) | Fault::FalseTop | Fault::HighHeads | Fault::Invents(_) => Fault::Down,
                 other => other,
             };
             world.set(node, fault);

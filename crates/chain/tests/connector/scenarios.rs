@@ -266,3 +266,107 @@ fn the_pair_waits_in_rebuild_and_follows_meanwhile() {
     assert_eq!((world.connector.state(), world.connector.mode()), (State::Rebuild, Mode::Resynchronise));
     assert_eq!(world.ready, 2);
 }
+
+#[test]
+fn what_the_elected_one_invents_between_two_rounds_is_not_released() {
+    let mut world = World::new(7, 100, 3, |settings| settings.cycle_interval_ms = 20_000);
+    world.run_until(40_000, World::is_in_step);
+    world.run(25_000);
+    let client = world.connector.the_client().unwrap();
+    world.set(client.0, Fault::Invents(20));
+    world.run(15_000);
+    assert_eq!(world.store.last_key_value().map(|(number, _)| *number), Some(101), "it is not followed far");
+    assert_eq!(world.released.last().unwrap().number, 93, "one alone makes no confirmations");
+    world.mine(5);
+    world.run_until(60_000, World::is_at_work);
+}
+
+#[test]
+fn confirmations_do_not_wait_for_a_round() {
+    let mut world = World::new(7, 100, 3, |settings| settings.cycle_interval_ms = 60_000);
+    world.run_until(40_000, World::is_in_step);
+    let calls = world.calls;
+    for _ in 0..50 {
+        world.mine(1);
+        world.run(150);
+        assert!(world.is_at_work(), "{}", world.describe());
+    }
+    // A poll each 100 ms, the range, and one other endpoint.
+    assert!(world.calls - calls <= 50 * 4 + 10, "{} calls", world.calls - calls);
+}
+
+#[test]
+fn a_draw_is_followed_by_the_smaller_hash_but_nothing_is_released_on_it() {
+    let mut world = World::new(7, 50, 2, |settings| settings.minimum_connections = 1);
+    world.run_until(20_000, World::is_in_step);
+    world.run(1_500);
+    let released = world.released.clone();
+    let ours = (*world.chain).clone();
+    world.reorg(3, 20);
+    // One of the two stays on the old branch and mines on.
+    let mut other = ours;
+    other.resize(67, facilitator_eth::B256([9; 32]));
+    world.see(1, u64::MAX, other.into());
+    world.run(20_000);
+    assert_eq!(world.connector.mode(), Mode::Resynchronise);
+    assert_eq!(world.released, released);
+    assert!(alarms(&world, AlarmKind::NoQuorum) == 1, "{:?}", world.alarms);
+}
+
+#[test]
+fn one_alone_above_the_others_undoes_nothing_that_was_released() {
+    let mut world = World::new(7, 101, 3, |settings| settings.confirmations = 0);
+    world.run_until(20_000, World::is_in_step);
+    world.run(1_500);
+    assert_eq!(world.released.last().unwrap().number, 100);
+    let ours = (*world.chain).clone();
+    world.reorg(6, 12);
+    for node in [1, 2] {
+        // They have fallen back a little and know nothing of the fork.
+        world.see(node, u64::MAX, ours[..=90].to_vec().into());
+    }
+    world.run(5_000);
+    assert_eq!(world.deleted, [0u64; 0]);
+    let fork = world.chain.clone();
+    world.nodes[1].view = fork.clone();
+    world.run_until(10_000, World::is_in_step);
+    assert_eq!(world.deleted, [94], "two of three decide");
+}
+
+#[test]
+fn a_fork_is_noticed_by_the_next_poll() {
+    let mut world = World::new(7, 100, 1, |settings| settings.cycle_interval_ms = 60_000);
+    world.run_until(10_000, World::is_in_step);
+    world.reorg(3, 3);
+    world.run(1_000);
+    assert_eq!(world.deleted, [96]);
+}
+
+#[test]
+fn a_chain_faster_than_a_round_is_caught_up_with() {
+    let mut world = World::new(7, 100, 1, |settings| settings.cycle_interval_ms = 10_000);
+    world.nodes[0].latency = 30;
+    world.spread = 1;
+    for _ in 0..20 {
+        world.mine(1);
+        world.run(60);
+    }
+    assert_eq!((world.connector.state(), world.connector.mode()), (State::Sampling, Mode::Normal));
+}
+
+#[test]
+fn a_failed_delete_is_tried_again_and_a_pushed_head_is_followed() {
+    let mut world = World::new(7, 100, 1, |settings| settings.poll_interval_ms = 60_000);
+    world.run_until(10_000, World::is_in_step);
+    let endpoint = EndpointId(0);
+    world.feed(Event::Subscribed { endpoint, subscribed: true });
+    world.mine(1);
+    let block = Checkpoint { number: 100, hash: world.chain[100] };
+    world.feed(Event::Head { endpoint, chain_id: None, block, latency_ms: None });
+    world.run(50);
+    assert!(world.is_in_step(), "without a poll: {}", world.describe());
+    world.fail_deletes = 2;
+    world.reorg(4, 4);
+    world.run_until(10_000, World::is_in_step);
+    assert_eq!(world.deleted, [96, 96, 96]);
+}

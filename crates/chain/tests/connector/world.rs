@@ -57,6 +57,8 @@ pub(crate) enum Fault {
     FalseTop,
     /// Claims heads far above the chain's.
     HighHeads,
+    /// Adds so many invented blocks on top of the chain, well linked.
+    Invents(u64),
     /// Its heads and hashes are true, its ranges don't link.
     FalseRanges,
     /// Allows so many blocks in a range.
@@ -100,8 +102,14 @@ pub(crate) struct World {
     sequence: u64,
     forks: u64,
     publications: u64,
+    /// The chain's greatest height ever.
+    peak: u64,
     /// Blocks reach nodes within so many milliseconds.
     pub(crate) spread: u64,
+    /// Storing takes up to so many milliseconds.
+    pub(crate) slow_store: u64,
+    /// So many deletions fail.
+    pub(crate) fail_deletes: u32,
 }
 
 fn hash(fork: u64, number: u64) -> B256 {
@@ -118,6 +126,7 @@ impl World {
         let mut settings = Settings::new(1406, 0, 6, nodes);
         settings.cycle_interval_ms = 500;
         settings.poll_interval_ms = 100;
+        settings.lag_ms = 3_000;
         change(&mut settings);
         settings.check(nodes).unwrap();
         let chain: Chain = Rc::new((0..blocks).map(|number| hash(0, number)).collect());
@@ -143,7 +152,10 @@ impl World {
             sequence: 0,
             forks: 0,
             publications: 0,
+            peak: blocks - 1,
             spread: 0,
+            slow_store: 0,
+            fail_deletes: 0,
         }
     }
 
@@ -174,6 +186,7 @@ impl World {
         self.genuine.extend(chain.iter().copied());
         self.chain = Rc::new(chain);
         self.publications += 1;
+        self.peak = self.peak.max(self.head());
         for node in 0..self.nodes.len() {
             let delay = if self.spread == 0 { 0 } else { self.dice.below(self.spread) };
             if delay == 0 {
@@ -184,7 +197,7 @@ impl World {
         }
     }
 
-    fn see(&mut self, node: usize, publication: u64, view: Chain) {
+    pub(crate) fn see(&mut self, node: usize, publication: u64, view: Chain) {
         let node = &mut self.nodes[node];
         if node.fault != Fault::Lags && publication > node.seen {
             node.view = view;
@@ -250,6 +263,18 @@ impl World {
         )
     }
 
+    /// At work, and released as far as the chain allows.
+    pub(crate) fn is_at_work(&self) -> bool {
+        let (state, mode) = (self.connector.state(), self.connector.mode());
+        let expected = self.head().checked_sub(self.settings.confirmations);
+        let chain_has =
+            |block: &Checkpoint| self.chain.get(usize::try_from(block.number).unwrap()) == Some(&block.hash);
+        (state, mode) == (State::Sampling, Mode::Normal)
+            && self.connector.released() == expected
+            && self.released.last().is_some_and(|block| Some(block.number) == expected && chain_has(block))
+            && self.store.range(..=self.head()).next_back().is_some_and(|(_, hash)| self.chain.last() == Some(hash))
+    }
+
     fn later(&mut self, delay: u64, due: Due) {
         self.sequence += 1;
         self.due.insert((self.now + delay, self.sequence), due);
@@ -310,14 +335,18 @@ impl World {
                 }
                 self.spans.push((span, keep));
                 self.calls += 1;
-                let delay = self.nodes[endpoint.0].latency * 2;
+                // Reading and storing take their time; meanwhile forks may be noticed.
+                let delay = self.nodes[endpoint.0].latency * 2 + self.dice.below(1 + self.slow_store);
                 self.later(delay, Due::Range { ticket, endpoint, span, keep });
             }
             Effect::Release { to } => {
                 assert_eq!(self.store.get(&to.number), Some(&to.hash), "released what is not stored");
                 assert!(self.genuine.contains(&to.hash), "released an invented block");
-                let top = *self.store.last_key_value().unwrap().0;
-                assert!(to.number + self.settings.confirmations <= top, "released too early");
+                assert!(
+                    to.number + self.settings.confirmations <= self.peak,
+                    "released too early: {to:?} {}",
+                    self.describe()
+                );
                 self.released.push(to);
             }
             Effect::DeleteAbove { to, undo_events } => {
@@ -326,8 +355,12 @@ impl World {
                 assert_eq!(self.store.get(&to.number), Some(&to.hash), "keeps a block that is not there");
                 let concerned = self.released.last().is_some_and(|released| released.number > to.number);
                 assert!(undo_events || !concerned, "events are left behind");
-                self.store.retain(|number, _| *number <= to.number);
                 self.deleted.push(to.number);
+                if self.fail_deletes > 0 {
+                    self.fail_deletes -= 1;
+                    return self.later(3, Due::Answer(Event::DeleteFailed));
+                }
+                self.store.retain(|number, _| *number <= to.number);
                 if concerned {
                     self.released.push(to);
                 }
@@ -353,6 +386,7 @@ impl World {
         let actual = if node.fault == Fault::OtherChain { 5 } else { self.settings.chain_id };
         let height = top(node);
         let (number, hash) = match node.fault {
+            Fault::Invents(more) => (height + more, self.claim(endpoint, height + more).unwrap()),
             Fault::HighHeads => (height + 100_000, salted(B256::ZERO, 9)),
             _ => (height, self.claim(endpoint, height).unwrap()),
         };
@@ -363,6 +397,9 @@ impl World {
     /// What a node says about a height.
     fn claim(&self, endpoint: EndpointId, number: u64) -> Option<B256> {
         let node = &self.nodes[endpoint.0];
+        if matches!(node.fault, Fault::Invents(more) if number > top(node) && number <= top(node) + more) {
+            return Some(salted(B256::ZERO, u8::try_from(number % 256).unwrap()));
+        }
         let hash = *node.view.get(usize::try_from(number).unwrap())?;
         Some(match node.fault {
             Fault::FalseHashes(salt) => salted(hash, salt),
@@ -404,6 +441,7 @@ impl World {
             | Fault::FalseHashes(_)
             | Fault::FalseTop
             | Fault::HighHeads
+            | Fault::Invents(_)
             | Fault::FalseRanges
             | Fault::ShortRanges(_) => None,
         }

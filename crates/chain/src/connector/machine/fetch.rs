@@ -44,8 +44,7 @@ impl Connector {
             }
             return;
         };
-        // A head that one endpoint alone claims is not followed far.
-        let last = head.number.min(reached.saturating_add(self.settings.fork_protection));
+        let last = self.target(head);
         let next = match (self.pending.back(), self.local.head()) {
             (Some(pending), _) => pending.span.to.saturating_add(1),
             (None, Some(local)) => local.number.saturating_add(1),
@@ -101,7 +100,7 @@ impl Connector {
                 self.book.range_read(stored.endpoint, stored.span);
                 self.released = self.released.max(Some(stored.span.to));
             }
-            Keep::Every => {}
+            Keep::Every => self.ask_others(fx),
         }
         if self.state == State::FetchBlocks {
             self.fetch_at = self.now.saturating_add(self.settings.fetch_pause_ms);
@@ -169,7 +168,30 @@ impl Connector {
         }
     }
 
-    /// Releases the newest block with its confirmations that a quorum has said to have, itself or a later one.
+    /// After a new block: as many others as a quorum needs are asked for their heads, so that confirmations are not
+    /// counted by one endpoint alone, nor wait for the next round.
+    fn ask_others(&mut self, fx: &mut Vec<Effect>) {
+        if !self.follows() || self.round_is_on() {
+            return;
+        }
+        let client = self.the_client();
+        let mut others: Vec<(u64, EndpointId, bool)> = self
+            .book
+            .voters(self.now)
+            .filter(|(id, _, _)| Some(*id) != client)
+            .map(|(id, endpoint, _)| (endpoint.latency_ms, id, endpoint.subscribed))
+            .collect();
+        others.sort_unstable();
+        others.truncate(self.quorum().saturating_sub(1));
+        for (_, id, subscribed) in others {
+            if !subscribed {
+                self.ask_head(id, fx);
+            }
+        }
+    }
+
+    /// Releases the newest block on which a quorum has built its confirmations: each has said to have the block so far
+    /// above it, or a later one of ours.
     pub(super) fn release(&mut self, fx: &mut Vec<Effect>) {
         if !self.settled || self.refused || self.deleting.is_some() {
             return;
@@ -180,10 +202,8 @@ impl Connector {
         };
         let claims = self.book.voters(self.now).filter_map(|(_, endpoint, _)| confirmed(endpoint));
         let agreed = reached_by(self.quorum(), claims);
-        let with_confirmations =
-            self.local.head().and_then(|head| head.number.checked_sub(self.settings.confirmations));
-        let (Some(agreed), Some(deep)) = (agreed, with_confirmations) else { return };
-        let Some(to) = self.local.at_or_below(agreed.min(deep)) else { return };
+        let deep = agreed.and_then(|agreed| agreed.checked_sub(self.settings.confirmations));
+        let Some(to) = deep.and_then(|deep| self.local.at_or_below(deep)) else { return };
         if to.number >= self.settings.start_block && self.released.is_none_or(|released| released < to.number) {
             self.released = Some(to.number);
             fx.push(Effect::Release { to });

@@ -49,11 +49,21 @@ impl Connector {
         }
         let Some((_, head)) = self.client() else { return self.look_again(self.pause(), "nobody to read from", fx) };
         let Some(local) = self.local.head() else { return self.begin_fetch("nothing is remembered", fx) };
+        if let Some(voted) = self.outvoted() {
+            return self.compared(voted.number, voted.hash, fx);
+        }
         let at = local.number.min(head.number);
         match self.known(at) {
             Some(hash) => self.compared(at, hash, fx),
             None => self.inquire(at, Goal::Compare, fx),
         }
+    }
+
+    /// The elected block, if it is not the remembered one of its height.
+    fn outvoted(&self) -> Option<Checkpoint> {
+        let elected = self.elected?;
+        let voted = Checkpoint { number: self.voted_at, hash: elected.hash };
+        self.local.contradicts(voted).then_some(voted)
     }
 
     fn client(&self) -> Option<(EndpointId, Checkpoint)> {
@@ -82,7 +92,7 @@ impl Connector {
             let known = self.local.within(self.settings.fork_protection);
             return self.search(AncestorSearch::new(known, self.settings.fork_protection), fx);
         }
-        let behind = head.number.saturating_sub(local.number);
+        let behind = self.target(head).saturating_sub(local.number);
         // While blocks were read the chain went on: that is followed from the next state.
         let borne = if self.fetched { self.settings.behind_limit } else { 1 };
         if behind >= borne {
@@ -103,7 +113,9 @@ impl Connector {
         loop {
             match search.step() {
                 SearchStep::Ask(number) => {
-                    if self.client().is_none_or(|(_, head)| number > head.number) {
+                    // What the vote has told apart stays apart, whatever one endpoint says of the blocks above.
+                    let apart = self.outvoted().is_some_and(|voted| number >= voted.number);
+                    if apart || self.client().is_none_or(|(_, head)| number > head.number) {
                         search.answer(None);
                     } else if let Some(hash) = self.known(number) {
                         search.answer(Some(hash));
@@ -123,8 +135,7 @@ impl Connector {
             return self.look_again(self.pause(), "the endpoint contradicts itself", fx);
         }
         let undo_events = self.released.is_some_and(|released| released > ancestor.number);
-        let voted = self.elected.map(|elected| Checkpoint { number: self.voted_at, hash: elected.hash });
-        let backed = self.settled && voted.is_some_and(|v| v.number > ancestor.number && self.local.contradicts(v));
+        let backed = self.settled && self.outvoted().is_some_and(|voted| voted.number > ancestor.number);
         if undo_events && !backed {
             let why = format!("one endpoint alone has another branch from block {} on", ancestor.number);
             return self.look_again(self.settings.cycle_interval_ms, why, fx);

@@ -264,6 +264,10 @@ impl Connector {
         self.book.get(id).is_some_and(super::endpoints::Endpoint::is_well)
     }
 
+    const fn round_is_on(&self) -> bool {
+        self.round.is_some()
+    }
+
     /// Whether new heads are followed as they come.
     fn follows(&self) -> bool {
         match self.state {

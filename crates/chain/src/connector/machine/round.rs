@@ -122,6 +122,12 @@ impl Connector {
         reached_by(self.quorum(), self.book.voters(self.now).map(|(_, _, head)| head.number))
     }
 
+    /// How far a head is followed: what one endpoint alone claims above the others, no further than it may be ahead.
+    pub(super) fn target(&self, head: Checkpoint) -> u64 {
+        let reached = self.reference().unwrap_or(head.number);
+        head.number.min(reached.saturating_add(self.settings.behind_limit))
+    }
+
     /// Our own height, or that of the quorum if it is lower.
     fn vote_height(&self) -> Option<u64> {
         let reached = self.reference()?;
@@ -157,9 +163,12 @@ impl Connector {
     }
 
     fn votes(&self, at: u64, since: u64) -> Vec<Vote> {
+        let reached = self.reference();
         let vote = |(id, endpoint, head): (EndpointId, &Endpoint, Checkpoint)| {
             let hash = self.hash_of(endpoint, head, at, since)?;
-            Some(Vote { endpoint: id, hash, height: head.number, latency_ms: endpoint.latency_ms })
+            // A head that one endpoint alone claims is no merit.
+            let height = reached.map_or(head.number, |reached| head.number.min(reached));
+            Some(Vote { endpoint: id, hash, height, latency_ms: endpoint.latency_ms })
         };
         self.book.voters(self.now).filter_map(vote).collect()
     }
@@ -248,7 +257,7 @@ impl Connector {
         }
         let moved = self.sampled != Some(local.number);
         self.sampled = Some(local.number);
-        let behind = head.number.saturating_sub(local.number);
+        let behind = self.target(head).saturating_sub(local.number);
         if behind == 0 {
             self.samples = 0;
         } else if !moved && self.pending.is_empty() {

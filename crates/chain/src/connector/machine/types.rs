@@ -218,7 +218,7 @@ pub enum Effect {
         /// What of them.
         keep: Keep,
     },
-    /// Events of blocks up to here may be stored: it has its confirmations, and a quorum of endpoints agrees on it.
+    /// Events of blocks up to here may be stored: a quorum of endpoints has it under its confirmations.
     Release {
         /// The block.
         to: Checkpoint,
