@@ -6,6 +6,7 @@
 //! the requests: it signs nothing, stores nothing and decides nothing about money.
 
 pub mod heads;
+pub mod connector;
 pub mod reader;
 pub mod rpc;
 pub mod scan;

@@ -23,7 +23,7 @@ pub enum SearchStep {
 }
 
 /// A search under way.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AncestorSearch {
     /// Ascending by height.
     known: Vec<Checkpoint>,
