@@ -8,4 +8,5 @@
 pub mod reader;
 pub mod rpc;
 pub mod scan;
+pub mod sync;
 pub mod types;
