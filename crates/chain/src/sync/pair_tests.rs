@@ -189,7 +189,7 @@ fn strike(world: &mut World) {
 /// Gives how often work began, and the alarms of either chain.
 fn by_chance(seed: u64) -> (usize, usize) {
     let mut world = World::new(seed, 60, 50);
-    world.loss = if seed % 2 == 0 { 0 } else { 150 };
+    world.loss = if seed.is_multiple_of(2) { 0 } else { 150 };
     world.delay = 10 + world.rng.below(400);
     world.start(ORIGIN);
     world.start(AUXILIARY);

@@ -140,26 +140,24 @@ impl Lane {
 
     /// The stages entered, in order.
     pub(super) fn stages(&self) -> Vec<Stage> {
-        let stage = |(_, effect): &(u64, Effect)| match effect {
-            Effect::EnterStage { standing, .. } => Some(standing.stage),
-            _ => None,
+        let stage = |(_, effect): &(u64, Effect)| {
+            if let Effect::EnterStage { standing, .. } = effect { Some(standing.stage) } else { None }
         };
         self.effects.iter().filter_map(stage).collect()
     }
 
     pub(super) fn alarms(&self) -> Vec<String> {
-        let alarm = |(_, effect): &(u64, Effect)| match effect {
-            Effect::Critical(text) => Some(text.clone()),
-            _ => None,
+        let alarm = |(_, effect): &(u64, Effect)| {
+            if let Effect::Critical(text) = effect { Some(text.clone()) } else { None }
         };
         self.effects.iter().filter_map(alarm).collect()
     }
 
     /// When readiness attempts were logged.
     pub(super) fn attempts(&self) -> Vec<u64> {
-        let at = |(at, effect): &(u64, Effect)| match effect {
-            Effect::Log(Level::Info, text) if text.starts_with("readiness attempt") => Some(*at),
-            _ => None,
+        let at = |(at, effect): &(u64, Effect)| {
+            let is_attempt = matches!(effect, Effect::Log(_, text) if text.starts_with("readiness attempt"));
+            is_attempt.then_some(*at)
         };
         self.effects.iter().filter_map(at).collect()
     }
