@@ -10,4 +10,5 @@ pub mod connector;
 pub mod reader;
 pub mod rpc;
 pub mod scan;
+pub mod sync;
 pub mod types;
