@@ -7,6 +7,7 @@ pub mod child;
 pub mod clock;
 pub mod messages;
 pub mod parent;
+pub mod recovery;
 pub mod scanner;
 pub mod sender;
 pub mod worker;
