@@ -12,6 +12,7 @@ pub mod arguments;
 pub mod artifacts;
 pub mod calls;
 pub mod daemon;
+pub mod database;
 pub mod deploy;
 pub mod devnet;
 pub mod events;

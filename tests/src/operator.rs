@@ -16,7 +16,7 @@ use std::{
 use tempfile::TempDir;
 use tokio::{
     io::{AsyncBufReadExt as _, BufReader},
-    process::Command,
+    process::{Child, Command},
 };
 
 /// The passwords of the worker keys.
@@ -284,6 +284,14 @@ impl Operator {
         let output = output.with_context(|| format!("{arguments:?} did not end"))??;
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
         Ok(Answer { code: output.status.code(), stdout: text(&output.stdout), stderr: text(&output.stderr) })
+    }
+
+    /// Begins a command and does not wait for its end; killed when dropped.
+    ///
+    /// # Errors
+    /// When it can't be started.
+    pub fn begin(&self, arguments: &[&str]) -> Result<Child> {
+        Ok(self.command(arguments).stdout(Stdio::null()).stderr(Stdio::null()).spawn()?)
     }
 
     /// Runs a command that must succeed and print JSON.

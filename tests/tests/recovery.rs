@@ -1,9 +1,10 @@
 //! What was lost on this side is found again on the chains: config and chains are enough (law 3).
 
-use anyhow::{Result, ensure};
+use anyhow::Result;
 use facilitator_tests::{
     anchoring::{Anchoring, Policy},
     anvil::Mining,
+    database,
     devnet::DevnetOptions,
     node::Pace,
     operator::RequestRow,
@@ -11,7 +12,7 @@ use facilitator_tests::{
     verify,
     world::{World, WorldOptions},
 };
-use std::{fs, time::Duration};
+use std::time::Duration;
 
 const LIMIT: Duration = Duration::from_secs(90);
 
@@ -24,21 +25,6 @@ fn all_in<'a>(state: &'a str, count: usize) -> impl Fn(&[RequestRow]) -> bool + 
     move |rows| rows.len() == count && rows.iter().all(|row| row.state == state)
 }
 
-/// Removes the database with all that belongs to it.
-fn lose_database(world: &World) -> Result<()> {
-    let folder = world.operator.config.parent().map(std::path::Path::to_path_buf).unwrap_or_default();
-    let mut lost = 0;
-    for entry in fs::read_dir(&folder)? {
-        let path = entry?.path();
-        if path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("facilitator.db")) {
-            fs::remove_file(&path)?;
-            lost += 1;
-        }
-    }
-    ensure!(lost > 0, "no database in {}", folder.display());
-    Ok(())
-}
-
 #[tokio::test]
 async fn stakes_that_were_accepted_before_the_database_was_lost_are_finished() -> Result<()> {
     let world = World::new(without_anchors()).await?;
@@ -48,7 +34,7 @@ async fn stakes_that_were_accepted_before_the_database_was_lost_are_finished() -
     world.operator.wait_requests(LIMIT, all_in("ACCEPTED", 3)).await?;
     world.operator.stop(daemon).await?;
 
-    lose_database(&world)?;
+    database::lose(&world.operator.config)?;
     let daemon = world.operator.start().await?;
     world.operator.wait_requests(LIMIT, all_in("ACCEPTED", 3)).await?;
     let _anchoring = Anchoring::start(&world.devnet, Policy::default());
@@ -68,7 +54,7 @@ async fn a_database_lost_between_sending_and_mining_does_not_double_an_accept() 
     for _ in 0..4 {
         tokio::time::sleep(Duration::from_millis(350)).await;
         daemon.kill().await?;
-        lose_database(&world)?;
+        database::lose(&world.operator.config)?;
         daemon = world.operator.start().await?;
     }
     let _anchoring = Anchoring::start(&world.devnet, Policy::default());

@@ -62,6 +62,15 @@ pub(crate) enum Command {
     ///
     /// Each finding says how to mend it. Exit code 1 if there is an error.
     Doctor(DoctorArgs),
+    /// Rebuild a lost or damaged database from both chains and the configuration.
+    ///
+    /// Reads both chains from `start_block` to their newest final blocks, recognises by the hash-lock key what this
+    /// operator has accepted, and says of every request where it stands and what the next `start` does with it. Sends
+    /// nothing. A sound database is left as it is; one that can't be read is kept under another name, if --set-aside
+    /// says so. May be interrupted and run again.
+    ///
+    /// Needs the passwords of the worker keys, as `start` does.
+    Recover(RecoverArgs),
     /// Print shell completions.
     Completions {
         /// The shell.
@@ -213,6 +222,20 @@ pub(crate) struct DoctorArgs {
     pub(crate) json: bool,
 }
 
+/// Arguments of `recover`.
+#[derive(Debug, Args)]
+pub(crate) struct RecoverArgs {
+    /// Which facilitator.
+    #[command(flatten)]
+    pub(crate) pair: PairArgs,
+    /// Keep the present database under another name beside it, and rebuild in a new one.
+    #[arg(long)]
+    pub(crate) set_aside: bool,
+    /// Print JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
 /// Commands about requests.
 #[derive(Debug, Subcommand)]
 pub(crate) enum RequestsCommand {
@@ -266,6 +289,7 @@ impl Command {
             Self::List(args) => args.json,
             Self::Status(args) => args.json,
             Self::Doctor(args) => args.json,
+            Self::Recover(args) => args.json,
             Self::Requests(
                 RequestsCommand::List { json, .. }
                 | RequestsCommand::Show { json, .. }

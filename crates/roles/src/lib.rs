@@ -8,6 +8,7 @@ pub mod clock;
 pub mod messages;
 pub mod parent;
 mod pulse;
+pub mod recovery;
 pub mod scanner;
 pub mod sender;
 pub mod terms;

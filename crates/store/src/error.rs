@@ -21,7 +21,7 @@ pub enum StoreError {
     },
     /// The file is something else.
     #[error(
-        "{name} is not a database: it is a file of another kind or damaged from its first page; name another file in `db.db_path` or move this one away"
+        "{name} is not a database: it is a file of another kind or damaged from its first page; name another file in `db.db_path`, or have `facilitator recover --set-aside` keep this one under another name and rebuild from the chains"
     )]
     NotADatabase {
         /// The file.
@@ -86,7 +86,9 @@ pub enum StoreError {
         name: String,
     },
     /// Its pages contradict each other, or a stored value is none of its type.
-    #[error("database {name} is damaged: {problem}; stop, restore a copy or move it away and recover from the chains")]
+    #[error(
+        "database {name} is damaged: {problem}; `facilitator recover --set-aside` keeps it under another name and rebuilds from the chains"
+    )]
     Damaged {
         /// The database.
         name: String,

@@ -14,6 +14,7 @@ mod migrate;
 mod names;
 pub mod processes;
 pub mod proofs;
+mod rebuild;
 pub mod requests;
 pub mod scan;
 

@@ -5,7 +5,7 @@ use crate::failure::{Exit, Failure};
 use facilitator_chain::rpc::{Rpc, RpcOptions};
 use facilitator_chain::scan::fetch_chain_id;
 use facilitator_config::{Db, Endpoint, Error, Home, Loaded, Names, Selection, load};
-use facilitator_store::{Access, Location, Pair, Patience, Store};
+use facilitator_store::{Access, Location, Pair, Patience, Store, StoreError};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -106,10 +106,24 @@ pub(crate) const fn pair(loaded: &Loaded) -> Pair {
 
 /// Opens the database of a configuration.
 pub(crate) async fn open(loaded: &Loaded, access: Access) -> Result<Store, Failure> {
+    Ok(try_open(loaded, access).await??)
+}
+
+/// Opens it to look; `None` while there is none, or one that its owner has not finished making.
+pub(crate) async fn open_if_made(loaded: &Loaded) -> Result<Option<Store>, Failure> {
+    match try_open(loaded, Access::Reader).await? {
+        Ok(store) => Ok(Some(store)),
+        Err(StoreError::Missing { .. }) => Ok(None),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// As [`open`], for who tells the database's errors apart.
+pub(crate) async fn try_open(loaded: &Loaded, access: Access) -> Result<Result<Store, StoreError>, Failure> {
     let patience = match access {
         Access::Reader => Patience { limit: Duration::from_millis(800) },
         Access::Owner | Access::Writer => Patience::default(),
     };
     let now = facilitator_roles::clock::now_ms();
-    Ok(Store::open(&location(loaded)?, access, pair(loaded), patience, now).await?)
+    Ok(Store::open(&location(loaded)?, access, pair(loaded), patience, now).await)
 }

@@ -7,7 +7,6 @@ use crate::output;
 use facilitator_config::{Home, Selection};
 use facilitator_roles::clock::now_ms;
 use facilitator_roles::parent::Standing;
-use facilitator_store::Access;
 use serde::Serialize;
 
 #[derive(Serialize)]
@@ -45,10 +44,7 @@ pub(crate) async fn run(args: JsonArg) -> Result<Exit, Failure> {
 async fn look(chain_id: u64, home: &Home) -> Result<Option<Running>, Failure> {
     let selection = Selection { auxiliary_chain_id: Some(chain_id), ..Selection::default() };
     let loaded = context::load_config(&selection, home).await?;
-    if !context::database_path(&context::location(&loaded)?).exists() {
-        return Ok(None);
-    }
-    let store = context::open(&loaded, Access::Reader).await?;
+    let Some(store) = context::open_if_made(&loaded).await? else { return Ok(None) };
     let Some(process) = running::find(&store, now_ms()).await? else { return Ok(None) };
     let standing = process.detail.as_deref().and_then(|detail| serde_json::from_str::<Standing>(detail).ok());
     Ok(Some(Running {

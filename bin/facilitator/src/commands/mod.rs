@@ -4,7 +4,9 @@ mod completions;
 mod context;
 mod doctor;
 mod init;
+mod key_guard;
 mod list;
+mod recover;
 mod requests;
 mod running;
 mod start;
@@ -48,6 +50,7 @@ fn perform(cli: Cli) -> Result<Exit, Failure> {
     match cli.command {
         // It sets up its logs itself, once it knows what the configuration says about them.
         Command::Start(args) => start::run(&args, &logging),
+        Command::Recover(args) => recover::run(&args, &logging),
         Command::Completions { shell } => completions::run(shell),
         other @ (Command::Init(_)
         | Command::Stop(_)
@@ -69,7 +72,7 @@ async fn perform_async(command: Command) -> Result<Exit, Failure> {
         Command::Status(args) => status::run(args).await,
         Command::Requests(command) => requests::run(command).await,
         Command::Doctor(args) => doctor::run(args).await,
-        Command::Start(_) | Command::Completions { .. } => Ok(Exit::Done),
+        Command::Start(_) | Command::Recover(_) | Command::Completions { .. } => Ok(Exit::Done),
     }
 }
 

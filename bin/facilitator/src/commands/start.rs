@@ -3,6 +3,7 @@
 mod background;
 mod setup;
 
+use super::key_guard::KeyGuard;
 use super::{Logging, context, running, runtime};
 use crate::cli::StartArgs;
 use crate::failure::{Exit, Failure};
@@ -86,10 +87,13 @@ fn foreground(args: &StartArgs, chain_id: Option<u64>, home: &Home, logging: &Lo
 async fn serve(args: &StartArgs, loaded: &Loaded, logging: &Logging) -> Result<Exit, Failure> {
     let chain_id = loaded.facilitator.auxiliary.chain_id;
     refuse_second(loaded).await?;
-    let keys = unlocked(args, loaded)?;
+    let _held = KeyGuard::take(loaded)?;
+    let keys = unlocked(args.passwords_from_stdin, loaded)?;
     let store = context::open(loaded, Access::Owner).await?;
     let process = register(&store, loaded).await?;
     kill_point!("parent.registered");
+    // What a recovery began, this start goes on with.
+    store.end_rebuilding().await?;
     let freed = store.release_all_claims().await?;
     kill_point!("parent.claims_freed");
     tracing::info!(chain = chain_id, unfinished = freed, version = env!("CARGO_PKG_VERSION"), "facilitator begins");
@@ -148,7 +152,7 @@ async fn refuse_second(loaded: &Loaded) -> Result<(), Failure> {
     }
 }
 
-fn already_running(process: &Process) -> Failure {
+pub(super) fn already_running(process: &Process) -> Failure {
     let registered = &process.registered;
     Failure::new(
         Exit::AlreadyRunning,
@@ -161,7 +165,11 @@ fn already_running(process: &Process) -> Failure {
     )
 }
 
-async fn register(store: &Store, loaded: &Loaded) -> Result<i64, Failure> {
+/// Makes this process the one that runs on a database.
+///
+/// # Errors
+/// [`Exit::AlreadyRunning`], or the database's.
+pub(super) async fn register(store: &Store, loaded: &Loaded) -> Result<i64, Failure> {
     let host = running::host();
     let pid = std::process::id();
     let facilitator = &loaded.facilitator;
@@ -187,8 +195,8 @@ async fn register(store: &Store, loaded: &Loaded) -> Result<i64, Failure> {
 }
 
 /// All keys, with passwords from the environment, from standard input, or asked for.
-fn unlocked(args: &StartArgs, loaded: &Loaded) -> Result<Keys, Failure> {
-    let passwords = passwords(args.passwords_from_stdin, loaded)?;
+pub(super) fn unlocked(passwords_from_stdin: bool, loaded: &Loaded) -> Result<Keys, Failure> {
+    let passwords = passwords(passwords_from_stdin, loaded)?;
     tracing::info!(keys = loaded.facilitator.workers().len(), "unlocking the worker keys");
     Ok(unlock(&loaded.facilitator, &passwords)?)
 }
@@ -227,6 +235,19 @@ fn read_passwords(passwords: &mut Passwords) -> Result<(), Failure> {
 /// Where a facilitator in the background logs to.
 fn log_file(home: &Home, chain_id: u64) -> PathBuf {
     home.chain_directory(chain_id).join("facilitator.log")
+}
+
+/// Everything that a parent works by.
+///
+/// # Errors
+/// A mosaic config that lacks what a facilitator needs.
+pub(super) fn parent_setup(
+    loaded: &Loaded,
+    keys: &Keys,
+    process: i64,
+    logging: &Logging,
+) -> Result<parent::Setup, Failure> {
+    setup::parent(loaded, keys, process, logging)
 }
 
 /// The gateways that a configuration serves.

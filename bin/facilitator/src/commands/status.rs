@@ -7,8 +7,8 @@ use crate::output;
 use facilitator_config::Loaded;
 use facilitator_roles::clock::now_ms;
 use facilitator_roles::parent::{ChildStanding, Standing};
+use facilitator_store::Store;
 use facilitator_store::requests::Record;
-use facilitator_store::{Access, Store};
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -48,13 +48,13 @@ pub(crate) async fn run(args: StatusArgs) -> Result<Exit, Failure> {
     let home = context::home()?;
     let loaded = context::load_config(&context::selection(&args.pair), &home).await?;
     loop {
-        let status = if context::database_path(&context::location(&loaded)?).exists() {
-            let store = context::open(&loaded, Access::Reader).await?;
-            let status = look(&store).await?;
-            store.close().await;
-            status
-        } else {
-            never_started(&loaded)
+        let status = match context::open_if_made(&loaded).await? {
+            Some(store) => {
+                let status = look(&store).await?;
+                store.close().await;
+                status
+            }
+            None => never_started(&loaded),
         };
         if args.json {
             output::json(&status)?;

@@ -6,7 +6,6 @@ use crate::failure::{Exit, Failure};
 use crate::output;
 use facilitator_config::Selection;
 use facilitator_roles::clock::now_ms;
-use facilitator_store::Access;
 use facilitator_store::processes::Process;
 use nix::errno::Errno;
 use nix::sys::signal::{Signal, kill};
@@ -79,14 +78,9 @@ async fn find(chain_id: u64) -> Result<Option<Process>, Failure> {
     }
     let selection = Selection { auxiliary_chain_id: Some(chain_id), ..Selection::default() };
     let loaded = context::load_config(&selection, &home).await?;
-    match context::open(&loaded, Access::Reader).await {
-        Ok(store) => Ok(running::find(&store, now_ms()).await?),
-        Err(failure)
-            if failure.exit == Exit::Database && !context::database_path(&context::location(&loaded)?).exists() =>
-        {
-            Ok(None)
-        }
-        Err(failure) => Err(failure),
+    match context::open_if_made(&loaded).await? {
+        Some(store) => Ok(running::find(&store, now_ms()).await?),
+        None => Ok(None),
     }
 }
 

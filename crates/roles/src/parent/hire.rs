@@ -1,10 +1,10 @@
-//! From a claimed row to a worker with everything it needs to know.
+//! From a claimed row to a worker; what the contracts say, to the gateways that are served.
 
+use super::briefing::Briefing;
 use super::clerk::Claimed;
 use super::{Parent, SPAWN_AGAIN};
-use crate::messages::{AnchoredRoot, Discovered, FailedStep, Job, ToScanner, Unfit, WorkerKey};
+use crate::messages::{Discovered, Job, ToScanner, Unfit};
 use crate::worker;
-use facilitator_eth::Address;
 use facilitator_kill::kill_point;
 use facilitator_protocol::gateway::GatewaySet;
 use facilitator_protocol::model::{Request, Side};
@@ -46,53 +46,8 @@ impl Parent {
 
     /// `None` while a chain has no head.
     fn job(&mut self, request: Request, brief: &Brief) -> Option<Job> {
-        let (source, target) = (request.kind.source(), request.kind.target());
-        let (source_head, target_head) = (self.heads[source]?, self.heads[target]?);
-        let setup = &self.setup;
-        let fee = |side: Side| setup.senders[side].max_priority_fee_per_gas;
-        let (policy, backoff, recheck_ms) = (setup.policy.clone(), setup.backoff, setup.recheck_ms);
-        let priority_fees = (fee(source), fee(target));
-        Some(Job {
-            gateway: self.gateway_of(&request),
-            policy,
-            backoff,
-            recheck_ms,
-            source_head,
-            target_head,
-            priority_fees,
-            source_workers: self.workers_in_turn(source, assigned(&request, source), brief),
-            target_workers: self.workers_in_turn(target, assigned(&request, target), brief),
-            roots: brief.roots.iter().map(|(height, root)| AnchoredRoot { height: *height, root: *root }).collect(),
-            proving: brief.proving.clone(),
-            alive: brief.alive.clone(),
-            failed: brief
-                .failed
-                .iter()
-                .map(|failed| FailedStep { step: failed.step, count: failed.count, error: failed.error.clone() })
-                .collect(),
-            request,
-        })
-    }
-
-    /// Law 10: by the addresses of the configuration, never by what an event claims.
-    fn gateway_of(&self, request: &Request) -> Option<GatewaySet> {
-        let named = |set: &&GatewaySet| set.serves(request.kind, request.terms.gateway, request.pool);
-        self.gateways.iter().find(named).cloned()
-    }
-
-    /// The keys of a chain, first the one that the request has already, else the one whose turn it is.
-    fn workers_in_turn(&mut self, side: Side, assigned: Option<Address>, brief: &Brief) -> Vec<WorkerKey> {
-        let keys = &self.setup.scanners[side].workers;
-        let first = match assigned.and_then(|address| keys.iter().position(|key| *key == address)) {
-            Some(position) => position,
-            None => {
-                self.turns[side] = self.turns[side].wrapping_add(1);
-                self.turns[side] % keys.len().max(1)
-            }
-        };
-        let chain_id = self.setup.scanners[side].chain.chain_id;
-        let keys = keys.iter().cycle().skip(first).take(keys.len());
-        keys.map(|address| worker_key(brief, chain_id, *address)).collect()
+        let (setup, gateways, heads) = (&self.setup, self.gateways.as_slice(), &self.heads);
+        Briefing { setup, gateways, heads, turns: &mut self.turns }.job(request, brief)
     }
 
     /// What the contracts of one chain say. Both chains together make the gateways, if they agree.
@@ -133,16 +88,4 @@ impl Parent {
             kill_point!("parent.head_routed");
         }
     }
-}
-
-const fn assigned(request: &Request, side: Side) -> Option<Address> {
-    match side {
-        Side::Origin => request.origin_worker,
-        Side::Auxiliary => request.auxiliary_worker,
-    }
-}
-
-fn worker_key(brief: &Brief, chain_id: u64, address: Address) -> WorkerKey {
-    let in_flight = brief.in_flight_of(chain_id, address);
-    WorkerKey { address, in_flight, undeclared: brief.undeclared_of(chain_id, address) }
 }

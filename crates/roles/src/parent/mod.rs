@@ -4,12 +4,13 @@
 //! that starts (law 8). One task on the main thread holds all state; the database is written by the clerk beside it.
 
 mod asks;
+pub(crate) mod briefing;
 mod clerk;
 mod crew;
 mod hire;
 mod report;
 mod route;
-mod setup;
+pub(crate) mod setup;
 mod slot;
 mod stop;
 

@@ -117,7 +117,7 @@ impl Setup {
 ///
 /// # Errors
 /// In words, if a chain said nothing of the gateway or the two chains contradict each other (protocol.md §1.2).
-pub(super) fn combine(
+pub(crate) fn combine(
     configured: &ConfiguredGateway,
     origin: &[Discovered],
     auxiliary: &[Discovered],

@@ -70,13 +70,18 @@ impl<S: Scene> Follower<S> {
         self.checkpoint.map_or(self.start_block, |block| block.number.saturating_add(1))
     }
 
+    /// The last block that is read and the last that may be, as far as either is known.
+    pub(crate) fn reached(&self) -> (Option<u64>, Option<u64>) {
+        (self.checkpoint.map(|block| block.number), self.final_height)
+    }
+
     /// Whether final blocks wait to be read.
     pub fn is_behind(&self) -> bool {
         self.head.is_some_and(|head| self.plan.next(self.next_block(), head).is_some())
     }
 
     /// A pause after a failure; none otherwise.
-    pub(super) async fn more(&self) {
+    pub(crate) async fn more(&self) {
         if !self.pause.is_zero() {
             tokio::time::sleep(self.pause).await;
         }

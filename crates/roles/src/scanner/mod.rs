@@ -19,8 +19,8 @@ use facilitator_chain::rpc::Rpc;
 use facilitator_ipc::{FrameReader, FrameSender};
 use facilitator_kill::kill_point;
 pub use follow::Follower;
-use scene::Live;
 pub use scene::Scene;
+pub(crate) use scene::{Audience, Live};
 use std::time::Duration;
 use tokio::net::unix::pipe;
 use tokio::signal::unix::{SignalKind, signal};
@@ -61,7 +61,8 @@ async fn serve(setup: ScannerSetup, parent: ToParent, mut orders: FromParent) ->
     if !prepare(&setup, &rpc, &reader, &parent, &mut orders).await? {
         return Ok(());
     }
-    let follower = Follower::begin(&setup, Live { store, rpc, reader: reader.clone(), parent: parent.clone() }).await?;
+    let follower =
+        Follower::begin(&setup, Live { store, rpc, reader: reader.clone(), audience: parent.clone() }).await?;
     watch(setup, follower, reader, parent, orders).await
 }
 
@@ -103,7 +104,11 @@ async fn prepare(
     }
 }
 
-async fn checked(
+/// Asks the node which chain it serves, and the contracts whether they are those of the configuration.
+///
+/// # Errors
+/// [`check::CheckError`].
+pub(crate) async fn checked(
     setup: &ScannerSetup,
     rpc: &Rpc,
     reader: &Reader,
@@ -140,7 +145,7 @@ async fn wait_for_begin(orders: &mut FromParent) -> Result<bool, ChildError> {
 
 async fn watch(
     setup: ScannerSetup,
-    mut follower: Follower<Live>,
+    mut follower: Follower<Live<ToParent>>,
     reader: Reader,
     parent: ToParent,
     mut orders: FromParent,

@@ -36,15 +36,30 @@ pub trait Scene {
     fn set_final(&self, height: u64);
 }
 
-/// The daemon's.
-pub(super) struct Live {
-    pub(super) store: Store,
-    pub(super) rpc: Rpc,
-    pub(super) reader: Reader,
-    pub(super) parent: ToParent,
+/// Who hears what a follower has to tell.
+pub(crate) trait Audience {
+    /// Tells it.
+    ///
+    /// # Errors
+    /// [`ChildError`] if nobody is left to hear it.
+    async fn tell(&self, message: FromScanner) -> Result<(), ChildError>;
 }
 
-impl Scene for Live {
+impl Audience for ToParent {
+    async fn tell(&self, message: FromScanner) -> Result<(), ChildError> {
+        Ok(self.send(&message).await?)
+    }
+}
+
+/// A real node and a real database.
+pub(crate) struct Live<A> {
+    pub(crate) store: Store,
+    pub(crate) rpc: Rpc,
+    pub(crate) reader: Reader,
+    pub(crate) audience: A,
+}
+
+impl<A: Audience> Scene for Live<A> {
     async fn fetch_head(&self) -> Result<Header, FetchError> {
         fetch_head(&self.rpc).await
     }
@@ -83,7 +98,7 @@ impl Scene for Live {
     }
 
     async fn tell(&self, message: FromScanner) -> Result<(), ChildError> {
-        Ok(self.parent.send(&message).await?)
+        self.audience.tell(message).await
     }
 
     fn set_final(&self, height: u64) {

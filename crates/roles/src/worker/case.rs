@@ -211,6 +211,13 @@ impl Case {
         self.park(Update::default(), Wait::Nothing, None, None)
     }
 
+    /// Nothing stands in the way of these steps; the next worker takes them.
+    pub(super) fn ready_to_send(&self, steps: &[Step]) -> Park {
+        let steps: Vec<String> = steps.iter().map(Step::to_string).collect();
+        let what = format!("the facilitator to start; it then sends {}", steps.join(" and "));
+        self.park(self.advanced(), Wait::Nothing, Some(what), None)
+    }
+
     /// The facilitator stops: whatever was decided is decided again by the next worker.
     pub(super) fn hand_back(&self) -> Park {
         self.park(Update::default(), Wait::Nothing, Some("the facilitator to start again".to_owned()), None)

@@ -11,9 +11,11 @@ mod desk;
 mod facts;
 mod progress;
 mod prove;
+mod rehearse;
 
 pub use desk::{Desk, Errands, Leave};
 use facilitator_kill::kill_point;
+pub use rehearse::{Rehearsed, rehearse};
 
 use crate::messages::{FromWorker, Job, PROTOCOL_VERSION, ToWorker};
 use crate::terms::Terms;

@@ -9,6 +9,7 @@ mod sqlite;
 mod value;
 
 pub use retry::Patience;
+pub(crate) use sqlite::unavailable;
 pub(crate) use value::{Row, ToValue, Value, args};
 
 use crate::error::{Result, StoreError};
@@ -165,6 +166,17 @@ impl Db {
                 }
                 let problem = "its file system allows no write-ahead log; put it on a local disk".to_owned();
                 Err(StoreError::Unavailable { name: self.name.to_string(), problem })
+            }
+        }
+    }
+
+    /// The first contradiction among its pages, in words.
+    pub(crate) async fn check_pages(&self) -> Result<Option<String>> {
+        match self.dialect() {
+            Dialect::Sqlite => {
+                let said: Option<String> =
+                    self.fetch("PRAGMA quick_check(1)", Vec::new()).await?.first_mut().map(Row::take).transpose()?;
+                Ok(said.filter(|said| said != "ok"))
             }
         }
     }

@@ -36,7 +36,7 @@ const PREPARED: usize = 256;
 pub(super) async fn open(path: &Path, access: Access, limit: Duration) -> Result<SqlitePool> {
     let name = path.display().to_string();
     if access == Access::Owner {
-        create(path).map_err(|problem| unavailable(&name, &problem))?;
+        create(path).map_err(|problem| unavailable(path, &problem))?;
     } else if !path.exists() {
         return Err(StoreError::Missing { name });
     }
@@ -79,7 +79,7 @@ fn create(path: &Path) -> io::Result<()> {
 async fn check_size(pool: &SqlitePool, path: &Path, name: &str) -> Result<()> {
     let page = sqlx::query_scalar::<_, i64>("PRAGMA page_size").fetch_one(pool).await;
     let page = page.map_err(|problem| error(name, &problem))?;
-    let length = fs::metadata(path).map_err(|problem| unavailable(name, &problem))?.len();
+    let length = fs::metadata(path).map_err(|problem| unavailable(path, &problem))?.len();
     match u64::try_from(page).ok().and_then(|page| length.checked_rem(page)) {
         Some(0) => Ok(()),
         Some(_) | None => Err(cut_off(name)),
@@ -90,8 +90,9 @@ fn cut_off(name: &str) -> StoreError {
     StoreError::Damaged { name: name.to_owned(), problem: "the file is shorter than it was".to_owned() }
 }
 
-fn unavailable(name: &str, problem: &io::Error) -> StoreError {
-    let name = name.to_owned();
+/// Which decision a refusal of the file system asks for.
+pub(crate) fn unavailable(path: &Path, problem: &io::Error) -> StoreError {
+    let name = path.display().to_string();
     let kind = problem.kind();
     if matches!(kind, io::ErrorKind::ReadOnlyFilesystem | io::ErrorKind::PermissionDenied) {
         StoreError::ReadOnly { name }
@@ -146,7 +147,7 @@ pub(super) fn error(name: &str, problem: &sqlx::Error) -> StoreError {
     let name = name.to_owned();
     let text = problem.to_string();
     if let sqlx::Error::Io(inner) = problem {
-        return unavailable(&name, inner);
+        return unavailable(Path::new(&name), inner);
     }
     if matches!(problem, sqlx::Error::PoolTimedOut) {
         return StoreError::Busy { name, waited_ms: 0 };

@@ -10,6 +10,7 @@ mod journal;
 mod leases;
 mod open;
 mod processes;
+mod rebuild;
 mod requests;
 mod scan;
 mod support;
