@@ -13,13 +13,14 @@
 //! [`Effect::DeleteAbove`] says whether it is concerned. (Deriving at the head would undo requests at every small fork,
 //! act before law 6 allows, and cost the same calls.)
 //!
-//! An idle chain costs one call a block for the elected endpoint's head, one for the logs of a block whose bloom filter
-//! does not deny them, and one a cycle for each other endpoint.
+//! A new block costs one call for the elected endpoint's head, one more for each further endpoint that a quorum needs,
+//! and one for the logs if the header's bloom filter does not deny them. Everybody is asked once a cycle. Polls that
+//! find no new block come on top.
 //!
 //! # Trust
 //!
 //! At least [`Settings::minimum_connections`] endpoints must be connected to begin, and a quorum, more than half of
-//! that, to go on. An election is held at the greatest height that a quorum has reached, at most our own. Nothing is
+//! that and of all that are well, to go on. An election is held at the greatest height that a quorum has reached, at most our own. Nothing is
 //! released, no released block undone and the mode never `Normal` without a settled election. So one endpoint of three
 //! may say what it likes; if two do, everything waits and an operator is told.
 
