@@ -107,16 +107,35 @@ impl<N: Ask, K: Keep> Sender<N, K> {
                 Plan::Wait => {}
             }
         }
-        if !approvals.is_empty() {
-            let queued = self.journal.queue(&self.leases(), &approvals, now_ms).await?;
-            kill_point!("sender.approval_queued");
-            for queued in queued {
-                if let Some(account) = queued.entry.account {
-                    self.book.insert(Flight::new(queued.entry, account));
-                }
+        self.approve(approvals, now_ms).await?;
+        Ok(admitted)
+    }
+
+    /// Queues approvals. One that the journal knows as final has been used up by somebody else since, or its block has
+    /// vanished: its name is freed, so that the same can be approved once more.
+    ///
+    /// Dying in between leaves the name free, and the next round decides the same again.
+    async fn approve(&mut self, approvals: Vec<NewEntry>, now_ms: i64) -> Result<(), SenderError> {
+        if approvals.is_empty() {
+            return Ok(());
+        }
+        let mut over = Vec::new();
+        for approval in &approvals {
+            let known = self.journal.by_intent(&approval.intent).await?;
+            over.extend(known.filter(|entry| entry.state == EntryState::Final).map(|entry| entry.id));
+        }
+        if !over.is_empty() {
+            tracing::warn!(count = over.len(), "an allowance was used up by somebody else: it is approved once more");
+            self.journal.supersede(&self.leases(), &over, now_ms).await?;
+        }
+        let queued = self.journal.queue(&self.leases(), &approvals, now_ms).await?;
+        kill_point!("sender.approval_queued");
+        for queued in queued {
+            if let Some(account) = queued.entry.account {
+                self.book.insert(Flight::new(queued.entry, account));
             }
         }
-        Ok(admitted)
+        Ok(())
     }
 
     /// What the transactions that are not executed at this head will do to an allowance, in the order of nonces; an

@@ -1,10 +1,13 @@
 //! The exact allowance for the accepts in flight (protocol.md R13).
 
 use crate::{
-    chain::{TARGET, TOKEN},
-    world::{World, accept},
+    chain::{TARGET, TOKEN, spend},
+    world::{CHAIN, World, accept, key},
 };
-use facilitator_eth::U256;
+use facilitator_eth::{
+    U256,
+    tx::{Fee, Transaction},
+};
 use facilitator_protocol::model::Step;
 use facilitator_sender::{Failure, SubmitAnswer};
 
@@ -72,8 +75,7 @@ async fn accepts_fail_with_the_reason_of_their_approval() {
     assert_eq!(world.submit(vec![accept(1, 5)]).await, [SubmitAnswer::Queued]);
     world.blocks(6).await;
     assert!(world.is_final("accept:1"));
-    let steps: Vec<Step> =
-        world.store.journal(crate::world::CHAIN).live().await.unwrap().iter().map(|entry| entry.step).collect();
+    let steps: Vec<Step> = world.store.journal(CHAIN).live().await.unwrap().iter().map(|entry| entry.step).collect();
     assert!(steps.is_empty(), "{steps:?}");
 }
 
@@ -126,4 +128,27 @@ async fn tokens_are_asked_for_only_while_accepts_wait() {
     let calls = world.node.chain().method_count("eth_call");
     world.blocks(5).await;
     assert_eq!(world.node.chain().method_count("eth_call"), calls);
+}
+
+/// The approval is named after the accept that needs it, and the journal knows that name as done: another approval, under
+/// the same name, has to be possible.
+#[tokio::test]
+async fn an_allowance_that_somebody_else_used_up_is_approved_again() {
+    let mut world = World::new().await;
+    world.submit(vec![accept(1, 5)]).await;
+    world.head().await;
+    world.blocks(1).await;
+    assert_eq!(world.node.chain().pool.len(), 1, "the accept, after its approval");
+    let fee = Fee::Dynamic { max_fee: U256::from(9_000u64), max_priority: U256::from(9u64) };
+    let (value, data) = (U256::ZERO, spend(5));
+    let theirs = Transaction { chain_id: CHAIN, nonce: 1, to: TARGET, value, data, gas_limit: 60_000, fee };
+    world.node.chain().put(&theirs, &key(1));
+    world.blocks(14).await;
+    assert!(world.is_final("accept:1"), "{:?}", world.outcomes);
+    let chain = world.node.chain();
+    assert!(chain.mined().iter().all(|mined| mined.success));
+    assert_eq!(chain.allowance(world.account(), TARGET), U256::ZERO);
+    assert_eq!(chain.count(world.account()), 4, "two approvals, theirs, and the accept");
+    drop(chain);
+    assert!(world.store.journal(CHAIN).live().await.unwrap().is_empty());
 }
