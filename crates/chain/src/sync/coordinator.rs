@@ -48,7 +48,8 @@ pub(super) struct Coordinator {
     /// Handshakes begun.
     rounds: u64,
     next_at: u64,
-    /// Last block of the other chain that it said is finalized, when it refused a checkpoint for that.
+    /// Last block of the other chain that it said is finalized, when it refused a checkpoint for that. For the next
+    /// attempt alone: by the one after that more may be.
     anchored_at_most: Option<u64>,
 }
 
@@ -170,7 +171,8 @@ impl Coordinator {
     fn go_on(&mut self, machine: &mut Machine, found: Finding) -> Result<(), Refusal> {
         match mem::take(&mut self.step) {
             Step::Choosing(_) => {
-                let number = compare::choose(&found.roots()?, machine.finalized(), self.anchored_at_most).unwrap_or(0);
+                let number =
+                    compare::choose(&found.roots()?, machine.finalized(), self.anchored_at_most.take()).unwrap_or(0);
                 let no = machine.look_up(LookUp::Blocks(vec![number]));
                 self.set(machine, Step::Reading(no, number));
             }
@@ -231,7 +233,6 @@ impl Coordinator {
 
     fn work(&mut self, machine: &mut Machine) {
         self.attempts = 0;
-        self.anchored_at_most = None;
         let round = self.round(machine);
         machine.enter(Stage::Working, format!("agreed with {} in round {round}", machine.other()));
         self.announce(machine);

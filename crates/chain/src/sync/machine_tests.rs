@@ -414,6 +414,23 @@ fn an_anchoring_that_is_not_final_there_leads_to_an_older_checkpoint() {
 }
 
 #[test]
+fn an_older_checkpoint_is_sent_once_so_that_what_has_become_final_is_noticed() {
+    let roots = [root(ORIGIN, 10, 5), root(ORIGIN, 20, 15)];
+    let mut bench = Bench::ready(ORIGIN);
+    let mut effects = std::mem::take(&mut bench.at_head);
+    let refusals =
+        [(20, Refusal::NotFinalized { finalized: 14 }), (10, Refusal::UnknownSpineHash), (20, Refusal::Busy)];
+    for (expected, refusal) in refusals {
+        let mut aside = Bench { machine: bench.machine.clone(), now: bench.now, at_head: Vec::new() };
+        let chosen = aside.find(&effects, Finding::Roots(roots.to_vec()));
+        assert_eq!(look_up(&chosen).map(|found| found.1), Some(LookUp::Blocks(vec![expected])));
+        let round = bench.choose(&effects, &roots);
+        bench.on(message(PeerMessage::ReadyReply { round, result: Err(refusal) }));
+        effects = bench.after(1_000);
+    }
+}
+
+#[test]
 fn a_pruned_state_is_refused_here() {
     let roots = [root(ORIGIN, 10, 5)];
     let mut bench = Bench::ready(ORIGIN);

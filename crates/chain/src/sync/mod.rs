@@ -49,6 +49,7 @@ mod gate;
 mod machine;
 mod message;
 mod settings;
+mod voice;
 mod words;
 
 pub use event::{
