@@ -5,8 +5,8 @@
 //! and no credential of an endpoint's URL reaches an error or a log line. This crate knows neither the database nor
 //! the requests: it signs nothing, stores nothing and decides nothing about money.
 
-pub mod heads;
 pub mod connector;
+pub mod heads;
 pub mod reader;
 pub mod rpc;
 pub mod scan;
