@@ -240,10 +240,8 @@ async fn receipts_that_appear_and_vanish_change_nothing() -> Result<()> {
                 hides
             };
             match method {
-                "eth_getTransactionReceipt" if !result.is_null() => {
-                    if hide(params[0].as_str().unwrap_or_default()) {
-                        *result = json!(null);
-                    }
+                "eth_getTransactionReceipt" if !result.is_null() && hide(params[0].as_str().unwrap_or_default()) => {
+                    *result = json!(null);
                 }
                 "eth_getBlockReceipts" => {
                     if let Some(receipts) = result.as_array_mut() {

@@ -145,10 +145,11 @@ async fn an_allowance_that_somebody_else_used_up_is_approved_again() {
     world.node.chain().put(&theirs, &key(1));
     world.blocks(14).await;
     assert!(world.is_final("accept:1"), "{:?}", world.outcomes);
-    let chain = world.node.chain();
-    assert!(chain.mined().iter().all(|mined| mined.success));
-    assert_eq!(chain.allowance(world.account(), TARGET), U256::ZERO);
-    assert_eq!(chain.count(world.account()), 4, "two approvals, theirs, and the accept");
-    drop(chain);
+    {
+        let chain = world.node.chain();
+        assert!(chain.mined().iter().all(|mined| mined.success));
+        assert_eq!(chain.allowance(world.account(), TARGET), U256::ZERO);
+        assert_eq!(chain.count(world.account()), 4, "two approvals, theirs, and the accept");
+    }
     assert!(world.store.journal(CHAIN).live().await.unwrap().is_empty());
 }
