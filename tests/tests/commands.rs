@@ -80,9 +80,11 @@ async fn what_one_facilitator_began_the_next_one_finishes_in_the_background() ->
     let stakes = stakers.request_all(&world.devnet, Pace::Natural).await?;
     let log = daemon.log().to_owned();
     operator.stop(daemon).await?;
-    // A stop is no fault of anybody.
+    // A stop is no fault of anybody, and how much memory may be locked is the machine's affair.
     let log = fs::read_to_string(log)?;
-    let warned: Vec<&str> = log.lines().filter(|line| line.contains("WARN") || line.contains("ERROR")).collect();
+    let complains = |line: &&str| line.contains("WARN") || line.contains("ERROR");
+    let about_swap = |line: &&str| line.contains("keys may be swapped out");
+    let warned: Vec<&str> = log.lines().filter(complains).filter(|line| !about_swap(line)).collect();
     assert!(warned.is_empty(), "{warned:#?}");
     assert_eq!(operator.ask(&["list", "--json"]).await?, json!([]));
     let status = operator.status().await?;

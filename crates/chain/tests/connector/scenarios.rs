@@ -328,7 +328,7 @@ fn one_alone_above_the_others_undoes_nothing_that_was_released() {
     world.run(5_000);
     assert_eq!(world.deleted, [0u64; 0]);
     let fork = world.chain.clone();
-    world.nodes[1].view = fork.clone();
+    world.nodes[1].view = fork;
     world.run_until(10_000, World::is_in_step);
     assert_eq!(world.deleted, [94], "two of three decide");
 }
