@@ -16,7 +16,7 @@ use facilitator_chain::rpc::RpcError;
 use facilitator_eth::{Address, Bytes, U256, abi};
 use facilitator_kill::kill_point;
 use facilitator_protocol::{contracts::token, model::Step};
-use facilitator_store::journal::{Allowance, EntryId, EntryState, NewEntry, Visibility};
+use facilitator_store::journal::{Allowance, EntryId, EntryState, NewEntry, Queued, Visibility};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -107,16 +107,30 @@ impl<N: Ask, K: Keep> Sender<N, K> {
                 Plan::Wait => {}
             }
         }
-        if !approvals.is_empty() {
-            let queued = self.journal.queue(&approvals, now_ms).await?;
-            kill_point!("sender.approval_queued");
-            for queued in queued {
-                if let Some(account) = queued.entry.account {
-                    self.book.insert(Flight::new(queued.entry, account));
-                }
+        self.queue_approvals(&approvals, now_ms).await?;
+        Ok(admitted)
+    }
+
+    /// One that is final already was undone by a reorg deeper than the confirmations: the chain says at this head that
+    /// the allowance is missing. It is made once more.
+    async fn queue_approvals(&mut self, approvals: &[NewEntry], now_ms: i64) -> Result<(), SenderError> {
+        if approvals.is_empty() {
+            return Ok(());
+        }
+        let mut queued = self.journal.queue(approvals, now_ms).await?;
+        kill_point!("sender.approval_queued");
+        let is_final = |queued: &&Queued| queued.entry.state == EntryState::Final;
+        let undone: Vec<EntryId> = queued.iter().filter(is_final).map(|queued| queued.entry.id).collect();
+        if !undone.is_empty() {
+            self.journal.supersede(&undone, now_ms).await?;
+            queued = self.journal.queue(approvals, now_ms).await?;
+        }
+        for queued in queued {
+            if let Some(account) = queued.entry.account {
+                self.book.insert(Flight::new(queued.entry, account));
             }
         }
-        Ok(admitted)
+        Ok(())
     }
 
     /// What the transactions that are not executed at this head will do to an allowance, in the order of nonces; an
