@@ -413,7 +413,7 @@ pub enum Wait {
         /// Lowest height of the source chain that serves.
         at_least: u64,
     },
-    /// The clock alone.
+    /// The clock; what happens from then on wakes it too, but not what happened before.
     Clock,
     /// For ever: an end state.
     End,

@@ -323,9 +323,10 @@ impl<N: facilitator_sender::Ask, K: Keep> Desk<N, K> {
     }
 }
 
+/// Ends early where it is far away: the wall clock may have gone back meanwhile.
 async fn sleep_until_ms(at: Option<i64>) {
     let wait = at.map_or(0, |at| at.saturating_sub(now_ms()));
-    tokio::time::sleep(ms(u64::try_from(wait).unwrap_or(0))).await;
+    tokio::time::sleep(ms(u64::try_from(wait).unwrap_or(0)).min(MAX_PAUSE)).await;
 }
 
 #[cfg(test)]

@@ -82,6 +82,7 @@ impl Clerk {
             owner: setup.instance.clone(),
             process: setup.process,
             backoff: Backoff { base_ms: 50, max_ms: 2_000 },
+            longest_wait_ms: longest_wait_ms(setup),
             reports: to_parent,
         };
         let task = tokio::spawn(desk.run(from_parent));
@@ -157,6 +158,13 @@ impl Clerk {
     }
 }
 
+fn longest_wait_ms(setup: &Setup) -> i64 {
+    let restart = u64::try_from(setup.restart.max.as_millis()).unwrap_or(u64::MAX);
+    // Looks that found it not possible yet wait for half a minute at most.
+    let longest = setup.recheck_ms.max(setup.backoff.max_ms).max(restart).max(30_000);
+    i64::try_from(longest).unwrap_or(i64::MAX)
+}
+
 const fn request_of(change: &Change) -> RequestId {
     match change {
         Change::Started { id, .. }
@@ -171,6 +179,8 @@ struct Desk {
     owner: String,
     process: i64,
     backoff: Backoff,
+    /// The furthest ahead that a row is ever dated.
+    longest_wait_ms: i64,
     reports: mpsc::Sender<Report>,
 }
 
@@ -215,6 +225,11 @@ impl Desk {
                 Order::Heartbeat(detail) => {
                     self.persist(|| self.store.report(self.process, &detail, now_ms())).await?;
                     kill_point!("parent.reported");
+                    let mend = || self.store.mend_calendar(self.longest_wait_ms, now_ms());
+                    let mended = self.persist(mend).await?;
+                    if mended > 0 {
+                        tracing::warn!(requests = mended, "the clock of this machine went back: waits were shortened");
+                    }
                 }
                 Order::Close => return Ok(false),
             }

@@ -184,7 +184,8 @@ impl Case {
             ..self.observed()
         };
         let what = format!("the next try after: {error}");
-        self.park(update, Wait::Happening, Some(what), Some(self.job.backoff.after(failures)))
+        // The journal has told of the failure twice, here and as a wake-up: that one must not end the pause.
+        self.park(update, Wait::Clock, Some(what), Some(self.job.backoff.after(failures)))
     }
 
     /// As [`Case::failed`], for the answer of a sender.

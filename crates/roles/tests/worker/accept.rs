@@ -210,7 +210,7 @@ async fn an_accept_that_fails_is_tried_again_after_a_pause() {
     let played = script.run(job).await;
     let park = played.park();
     assert_eq!(park.update.state, Some(State::Failed(Stage::Accept)));
-    assert_eq!((park.update.failures, park.retry_in_ms, &park.wait), (Some(1), Some(1_000), &Wait::Happening));
+    assert_eq!((park.update.failures, park.retry_in_ms, &park.wait), (Some(1), Some(1_000), &Wait::Clock));
     let error = park.update.last_error.as_deref().unwrap_or_default();
     assert!(error.contains("Stake request must exists."), "{error}");
 }

@@ -31,6 +31,7 @@ impl<N: Ask, K: Keep> Sender<N, K> {
     /// # Errors
     /// [`SenderError::Store`]. If it [`SenderError::passes`], submit the same again once [`Sender::trouble`] is over.
     pub async fn submit(&mut self, submits: Vec<Submit>, now_ms: i64) -> Result<Vec<SubmitAnswer>, SenderError> {
+        self.note_time(now_ms);
         let done = self.take_in(&submits, now_ms).await;
         self.note_database(&done, now_ms);
         done

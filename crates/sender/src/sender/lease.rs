@@ -1,6 +1,6 @@
 //! Keeping the right to sign: one lease per account, renewed long before it ends (law 5).
 
-use super::{Sender, to_ms};
+use super::{Sender, time, to_ms};
 use crate::{SenderError, keep::Keep, node::Ask};
 use facilitator_eth::Address;
 use facilitator_kill::kill_point;
@@ -14,7 +14,7 @@ impl<N: Ask, K: Keep> Sender<N, K> {
     /// account is worth nothing from then on, so the process ends.
     pub(super) async fn keep_leases(&mut self, now_ms: i64) -> Result<(), SenderError> {
         for (address, renew_at) in self.renewals() {
-            if now_ms < renew_at {
+            if now_ms < renew_at && !self.is_misdated(address, now_ms) {
                 continue;
             }
             if self.may_sign(address) {
@@ -57,6 +57,14 @@ impl<N: Ask, K: Keep> Sender<N, K> {
                 Ok(())
             }
         }
+    }
+
+    /// Whether a lease ends later than any that is taken now: the clock went back. Left so, nobody could take it over in
+    /// time if this process died.
+    fn is_misdated(&self, address: Address, now_ms: i64) -> bool {
+        let lease = self.accounts.get(&address).and_then(|account| account.lease.as_ref());
+        let longest = now_ms.saturating_add(to_ms(self.settings.lease_ttl_ms));
+        lease.is_some_and(|lease| lease.expires_at_ms > longest.saturating_add(time::TOLERATED_MS))
     }
 
     fn set_lease(&mut self, address: Address, lease: Lease) {

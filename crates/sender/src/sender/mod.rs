@@ -20,6 +20,7 @@ mod settle;
 mod sign;
 mod start;
 mod survey;
+mod time;
 mod trouble;
 
 use crate::{
@@ -90,6 +91,8 @@ pub struct Sender<N = Node, K = Records> {
     survey: Survey,
     head: Option<Head>,
     head_at_ms: i64,
+    /// The time when last told.
+    now_ms: i64,
     /// Head up to which all receipts of our transactions were looked for.
     observed: Option<u64>,
     last_chosen: Option<Address>,
@@ -118,6 +121,7 @@ impl<N: Ask, K: Keep> Sender<N, K> {
     /// Takes note of a new newest block, as the scanner tells it; also of another one at the same height. Follow with
     /// [`Sender::work`].
     pub fn on_head(&mut self, head: Head, now_ms: i64) {
+        self.note_time(now_ms);
         self.head_at_ms = now_ms;
         // The scanner reached the node: no reason to go on waiting.
         self.node_retry_at_ms = None;
@@ -137,6 +141,7 @@ impl<N: Ask, K: Keep> Sender<N, K> {
     /// # Errors
     /// [`SenderError`] that does not pass: the process must end and start again from the journal.
     pub async fn work(&mut self, now_ms: i64) -> Result<Vec<Outcome>, SenderError> {
+        self.note_time(now_ms);
         if !self.database.is_resting(now_ms) {
             let done = self.do_what_is_due(now_ms).await;
             self.note_database(&done, now_ms);

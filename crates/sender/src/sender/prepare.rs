@@ -16,7 +16,7 @@ use facilitator_chain::rpc::RpcError;
 use facilitator_eth::{Address, Bytes, U256, abi};
 use facilitator_kill::kill_point;
 use facilitator_protocol::{contracts::token, model::Step};
-use facilitator_store::journal::{Allowance, EntryId, EntryState, NewEntry, Visibility};
+use facilitator_store::journal::{Allowance, EntryId, EntryState, NewEntry, Queued, Visibility};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -107,29 +107,26 @@ impl<N: Ask, K: Keep> Sender<N, K> {
                 Plan::Wait => {}
             }
         }
-        self.approve(approvals, now_ms).await?;
+        self.queue_approvals(&approvals, now_ms).await?;
         Ok(admitted)
     }
 
-    /// Queues approvals. One that the journal knows as final has been used up by somebody else since, or its block has
-    /// vanished: its name is freed, so that the same can be approved once more.
-    ///
-    /// Dying in between leaves the name free, and the next round decides the same again.
-    async fn approve(&mut self, approvals: Vec<NewEntry>, now_ms: i64) -> Result<(), SenderError> {
+    /// Queues approvals. One that the journal knows as final was undone by a reorg deeper than the confirmations, or
+    /// somebody else has used the allowance up: the chain says at this head that it is missing. Its name is freed, so
+    /// that the same can be approved once more; dying in between, the next round decides the same again.
+    async fn queue_approvals(&mut self, approvals: &[NewEntry], now_ms: i64) -> Result<(), SenderError> {
         if approvals.is_empty() {
             return Ok(());
         }
-        let mut over = Vec::new();
-        for approval in &approvals {
-            let known = self.journal.by_intent(&approval.intent).await?;
-            over.extend(known.filter(|entry| entry.state == EntryState::Final).map(|entry| entry.id));
-        }
-        if !over.is_empty() {
-            tracing::warn!(count = over.len(), "an allowance was used up by somebody else: it is approved once more");
-            self.journal.supersede(&self.leases(), &over, now_ms).await?;
-        }
-        let queued = self.journal.queue(&self.leases(), &approvals, now_ms).await?;
+        let mut queued = self.journal.queue(&self.leases(), approvals, now_ms).await?;
         kill_point!("sender.approval_queued");
+        let is_final = |queued: &&Queued| queued.entry.state == EntryState::Final;
+        let undone: Vec<EntryId> = queued.iter().filter(is_final).map(|queued| queued.entry.id).collect();
+        if !undone.is_empty() {
+            tracing::warn!(count = undone.len(), "an allowance is missing that was approved: it is approved once more");
+            self.journal.supersede(&self.leases(), &undone, now_ms).await?;
+            queued = self.journal.queue(&self.leases(), approvals, now_ms).await?;
+        }
         for queued in queued {
             if let Some(account) = queued.entry.account {
                 self.book.insert(Flight::new(queued.entry, account));

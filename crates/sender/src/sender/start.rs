@@ -67,6 +67,7 @@ impl<N: Ask, K: Keep> Sender<N, K> {
             database: Database::default(),
             head: None,
             head_at_ms: now_ms,
+            now_ms,
             observed: None,
             last_chosen,
             block_receipts: Support::Assumed,

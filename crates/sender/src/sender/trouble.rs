@@ -26,6 +26,12 @@ impl Database {
         self.trouble.is_some() && now_ms < self.retry_at_ms
     }
 
+    /// The wall clock went back by so much.
+    pub(super) fn shift(&mut self, back_ms: i64) {
+        self.failed_at_ms = self.failed_at_ms.saturating_sub(back_ms);
+        self.retry_at_ms = self.retry_at_ms.saturating_sub(back_ms);
+    }
+
     pub(super) fn retry_at(&self) -> Option<i64> {
         self.trouble.as_ref().map(|_| self.retry_at_ms)
     }

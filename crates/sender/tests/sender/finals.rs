@@ -3,7 +3,7 @@
 use crate::{
     chain::{Chain, TARGET, fine},
     http::Fault,
-    world::{CHAIN, World, key, plain, settings},
+    world::{CHAIN, World, accept, key, plain, settings},
 };
 use facilitator_eth::{
     U256,
@@ -125,6 +125,40 @@ async fn what_a_deep_reorg_dropped_for_another_transaction_gets_a_new_nonce() {
     assert!(world.is_final("plain:1"), "{:?}", world.outcomes);
     let chain = world.node.chain();
     assert_eq!((chain.effects(&fine(1)), chain.count(key(1).address())), (1, 2));
+}
+
+/// The approval is final when a fork undoes it, and nobody submits approvals but the sender itself.
+#[tokio::test]
+async fn an_approval_that_a_deep_reorg_dropped_for_another_transaction_is_made_anew() {
+    let mut world = World::new().await;
+    world.submit(vec![accept(1, 5)]).await;
+    world.head().await;
+    world.blocks(1).await;
+    for _ in 0..5 {
+        // The accept does not get into a block while the approval becomes final.
+        world.node.chain().pool.clear();
+        world.blocks(1).await;
+    }
+    assert_eq!(world.node.chain().count(key(1).address()), 1, "the approval alone");
+    world.node.chain().pool.clear();
+    world.node.chain().undo(6, |_| false);
+    let fee = Fee::Dynamic { max_fee: U256::from(9_000u64), max_priority: U256::from(9u64) };
+    for nonce in 0..2 {
+        let foreign = Transaction {
+            chain_id: CHAIN,
+            nonce,
+            to: TARGET,
+            value: U256::ZERO,
+            data: fine(9),
+            gas_limit: 60_000,
+            fee,
+        };
+        world.node.chain().put(&foreign, &key(1));
+    }
+    (0..8).for_each(|_| world.node.chain().mine());
+    world.head().await;
+    world.blocks(8).await;
+    assert!(world.is_final("accept:1"), "{:?}", world.outcomes);
 }
 
 /// With instant finality a proof that is mined between a worker's look and its submission must not be made twice.

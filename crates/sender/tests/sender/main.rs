@@ -11,5 +11,6 @@ mod flow;
 mod http;
 mod nonces;
 mod stuck;
+mod time;
 mod trouble;
 mod world;

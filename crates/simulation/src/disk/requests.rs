@@ -169,7 +169,8 @@ impl Disk {
         row.retry_at_ms = retry_at_ms;
         row.request.waiting_for.clone_from(&park.waiting_for);
         row.wait = park.wait.clone();
-        row.ready = row.request.wakes != park.wakes_seen || park.wait == Wait::Nothing || anchored;
+        let woken = row.request.wakes != park.wakes_seen && park.wait != Wait::Clock;
+        row.ready = woken || park.wait == Wait::Nothing || anchored;
         Kept::Yes
     }
 

@@ -78,6 +78,24 @@ impl Store {
         tx.commit().await
     }
 
+    /// Brings what is dated further ahead than anything may wait, `longest_ms`, back within that: the wall clock has gone
+    /// back since. How many requests waited so.
+    ///
+    /// # Errors
+    /// [`crate::StoreError`] of the database.
+    pub async fn mend_calendar(&self, longest_ms: i64, now_ms: i64) -> Result<u64> {
+        let furthest = now_ms.saturating_add(longest_ms);
+        let mut tx = self.db.begin().await?;
+        let sql = "UPDATE requests SET retry_at_ms = $1
+            WHERE done = 0 AND claimed_by IS NULL AND retry_at_ms IS NOT NULL AND retry_at_ms > $1";
+        let mended = tx.execute(sql, args![furthest]).await?;
+        // Else what fails from now on would count as having failed before the retry.
+        let sql = "UPDATE requests SET retried_at_ms = $1 WHERE done = 0 AND retried_at_ms > $1";
+        tx.execute(sql, args![now_ms]).await?;
+        tx.commit().await?;
+        Ok(mended)
+    }
+
     /// When the next request has to be looked at by the clock alone, Unix time in milliseconds.
     ///
     /// # Errors

@@ -233,7 +233,8 @@ async fn reconsider(tx: &mut Tx, id: RequestId, wakes_seen: i64, now_ms: i64) ->
 }
 
 /// Ends the claim; whether the request may be claimed again at once. A root that is anchored already, or a wake-up that
-/// came after the worker had looked, is not waited for.
+/// came after the worker had looked, is not waited for; but a pause after a failure lasts, else a step that fails at once
+/// would be woken by its own failure.
 async fn park(tx: &mut Tx, id: RequestId, park: &Park, retry_at_ms: Option<i64>) -> Result<bool> {
     let (chain, anchor, block) = match park.wait {
         Wait::Root { chain_id, anchor, at_least } => (Some(chain_id), Some(anchor), Some(at_least)),
@@ -241,7 +242,8 @@ async fn park(tx: &mut Tx, id: RequestId, park: &Park, retry_at_ms: Option<i64>)
     };
     let sql = "UPDATE requests SET claimed_by = NULL, pid = NULL, waiting_for = $2, retry_at_ms = $3, wait_kind = $4,
             wait_chain_id = $5, wait_anchor = $6, wait_block = $7,
-            ready = CASE WHEN wakes <> $8 OR $4 = 'nothing' THEN 1
+            ready = CASE WHEN $4 = 'nothing' THEN 1
+                WHEN wakes <> $8 AND $4 <> 'clock' THEN 1
                 WHEN $4 = 'root' AND EXISTS (SELECT 1 FROM anchored_roots
                     WHERE chain_id = $5 AND anchor = $6 AND height >= $7) THEN 1
                 ELSE 0 END

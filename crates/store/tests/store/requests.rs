@@ -167,6 +167,51 @@ async fn the_clock_and_a_dead_worker_bring_requests_back() {
     assert_eq!(store.request(second).await.unwrap().unwrap().request.last_error.as_deref(), Some("worker died"));
 }
 
+/// The end of a transaction is told twice: to the worker that submitted it, and to its row. A step that fails at once
+/// must not be tried again for that.
+#[tokio::test]
+async fn a_pause_is_not_cut_short_by_what_came_before_it_but_by_what_comes_after() {
+    let bed = Bed::new();
+    let store = bed.store().await;
+    scan_stakes(&store, 0..1).await;
+    let request = store.claim_ready(ME, 10, 5).await.unwrap().remove(0);
+    store.wake(&[request.id]).await.unwrap();
+    let pause = Change::Park {
+        id: request.id,
+        park: park(Update::default(), Wait::Clock, request.wakes),
+        retry_at_ms: Some(1_000),
+    };
+    assert_eq!(store.save(ME, &[pause], 6).await.unwrap().ready, []);
+    assert_eq!(claim(&store, 999).await, Vec::<i64>::new());
+    store.wake(&[request.id]).await.unwrap();
+    assert_eq!(claim(&store, 999).await, [request.id.0]);
+}
+
+#[tokio::test]
+async fn a_clock_that_goes_back_strands_nobody() {
+    let bed = Bed::new();
+    let store = bed.store().await;
+    scan_stakes(&store, 0..2).await;
+    let (hour, pause) = (3_600_000, 60_000);
+    let now = 10 * hour;
+    let claimed = store.claim_ready(ME, 10, now).await.unwrap();
+    let parks: Vec<Change> = claimed
+        .iter()
+        .map(|request| Change::Park {
+            id: request.id,
+            park: park(Update::default(), Wait::Clock, request.wakes),
+            retry_at_ms: Some(now + pause),
+        })
+        .collect();
+    store.save(ME, &parks, now).await.unwrap();
+    assert_eq!(store.mend_calendar(pause, now).await.unwrap(), 0, "the clock is right");
+    let now = now - hour;
+    assert_eq!(claim(&store, now).await, Vec::<i64>::new());
+    assert_eq!(store.mend_calendar(pause, now).await.unwrap(), 2);
+    assert_eq!(claim(&store, now + pause).await, [1, 2]);
+    assert_eq!(store.mend_calendar(pause, now).await.unwrap(), 0);
+}
+
 #[tokio::test]
 async fn an_end_is_an_end_unless_the_operator_retries_a_skipped_one() {
     let bed = Bed::new();
