@@ -5,6 +5,7 @@
 use crate::{daemon::Daemon, devnet::Devnet};
 use anyhow::{Context as _, Result, ensure};
 use facilitator_eth::Address;
+use nix::unistd::{Gid, Uid};
 use serde::Deserialize;
 use serde_json::{Value as Json, json};
 use std::{
@@ -121,6 +122,7 @@ pub struct Operator {
     home: TempDir,
     binary: PathBuf,
     environment: Vec<(String, String)>,
+    user: Option<(Uid, Gid)>,
     /// Chain ids: origin, auxiliary.
     pub chains: [u64; 2],
     /// The facilitator config that `init` wrote.
@@ -170,6 +172,7 @@ impl Operator {
             home,
             binary: binary()?,
             environment,
+            user: None,
             chains: [devnet.options.origin_chain_id, devnet.options.auxiliary_chain_id],
             config: PathBuf::new(),
             origin_workers: vec![],
@@ -214,6 +217,11 @@ impl Operator {
     /// Works with another binary from now on.
     pub fn use_binary(&mut self, binary: PathBuf) {
         self.binary = binary;
+    }
+
+    /// Works as another user from now on; only root can.
+    pub fn run_as(&mut self, user: Uid, group: Gid) {
+        self.user = Some((user, group));
     }
 
     /// The environment in which this operator works, for a person who wants to look around.
@@ -271,6 +279,9 @@ impl Operator {
             !name.to_uppercase().starts_with("MOSAIC_")
         }));
         command.envs(self.environment.iter().map(|(name, value)| (name, value)));
+        if let Some((user, group)) = self.user {
+            command.uid(user.as_raw()).gid(group.as_raw());
+        }
         command.current_dir(self.home.path()).kill_on_drop(true).stdin(Stdio::null());
         command
     }

@@ -22,9 +22,14 @@ pub(crate) fn remark(text: &str) {
     let _reader_may_be_gone = writeln!(io::stderr().lock(), "{text}");
 }
 
+/// A failure, whether or not it ends the command.
+pub(crate) fn remark_failure(failure: &Failure, as_json: bool) {
+    remark(&if as_json { failure.to_json() } else { format!("facilitator: {failure}") });
+}
+
 /// The end of a command that failed.
 pub(crate) fn fail(failure: &Failure, as_json: bool) -> ExitCode {
-    remark(&if as_json { failure.to_json() } else { format!("facilitator: {failure}") });
+    remark_failure(failure, as_json);
     failure.exit.into()
 }
 

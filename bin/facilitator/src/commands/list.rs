@@ -23,22 +23,26 @@ struct Running {
 /// Does it.
 pub(crate) async fn run(args: JsonArg) -> Result<Exit, Failure> {
     let home = context::home()?;
-    let mut found = Vec::new();
+    let (mut found, mut failed) = (Vec::new(), None);
     for chain_id in home.configured_chains()? {
         match look(chain_id, &home).await {
             Ok(running) => found.extend(running),
             // One broken configuration does not hide the others.
-            Err(failure) => output::remark(&format!("facilitator: chain {chain_id}: {failure}")),
+            Err(failure) => {
+                let message = format!("chain {chain_id}: {}", failure.message);
+                failed = Some(Failure { message, ..failure });
+                failed.iter().for_each(|failure| output::remark_failure(failure, args.json));
+            }
         }
     }
     if args.json {
         output::json(&found)?;
-    } else if found.is_empty() {
-        output::line("no facilitator runs");
-    } else {
+    } else if !found.is_empty() {
         output::line(&table(&found));
+    } else if failed.is_none() {
+        output::line("no facilitator runs");
     }
-    Ok(Exit::Done)
+    Ok(failed.map_or(Exit::Done, |failure| failure.exit))
 }
 
 async fn look(chain_id: u64, home: &Home) -> Result<Option<Running>, Failure> {
