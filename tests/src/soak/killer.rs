@@ -93,7 +93,18 @@ impl<'a> Killer<'a> {
         let daemon = operator.spawn()?;
         let deaths = Deaths { starts: 1, ..Deaths::default() };
         let (watch, start) = (Watch::default(), Instant::now());
-        Ok(Self { operator, plan, dice, daemon, points: points.into(), armed: None, parent_ends: false, deaths, watch, start })
+        Ok(Self {
+            operator,
+            plan,
+            dice,
+            daemon,
+            points: points.into(),
+            armed: None,
+            parent_ends: false,
+            deaths,
+            watch,
+            start,
+        })
     }
 
     /// Percent of the killing that is done.
