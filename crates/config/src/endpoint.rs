@@ -1,6 +1,7 @@
 //! The URL of a node. Checked when read; shown without the credentials it may carry.
 
 use std::{fmt, str::FromStr};
+use url::{ParseError, Url};
 
 /// Longest URL that is taken.
 const MAX_LENGTH: usize = 2048;
@@ -45,13 +46,6 @@ impl Endpoint {
     pub fn localhost() -> Self {
         Self("http://127.0.0.1:8545".to_owned())
     }
-
-    /// Scheme, authority and whether something follows.
-    fn parts(&self) -> (&str, &str, bool) {
-        let (scheme, rest) = self.0.split_once("://").unwrap_or(("", &self.0));
-        let end = rest.find(['/', '?']).unwrap_or(rest.len());
-        (scheme, &rest[..end], !matches!(&rest[end..], "" | "/"))
-    }
 }
 
 impl FromStr for Endpoint {
@@ -61,7 +55,8 @@ impl FromStr for Endpoint {
         if text.is_empty() || text.len() > MAX_LENGTH {
             return Err(EndpointError::Length);
         }
-        if !text.bytes().all(|b| b.is_ascii_graphic()) {
+        // A backslash is a slash to those who connect, and a letter of a password to those who read.
+        if !text.bytes().all(|b| b.is_ascii_graphic() && b != b'\\') {
             return Err(EndpointError::Characters);
         }
         if text.contains('#') {
@@ -71,11 +66,21 @@ impl FromStr for Endpoint {
         if !matches!(scheme.as_deref(), Some("http" | "https")) {
             return Err(EndpointError::Scheme);
         }
-        let endpoint = Self(text.to_owned());
-        let authority = endpoint.parts().1;
-        check_host(authority.rsplit_once('@').map_or(authority, |(_, host)| host))?;
-        Ok(endpoint)
+        check_host(authority(text))?;
+        // The client reads it once more, and more strictly: numbers that look like addresses, names beyond ASCII.
+        match Url::parse(text) {
+            Ok(url) if url.host_str().is_some_and(|host| !host.is_empty()) => Ok(Self(text.to_owned())),
+            Err(ParseError::InvalidPort) => Err(EndpointError::Port),
+            Ok(_) | Err(_) => Err(EndpointError::Host),
+        }
     }
+}
+
+/// Host and port as they stand in a URL, without the user.
+fn authority(text: &str) -> &str {
+    let rest = text.split_once("://").map_or(text, |(_, rest)| rest);
+    let authority = rest.split(['/', '?']).next().unwrap_or_default();
+    authority.rsplit_once('@').map_or(authority, |(_, host)| host)
 }
 
 fn check_host(host_and_port: &str) -> Result<(), EndpointError> {
@@ -97,9 +102,12 @@ fn check_host(host_and_port: &str) -> Result<(), EndpointError> {
 
 impl fmt::Display for Endpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (scheme, authority, more) = self.parts();
-        let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
-        write!(f, "{scheme}://{host}{}", if more { "/…" } else { "" })
+        let Ok(url) = Url::parse(&self.0) else { return f.write_str("[no URL]") };
+        write!(f, "{}://{}", url.scheme(), url.host_str().unwrap_or_default())?;
+        if let Some(port) = url.port() {
+            write!(f, ":{port}")?;
+        }
+        if url.path().len() > 1 || url.query().is_some() { f.write_str("/…") } else { Ok(()) }
     }
 }
 
@@ -139,6 +147,10 @@ mod tests {
             ("http://a:0", EndpointError::Port),
             ("http://a:", EndpointError::Port),
             ("http://a/#x", EndpointError::Fragment),
+            // Found by fuzzing: what the client would refuse, or take for another host than it was shown as.
+            ("http://127C0.0.1:8545", EndpointError::Host),
+            ("http://1.2.3.4.5", EndpointError::Host),
+            ("http://host\\user:secret@other", EndpointError::Characters),
         ] {
             assert_eq!(text.parse::<Endpoint>(), Err(error), "{text}");
         }

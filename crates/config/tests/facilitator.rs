@@ -128,6 +128,7 @@ fn a_wrong_config_is_refused_with_the_path_of_the_field() {
         ),
         ("/db", set(json!({})), "db.db_path", "missing"),
         ("/db/url", set(json!("postgres://h/d")), "db.db_path", "stands beside url"),
+        ("/db/db_path", set(json!("postgres://u:hidden@h/d")), "db.db_path", "not a URL"),
         ("/db/password", set(json!("hidden")), "db.password", "needs url"),
         ("/db", set(json!({ "url": "mysql://hidden" })), "db.url", "postgres://"),
         ("/encrypted_hash_lock_key", set(json!("x")), "encrypted_hash_lock_key", "must be an object"),
@@ -171,6 +172,7 @@ fn the_published_shape_is_read_as_it_is() {
 
     for (pointer, edit, path) in [
         ("/database", Edit::Remove, "database"),
+        ("/database/path", Edit::Set(json!("postgres://u:hidden@h/d")), "database.path"),
         ("/chains/ropsten/rpc", Edit::Set(json!("http://a")), "chains.ropsten.rpc"),
         ("/chains/ropsten/worker", Edit::Set(json!([ORIGIN])), "chains.ropsten.worker"),
         ("/chains/3", Edit::Set(json!({ "worker": ORIGIN })), "chains.ropsten"),

@@ -65,6 +65,24 @@ pub fn encrypt(secret: &[u8; 32], address: Option<Address>, password: &str, kdf:
     Ok(File { kdf: parameters, iv, text, mac }.to_json(address, id))
 }
 
+/// What it takes to try a password.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Cost {
+    /// Bytes of memory.
+    pub memory: u64,
+    /// Steps: mixed blocks of 128 bytes for scrypt, rounds for PBKDF2.
+    pub work: u64,
+}
+
+/// Reads a key store as [`decrypt`] does, up to the point where the slow derivation would begin, and tells what that
+/// would take.
+///
+/// # Errors
+/// [`KeystoreError::Unsupported`] or [`KeystoreError::Malformed`], as [`decrypt`] has it.
+pub fn cost(store: &Value) -> Result<Cost, KeystoreError> {
+    File::from_json(store).map(|file| file.kdf.cost())
+}
+
 /// Decrypts a key store. A shorter key than 32 bytes is padded with zeros on the left, as old versions of geth and web3
 /// cut leading zeros off.
 ///

@@ -5,6 +5,7 @@
 //! one provider and "too many calls" at another.
 
 use super::{Endpoint, RpcError, wire::ErrorObject};
+use serde_json::Value;
 use std::time::Duration;
 
 /// Longest text of a server that is kept.
@@ -145,15 +146,29 @@ pub(super) fn tidy(endpoint: &Endpoint, text: &str) -> String {
     }
 }
 
+/// A server's data without credentials: it may repeat the URL there as well. Hexadecimal data comes out as it is.
+fn tidy_data(endpoint: &Endpoint, data: Value) -> Value {
+    match data {
+        Value::String(text) => Value::String(endpoint.scrub(&text)),
+        Value::Array(items) => Value::Array(items.into_iter().map(|item| tidy_data(endpoint, item)).collect()),
+        Value::Object(map) => {
+            let fields = map.into_iter().map(|(key, value)| (endpoint.scrub(&key), tidy_data(endpoint, value)));
+            Value::Object(fields.collect())
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) => data,
+    }
+}
+
 /// Turns a JSON-RPC error object into a decision.
 pub(super) fn server_error(endpoint: &Endpoint, method: &str, error: ErrorObject) -> RpcError {
     let message = tidy(endpoint, &error.message);
     let text = message.to_ascii_lowercase();
+    let data = error.data.map(|data| tidy_data(endpoint, data));
     let endpoint = endpoint.to_string();
     let logs = method == "eth_getLogs";
     // Reverts may hold any words at all, those of the lists below included.
     if error.code == 3 || text.contains("revert") {
-        return RpcError::Server { code: error.code, message, data: error.data };
+        return RpcError::Server { code: error.code, message, data };
     }
     if error.code == -32601 || any(&text, UNSUPPORTED) {
         return RpcError::Unsupported { message: format!("{method}: {message}") };
@@ -176,7 +191,7 @@ pub(super) fn server_error(endpoint: &Endpoint, method: &str, error: ErrorObject
     if logs && error.code == -32005 {
         return RpcError::TooManyResults { message };
     }
-    RpcError::Server { code: error.code, message, data: error.data }
+    RpcError::Server { code: error.code, message, data }
 }
 
 /// Turns an HTTP status without a JSON-RPC answer into a decision.
@@ -258,6 +273,17 @@ mod tests {
         for (method, code, message, expected) in cases {
             assert_eq!(kind(method, code, message), expected, "{method} {code} {message}");
         }
+    }
+
+    #[test]
+    fn no_part_of_an_error_repeats_the_key_of_the_url() {
+        let endpoint = Endpoint::parse("http://node.example/v3/0123456789abcdef").unwrap();
+        let told = "no access for 0123456789abcdef";
+        let data = serde_json::json!({ "0123456789abcdef": [told, 1], "data": "0x08c379a0" });
+        let error = ErrorObject { code: 3, message: told.into(), data: Some(data) };
+        let error = server_error(&endpoint, "eth_call", error);
+        assert!(!format!("{error} {error:?}").contains("0123456789abcdef"), "{error:?}");
+        assert_eq!(error.revert_data().map(|data| data.to_string()).as_deref(), Some("0x08c379a0"));
     }
 
     #[test]

@@ -294,7 +294,7 @@ impl Rpc {
         let outcomes = match parsed {
             Some(Ok(Body::Answers(outcomes))) => outcomes,
             Some(Ok(Body::Refused(error))) => return Ok(self.refused(calls, error)),
-            Some(Err(error)) if success => return Err(error),
+            Some(Err(why)) if success => return Err(RpcError::malformed(classify::tidy(endpoint, &why))),
             Some(Err(_)) | None => {
                 let error = classify::http_error(endpoint, status, retry_after, &String::from_utf8_lossy(body));
                 if calls.len() > 1 && matches!(status, 400 | 405 | 413 | 415 | 422) {

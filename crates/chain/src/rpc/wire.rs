@@ -3,7 +3,7 @@
 //! Invariant: whatever the bytes are, each call of a request gets exactly one outcome, whether answers come reordered,
 //! twice, for unknown ids or not at all. What an error means is left to `classify`.
 
-use super::{Call, RpcError};
+use super::Call;
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 use std::collections::HashMap;
@@ -70,11 +70,12 @@ pub(super) fn request(calls: &[&Call], first_id: u64) -> String {
     }
 }
 
-/// Reads the answer to [`request`] with the same `first_id` and `count` calls.
-pub(super) fn read(body: &[u8], first_id: u64, count: usize) -> Result<Body, RpcError> {
+/// Reads the answer to [`request`] with the same `first_id` and `count` calls. The error says what is wrong, and may
+/// repeat any part of the body: it is to be tidied before it is shown.
+pub(super) fn read(body: &[u8], first_id: u64, count: usize) -> Result<Body, String> {
     // Replies are few and large: the shape is found by the first character, so that nothing is parsed twice.
     let is_list = body.iter().find(|b| !b.is_ascii_whitespace()) == Some(&b'[');
-    let malformed = |e: serde_json::Error| RpcError::malformed(format!("not a JSON-RPC answer ({e})"));
+    let malformed = |e: serde_json::Error| format!("not a JSON-RPC answer ({e})");
     if is_list {
         let replies: Vec<Reply> = serde_json::from_slice(body).map_err(malformed)?;
         return Ok(Body::Answers(assign(replies, first_id, count)));
@@ -84,8 +85,8 @@ pub(super) fn read(body: &[u8], first_id: u64, count: usize) -> Result<Body, Rpc
         (Some(error), 2..) => Ok(Body::Refused(error.clone())),
         (Some(error), _) => Ok(Body::Answers(vec![Outcome::Error(error.clone())])),
         (None, 1) if matches_id(&reply.id, first_id) => Ok(Body::Answers(vec![outcome(reply)])),
-        (None, 1) => Err(RpcError::malformed("the answer is to another call (wrong id)")),
-        (None, _) => Err(RpcError::malformed("one answer for a batch of calls")),
+        (None, 1) => Err("the answer is to another call (wrong id)".to_owned()),
+        (None, _) => Err("one answer for a batch of calls".to_owned()),
     }
 }
 

@@ -156,6 +156,8 @@ pub(crate) mod tests {
             ("hash", Value::Null, "`hash` is missing"),
             ("logsBloom", json!("0x00"), "`logsBloom` must be 256 bytes"),
             ("baseFeePerGas", json!("x"), "`baseFeePerGas`"),
+            // Found by fuzzing: control characters that JSON leaves as they are.
+            ("hash", json!("\u{7f}\u{9b}2J\n"), "but is \"\u{fffd}\u{fffd}2J\\n\""),
         ];
         for (field, value, expected) in cases {
             let mut wrong = header_json(1);

@@ -12,10 +12,13 @@ const SHOWN: usize = 80;
 
 fn shown(value: &Value) -> String {
     let text = value.to_string();
-    match text.char_indices().nth(SHOWN) {
-        Some((end, _)) => format!("{}…", &text[..end]),
-        None => text,
+    // JSON escapes some control characters, not all.
+    let printable = |c: char| if c.is_control() { char::REPLACEMENT_CHARACTER } else { c };
+    let mut shown: String = text.chars().take(SHOWN).map(printable).collect();
+    if text.chars().nth(SHOWN).is_some() {
+        shown.push('…');
     }
+    shown
 }
 
 fn wrong(what: &str, value: &Value, why: &str) -> RpcError {

@@ -91,7 +91,7 @@ fn published(root: &Node<'_>, home: &Home) -> Result<Draft, ConfigError> {
     Ok(Draft {
         origin: Some((place.path, origin)),
         auxiliary: auxiliary.map(|node| chain_key::number(&node).map(|id| (node.path, id))).transpose()?,
-        db: Some(Db::Sqlite(home.resolve(path.file, path.text()?))),
+        db: Some(sqlite(&path, home)?),
         chains: chains(&fields, chain)?,
         accounts: accounts(&fields.required(&["encryptedAccounts"])?)?,
         hash_lock_key: hash_lock_key(&fields)?,
@@ -148,7 +148,7 @@ fn database(node: &Node<'_>, home: &Home) -> Result<Db, ConfigError> {
             return Err(stray.error("needs url: an SQLite file has no users"));
         }
         let path = fields.required(&["db_path"])?;
-        return Ok(Db::Sqlite(home.resolve(path.file, path.text()?)));
+        return sqlite(&path, home);
     };
     if let Some(path) = fields.optional(&["db_path"])? {
         return Err(path.error("stands beside url: give one of them"));
@@ -156,6 +156,15 @@ fn database(node: &Node<'_>, home: &Home) -> Result<Db, ConfigError> {
     check_database_url(url.text()?).map_err(|message| url.error(message))?;
     let text = |key| fields.optional(&[key])?.map(|node| node.text().map(str::to_owned)).transpose();
     Ok(Db::Url { url: url.text()?.into(), username: text("username")?, password: text("password")?.map(Secret::new) })
+}
+
+/// The file of an SQLite database. A URL in its place would become the name of a file, credentials included.
+fn sqlite(path: &Node<'_>, home: &Home) -> Result<Db, ConfigError> {
+    let text = path.text()?;
+    if text.contains("://") {
+        return Err(path.error("must be the path of a file, not a URL: a database server goes into db.url"));
+    }
+    Ok(Db::Sqlite(home.resolve(path.file, text)))
 }
 
 /// Whether `url` is one of a database server that is known.

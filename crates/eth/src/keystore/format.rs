@@ -1,6 +1,6 @@
 //! The JSON of a key store: read with limits, written in the form that every tool reads.
 
-use super::KeystoreError;
+use super::{Cost, KeystoreError};
 use crate::{Address, B256};
 use serde_json::{Map, Value, json};
 
@@ -17,6 +17,22 @@ const MAX_SALT: usize = 1024;
 pub(super) enum Kdf {
     Scrypt { log_n: u8, r: u32, p: u32, salt: Vec<u8> },
     Pbkdf2 { rounds: u32, salt: Vec<u8> },
+}
+
+impl Kdf {
+    /// What a derivation takes. Cannot overflow within the limits that were checked when it was read.
+    pub(super) fn cost(&self) -> Cost {
+        match self {
+            Self::Scrypt { log_n, r, p, salt: _ } => {
+                let (n, r, p) = (1u64 << (log_n & 63), u64::from(*r), u64::from(*p));
+                Cost {
+                    memory: n.saturating_add(p).saturating_mul(r).saturating_mul(128),
+                    work: n.saturating_mul(r).saturating_mul(p),
+                }
+            }
+            Self::Pbkdf2 { rounds, salt } => Cost { memory: salt.len() as u64, work: u64::from(*rounds) },
+        }
+    }
 }
 
 /// What matters of a key store.
