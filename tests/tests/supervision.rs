@@ -272,7 +272,7 @@ async fn each_child_has_its_limits_and_enough_room_within() -> Result<()> {
     let mut found = std::collections::BTreeMap::<&str, (u64, u64, u64)>::new();
     let looking = async {
         loop {
-            for (role, space) in [("scanner", 4096_u64), ("sender", 4096), ("worker", 1024)] {
+            for (role, space) in [("scanner", 2048_u64), ("sender", 1024), ("worker", 512)] {
                 for pid in in_role(&daemon, role) {
                     // A child that has just begun has not come to its limits yet, but stands at its work when it reads.
                     let (Some(memory), Some(files), Some(core)) = (

@@ -182,11 +182,11 @@ settings! {
     /// A child process that shows no life for so long hangs or is stopped: it is killed and replaced. At least two heartbeats; the time in which the facilitator itself was stopped does not count.
     "child_silence_ms" child_silence: Duration = Duration::from_secs(30), Millis(20, 3_600_000);
     /// Most address space of each scanner; one that needs more ends (SIGABRT in the log) and is started again. Null for no limit.
-    "scanner_memory_mib" scanner_memory: Option<u32> = Some(4_096), Maybe(Small("MiB", 64, 1_048_576));
+    "scanner_memory_mib" scanner_memory: Option<u32> = Some(2_048), Maybe(Small("MiB", 256, 1_048_576));
     /// Most address space of each sender, in the same way.
-    "sender_memory_mib" sender_memory: Option<u32> = Some(4_096), Maybe(Small("MiB", 64, 1_048_576));
+    "sender_memory_mib" sender_memory: Option<u32> = Some(1_024), Maybe(Small("MiB", 256, 1_048_576));
     /// Most address space of each worker, in the same way.
-    "worker_memory_mib" worker_memory: Option<u32> = Some(1_024), Maybe(Small("MiB", 64, 1_048_576));
+    "worker_memory_mib" worker_memory: Option<u32> = Some(512), Maybe(Small("MiB", 64, 1_048_576));
     /// Most open files of each child process; null for what the facilitator itself was started with.
     "child_open_files" child_open_files: Option<u32> = Some(256), Maybe(Small("files", 32, 1_048_576));
     /// First wait before a failed step of a request is tried again; doubles with each failure.

@@ -331,6 +331,22 @@ mod tests {
         assert!(matches!(task.finish().await, Err(IpcError::PeerGone)));
     }
 
+    #[tokio::test(start_paused = true)]
+    async fn a_peer_that_never_reads_is_not_waited_for_for_ever() {
+        let (near, _far) = duplex(8);
+        let (sender, _task) = start_writer::<String, _>(near, None, SMALL);
+        let text = "x".repeat(64);
+        let told = async {
+            loop {
+                if let Err(error) = sender.send(&text).await {
+                    return error;
+                }
+            }
+        };
+        let told = tokio::time::timeout(Duration::from_secs(60), told).await;
+        assert!(matches!(told, Ok(IpcError::PeerGone)), "{told:?}");
+    }
+
     #[tokio::test]
     async fn an_unsendable_message_fails_at_its_sender_and_harms_nobody() {
         let (near, far) = duplex(64);

@@ -6,6 +6,9 @@ use std::process::ExitStatus;
 
 use nix::sys::signal::Signal;
 
+/// How a Rust program ends that panicked.
+const PANICKED: i32 = 101;
+
 /// The end of a process as the system tells it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Exit {
@@ -37,6 +40,7 @@ impl From<ExitStatus> for Exit {
 impl fmt::Display for Exit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::Code(PANICKED) => write!(f, "exit code {PANICKED}: a panic, its place is in the log"),
             Self::Code(code) => write!(f, "exit code {code}"),
             Self::Signal(number) => match Signal::try_from(*number) {
                 Ok(signal) => write!(f, "ended by {}", signal.as_str()),
@@ -57,6 +61,7 @@ mod tests {
         for (raw, exit, text) in [
             (0, Exit::Code(0), "exit code 0"),
             (3 << 8, Exit::Code(3), "exit code 3"),
+            (101 << 8, Exit::Code(101), "exit code 101: a panic, its place is in the log"),
             (9, Exit::Signal(9), "ended by SIGKILL"),
             (11 | 0x80, Exit::Signal(11), "ended by SIGSEGV"),
             (40, Exit::Signal(40), "ended by signal 40"),

@@ -55,7 +55,7 @@ pub struct Allowance {
 }
 
 /// An effect that somebody wants on the chain of the journal.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct NewEntry {
     /// Names the effect (`accept:<request>`, `prove:<cogateway>:<height>`); one live entry at most has it.
     pub intent: String,
@@ -81,8 +81,22 @@ pub struct NewEntry {
     pub expect: Option<B256>,
 }
 
+impl fmt::Debug for NewEntry {
+    /// Never shows call data: it may hold an unlock secret that is not public yet (law 4).
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("NewEntry")
+            .field("intent", &self.intent)
+            .field("request_id", &self.request_id)
+            .field("account", &self.account)
+            .field("to", &self.to)
+            .field("data", &format_args!("[{} bytes]", self.data.0.len()))
+            .field("visibility", &self.visibility)
+            .finish_non_exhaustive()
+    }
+}
+
 /// One signed transaction of an entry; a replacement is a further attempt with the same nonce.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Attempt {
     /// 1 for the first.
     pub number: u32,
@@ -100,6 +114,18 @@ pub struct Attempt {
     pub broadcast_at_ms: Option<i64>,
     /// Head of the chain at the first hand-over.
     pub broadcast_block: Option<u64>,
+}
+
+impl fmt::Debug for Attempt {
+    /// Never shows the signed bytes: the call data in them may not have left yet.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Attempt")
+            .field("number", &self.number)
+            .field("hash", &self.hash)
+            .field("raw", &format_args!("[{} bytes]", self.raw.0.len()))
+            .field("broadcast_block", &self.broadcast_block)
+            .finish_non_exhaustive()
+    }
 }
 
 /// Where an entry's transaction stands on the chain.
@@ -194,7 +220,7 @@ pub enum Origin {
 }
 
 /// A signature to persist before its transaction may leave the process.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Signature {
     /// The entry.
     pub id: EntryId,
@@ -210,6 +236,19 @@ pub struct Signature {
     pub gas_limit: u64,
     /// Fee fields.
     pub fee: Fee,
+}
+
+impl fmt::Debug for Signature {
+    /// Never shows the signed bytes: nothing of them has left yet.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Signature")
+            .field("id", &self.id)
+            .field("account", &self.account)
+            .field("nonce", &self.nonce)
+            .field("hash", &self.hash)
+            .field("raw", &format_args!("[{} bytes]", self.raw.0.len()))
+            .finish_non_exhaustive()
+    }
 }
 
 /// A transaction that was handed to a node.
