@@ -1,6 +1,6 @@
 use super::*;
 use crate::sync::event::{AnchoredRoot, BlockFacts, LookUp, Whose};
-use crate::sync::message::Checkpoint;
+use crate::sync::message::{Checkpoint, Peer};
 use crate::sync::rig::{block, root, settings};
 
 const ORIGIN: Side = Side::Origin;
