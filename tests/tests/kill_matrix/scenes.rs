@@ -90,7 +90,7 @@ impl Scene {
     pub(crate) fn options(self) -> WorldOptions {
         let mining = if self.by_hand() { Mining::OnDemand } else { Mining::Every(Duration::from_millis(250)) };
         let confirmations = if self == Self::Fork { 2 } else { 1 };
-        let later = [Self::DeepFork, Self::DeepTheft, Self::LostDatabase].contains(&self);
+        let later = [Self::DeepFork, Self::DeepTheft, Self::Lie, Self::LostDatabase].contains(&self);
         let anchoring = (!later).then(Policy::default);
         let devnet = DevnetOptions { mining, ..DevnetOptions::default() };
         WorldOptions { devnet, anchoring, confirmations, ..WorldOptions::default() }
@@ -116,13 +116,13 @@ pub(crate) struct Play {
     /// Nonces that foreign transactions took for good.
     pub(crate) foreign: Vec<(Side, u64)>,
     lies: Arc<AtomicBool>,
-    _anchoring: Option<Anchoring>,
+    anchoring: Option<Anchoring>,
 }
 
 impl Play {
     pub(crate) fn new(scene: Scene) -> Self {
         let lies = Arc::new(AtomicBool::new(true));
-        Self { scene, act: 0, start: None, foreign: Vec::new(), lies, _anchoring: None }
+        Self { scene, act: 0, start: None, foreign: Vec::new(), lies, anchoring: None }
     }
 
     /// Whether the journal must account for every nonce: not where it is lost, or where what it has as final was undone
@@ -177,7 +177,7 @@ impl Play {
         world.devnet.origin.call("anvil_reorg", json!([depth, pairs])).await?;
         self.foreign = (0..nonces).map(|nonce| (Side::Origin, nonce)).collect();
         ensure!(world.count(Side::Origin, "latest").await? == nonces, "the fork took out something else");
-        self._anchoring = Some(Anchoring::start(&world.devnet, Policy::default()));
+        self.anchoring = Some(Anchoring::start(&world.devnet, Policy::default()));
         Ok(())
     }
 
@@ -225,6 +225,7 @@ impl Play {
     async fn lie(&mut self, world: &World) -> Result<()> {
         if self.act == 0 {
             self.act = 1;
+            self.anchoring = Some(Anchoring::start(&world.devnet, Policy::default()));
             let lies = Arc::clone(&self.lies);
             let starts = |signature: &str| format!("0x{}", hex::encode(abi::selector(signature)));
             let (prove, confirm) = (starts(PROVE), starts(CONFIRM));
@@ -239,6 +240,10 @@ impl Play {
             });
         }
         let ledger = Ledger::read(&world.devnet).await?;
+        if !ledger.proven.is_empty() {
+            // Without newer roots the same one has to be proven again.
+            self.anchoring = None;
+        }
         if ledger.proven.values().any(|(new, vain)| new.len() + vain.len() > 1) {
             self.lies.store(false, Ordering::Relaxed);
         }
@@ -258,7 +263,7 @@ impl Play {
                 fs::remove_file(&path)?;
             }
         }
-        self._anchoring = Some(Anchoring::start(&world.devnet, Policy::default()));
+        self.anchoring = Some(Anchoring::start(&world.devnet, Policy::default()));
         world.operator.spawn()
     }
 }
