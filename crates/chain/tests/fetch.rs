@@ -5,7 +5,9 @@ mod stub;
 
 use facilitator_chain::{
     rpc::{Rpc, RpcOptions},
-    scan::{Checkpoint, FetchError, FetchedRange, HeadWindow, LogFilter, Span, fetch_head, fetch_headers, fetch_range},
+    scan::{
+        Checkpoint, FetchError, FetchedRange, LogFilter, Span, fetch_events, fetch_head, fetch_headers, fetch_range,
+    },
     types::parse_header,
 };
 use facilitator_eth::{Address, B256};
@@ -66,7 +68,7 @@ fn filter() -> LogFilter {
 }
 
 async fn fetch(rpc: &Rpc, from: u64, to: u64) -> Result<FetchedRange, FetchError> {
-    fetch_range(rpc, &filter(), Span { from, to }, &HeadWindow::new(8)).await
+    fetch_range(rpc, &filter(), Span { from, to }).await
 }
 
 #[tokio::test]
@@ -87,9 +89,8 @@ async fn a_range_has_its_events_in_order_with_the_headers_that_hold_them() {
 #[tokio::test]
 async fn a_block_whose_header_is_known_costs_one_call_by_its_hash() {
     let (stub, rpc) = serve(json!([log(HEAD, 0)])).await;
-    let mut window = HeadWindow::new(8);
-    window.push(fetch_head(&rpc).await.unwrap());
-    let range = fetch_range(&rpc, &filter(), Span { from: HEAD, to: HEAD }, &window).await.unwrap();
+    let head = fetch_head(&rpc).await.unwrap();
+    let range = fetch_events(&rpc, &filter(), vec![head]).await.unwrap();
     assert_eq!(range.entries.len(), 1);
     let last = stub.requests().pop().unwrap();
     assert_eq!(last["params"][0]["blockHash"], json!(hash(HEAD)));
@@ -106,9 +107,8 @@ async fn a_node_that_does_not_take_hashes_is_asked_by_number() {
     })
     .await;
     let rpc = Rpc::new(&stub.url(), RpcOptions::default()).unwrap();
-    let mut window = HeadWindow::new(8);
-    window.push(parse_header(&header(HEAD)).unwrap().unwrap());
-    let range = fetch_range(&rpc, &filter(), Span { from: HEAD, to: HEAD }, &window).await.unwrap();
+    let head = parse_header(&header(HEAD)).unwrap().unwrap();
+    let range = fetch_events(&rpc, &filter(), vec![head]).await.unwrap();
     assert_eq!(range.entries.len(), 1);
 }
 

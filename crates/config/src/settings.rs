@@ -138,6 +138,32 @@ settings! {
     "start_block" start_block: Option<u64> = None, Maybe(count("block number", 0, MAX_BLOCK));
     /// Most blocks asked for in one `eth_getLogs`; ranges shrink below by themselves where an endpoint allows less.
     "max_log_range" max_log_range: u64 = 10_000, count("blocks", 1, 1_000_000);
+    /// Endpoints that must be connected before anything begins; null for all of them, at most 3. More than half of them must agree from then on.
+    "minimum_connections" minimum_connections: Option<u32> = None, Maybe(Small("endpoints", 1, 100));
+    /// Pause between two rounds in which every endpoint is asked for its newest block.
+    "cycle_interval_ms" cycle_interval: Duration = Duration::from_secs(15), Millis(50, 3_600_000);
+    /// An endpoint counts as connected for so long after its last answer.
+    "connection_timeout_ms" connection_timeout: Duration = Duration::from_secs(60), Millis(100, 3_600_000);
+    /// Rounds in a row one block behind after which the chain is synchronised again.
+    "sampling_limit" sampling_limit: u32 = 10, Small("rounds", 1, 100_000);
+    /// Blocks behind at which the chain is synchronised again at once.
+    "behind_limit" behind_limit: u64 = 2, count("blocks", 1, 100_000);
+    /// Most blocks near the head that are read in one go, each with its header.
+    "blocks_per_fetch" blocks_per_fetch: u64 = 200, count("blocks", 1, 10_000);
+    /// Pause between two of them, to spare an endpoint.
+    "fetch_pause_ms" fetch_pause: Duration = Duration::ZERO, Millis(0, 600_000);
+    /// A fork of so many blocks or more is not followed: nothing is undone, and an operator must decide.
+    "fork_protection" fork_protection: u64 = 60, count("blocks", 1, 100_000);
+    /// An endpoint so many blocks behind the others, for longer than `lag_ms`, is set aside until it has come near.
+    "lag_blocks" lag_blocks: u64 = 3, count("blocks", 1, 100_000);
+    /// How long an endpoint may lag, or say another hash than the others.
+    "lag_ms" lag: Duration = Duration::from_secs(30), Millis(100, 3_600_000);
+    /// Failures in a row before an endpoint is set aside.
+    "endpoint_strikes" endpoint_strikes: u32 = 3, Small("failures", 1, 1_000);
+    /// First pause of an endpoint that was set aside; doubles each time that it fails again.
+    "endpoint_backoff_ms" endpoint_backoff: Duration = Duration::from_secs(1), Millis(10, 3_600_000);
+    /// Longest pause of an endpoint, and the pause of one that was caught with a false answer.
+    "endpoint_backoff_max_ms" endpoint_backoff_max: Duration = Duration::from_secs(30), Millis(10, 3_600_000);
     /// Cap of the gas price, or of the fee per gas with EIP-1559, that is ever paid.
     "max_fee_per_gas" max_fee_per_gas: U256 = U256::from(500 * GWEI), Wei("wei per gas");
     /// Tip per gas with EIP-1559.
@@ -241,6 +267,8 @@ impl ChainSettings {
         let (priority, cap) = (settings.max_priority_fee_per_gas, settings.max_fee_per_gas);
         settings.max_priority_fee_per_gas =
             at_most(fields, "max_priority_fee_per_gas", priority, "max_fee_per_gas", cap)?;
+        let (first, longest) = (settings.endpoint_backoff, settings.endpoint_backoff_max);
+        settings.endpoint_backoff = at_most(fields, "endpoint_backoff_ms", first, "endpoint_backoff_max_ms", longest)?;
         Ok(settings)
     }
 }

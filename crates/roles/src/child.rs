@@ -8,6 +8,8 @@ use facilitator_ipc::{ChildLink, IpcError, WriterOptions};
 use facilitator_store::{Access, Location, Pair, Patience, Store, StoreError};
 use std::path::PathBuf;
 use std::time::Duration;
+use tokio::task::JoinSet;
+use tokio::time::timeout;
 
 /// Longest time in which the parent may read nothing while something waits for it: one that does not read is hung or
 /// stopped, and whoever comes after it begins from the database.
@@ -61,30 +63,63 @@ pub(crate) async fn begin<Out: Encode, In: Decode<()>>(role: &str) -> Result<(Ch
     Ok((link, first))
 }
 
-/// A client of the chain's first endpoint.
-pub(crate) fn client(chain: &ChainSetup) -> Result<Rpc, RpcError> {
-    let url = chain.rpc.first().map_or("", String::as_str);
+/// A client for each of the chain's endpoints, in the order of the configuration.
+pub(crate) fn clients(chain: &ChainSetup) -> Result<Vec<Rpc>, RpcError> {
     let options = RpcOptions {
         timeout: Duration::from_millis(chain.rpc_timeout_ms),
         max_batch: usize::try_from(chain.max_batch).unwrap_or(usize::MAX),
         ..RpcOptions::default()
     };
-    Rpc::new(url, options)
+    chain.rpc.iter().map(|url| Rpc::new(url, options.clone())).collect()
 }
 
-/// Whether the node serves the chain that is configured.
-///
-/// `Err`: it could not be asked, try again. `Ok(Some)`: it serves another one.
-pub(crate) async fn wrong_chain(rpc: &Rpc, chain: &ChainSetup) -> Result<Option<Unfit>, RpcError> {
-    let found = fetch_chain_id(rpc).await?;
-    Ok((found != chain.chain_id).then(|| {
-        Unfit::WrongChain(format!(
-            "the node at {} serves chain {found}, configured is chain {}; correct `chains.{}.rpc`",
-            rpc.endpoint(),
-            chain.chain_id,
-            chain.chain_id
-        ))
-    }))
+/// What endpoints say of the chain they serve.
+pub(crate) enum Serves {
+    /// These serve the chain that is configured.
+    Ours(Vec<usize>),
+    /// All that answered serve another one.
+    Another(Unfit),
+    /// None answered; why not.
+    Unknown(String),
+}
+
+/// How long slower endpoints are waited for once one serves the right chain.
+const LATECOMERS: Duration = Duration::from_secs(1);
+
+/// Asks all endpoints at once which chain they serve.
+pub(crate) async fn who_serves(endpoints: &[Rpc], chain: &ChainSetup) -> Serves {
+    let mut asked = JoinSet::new();
+    for (index, rpc) in endpoints.iter().enumerate() {
+        let rpc = rpc.clone();
+        asked.spawn(async move { (index, rpc.endpoint().to_string(), fetch_chain_id(&rpc).await) });
+    }
+    let (mut ours, mut others, mut silent) = (Vec::new(), Vec::new(), Vec::new());
+    loop {
+        let next = asked.join_next();
+        let next = if ours.is_empty() { next.await } else { timeout(LATECOMERS, next).await.unwrap_or(None) };
+        match next {
+            Some(Ok((index, _, Ok(found)))) if found == chain.chain_id => ours.push(index),
+            Some(Ok((_, name, Ok(found)))) => others.push(format!("the node at {name} serves chain {found}")),
+            Some(Ok((_, _, Err(error)))) => silent.push(error.to_string()),
+            Some(Err(_)) => {}
+            None => break,
+        }
+    }
+    ours.sort_unstable();
+    let id = chain.chain_id;
+    if !ours.is_empty() {
+        for other in others {
+            tracing::warn!(chain = id, "{other}, expected is chain {id}: it is not used; correct `chains.{id}.rpc`");
+        }
+        return Serves::Ours(ours);
+    }
+    if silent.is_empty() && !others.is_empty() {
+        let found = others.join(", ");
+        return Serves::Another(Unfit::WrongChain(format!(
+            "{found}, configured is chain {id}; correct `chains.{id}.rpc`"
+        )));
+    }
+    Serves::Unknown(silent.into_iter().chain(others).collect::<Vec<_>>().join("; "))
 }
 
 /// Opens the database for writing.

@@ -5,6 +5,7 @@
 
 pub mod child;
 pub mod clock;
+pub mod connections;
 pub mod messages;
 pub mod parent;
 mod pulse;

@@ -10,11 +10,14 @@ use crate::clock::now_ms;
 use crate::messages::{Ask, FromSender, SenderSetup, ToSender};
 use crate::pulse;
 use crate::terms::Terms;
+use facilitator_chain::rpc::Rpc;
 use facilitator_eth::tx::SecretKey;
 use facilitator_ipc::{FrameReader, FrameSender};
 use facilitator_kill::kill_point;
 use facilitator_protocol::secret::{self, HashLockKey};
-use facilitator_sender::{Failure, Keep, Node, Outcome, Records, Sender, SenderError, Settings, Submit, SubmitAnswer};
+use facilitator_sender::{
+    Failure, Gate, Keep, Node, Outcome, Records, Sender, SenderError, Settings, Submit, SubmitAnswer,
+};
 use facilitator_store::StoreError;
 use std::collections::HashMap;
 use std::time::Duration;
@@ -52,12 +55,15 @@ pub async fn run(terms: &Terms) -> Result<(), ChildError> {
 }
 
 async fn serve(setup: SenderSetup, parent: ToParent, mut orders: FromParent) -> Result<(), ChildError> {
-    let Some(sender) = prepare(&setup, &parent, &mut orders).await? else { return Ok(()) };
+    let endpoints = child::clients(&setup.chain)?;
+    let Some(mut sender) = prepare(&setup, &endpoints, &parent, &mut orders).await? else { return Ok(()) };
+    // Until the parent says otherwise.
+    sender.set_gate(Gate::Closed);
     let hash_lock_key = HashLockKey::new(setup.hash_lock_key.0);
     drop(setup);
     parent.send(&FromSender::Trouble(None)).await?;
     parent.send(&FromSender::Ready).await?;
-    let mut desk = Desk { sender, hash_lock_key, parent, submits: Vec::new(), trouble: None };
+    let mut desk = Desk { sender, endpoints, hash_lock_key, parent, submits: Vec::new(), trouble: None };
     desk.work().await?;
     desk.run(orders).await
 }
@@ -66,24 +72,23 @@ async fn serve(setup: SenderSetup, parent: ToParent, mut orders: FromParent) -> 
 /// is tried again.
 async fn prepare(
     setup: &SenderSetup,
+    endpoints: &[Rpc],
     parent: &ToParent,
     orders: &mut FromParent,
 ) -> Result<Option<Sender>, ChildError> {
     let pause = ms(setup.chain.poll_interval_ms);
     let open = async || child::open_store(&setup.chain, now_ms()).await.map_err(Obstacle::of_store);
     let Some(store) = until_done(parent, orders, pause, open).await? else { return Ok(None) };
-    let rpc = child::client(&setup.chain)?;
-    let look = async || match child::wrong_chain(&rpc, &setup.chain).await {
-        Ok(None) => Ok(()),
-        Ok(Some(unfit)) => {
+    let look = async || match child::who_serves(endpoints, &setup.chain).await {
+        child::Serves::Ours(ours) => Ok(ours.first().copied().unwrap_or(0)),
+        child::Serves::Another(unfit) => {
             parent.send(&FromSender::Unfit(unfit.clone())).await.map_err(|error| Obstacle::Lasts(error.into()))?;
             Err(Obstacle::Lasts(ChildError::Unfit(unfit)))
         }
-        Err(error) => Err(Obstacle::Passes(error.to_string())),
+        child::Serves::Unknown(text) => Err(Obstacle::Passes(text)),
     };
-    if until_done(parent, orders, pause, look).await?.is_none() {
-        return Ok(None);
-    }
+    let Some(first) = until_done(parent, orders, pause, look).await? else { return Ok(None) };
+    let Some(rpc) = endpoints.get(first).cloned() else { return Err(ChildError::OutOfTurn) };
     let begin = async || {
         let keys = keys(setup).map_err(Obstacle::Lasts)?;
         let sender = Sender::new(&store, rpc.clone(), keys, settings(setup), &setup.instance, now_ms()).await;
@@ -134,7 +139,14 @@ async fn until_done<T>(
                 order = orders.next() => match order? {
                     Some(ToSender::Stop) | None => return Ok(None),
                     // Nothing is asked of a sender that is not ready, and heads come again.
-                    Some(ToSender::Setup(_) | ToSender::Submit(..) | ToSender::Secret(..) | ToSender::Head(_)) => {}
+                    Some(
+                        ToSender::Setup(_)
+                        | ToSender::Submit(..)
+                        | ToSender::Secret(..)
+                        | ToSender::Head(_)
+                        | ToSender::Endpoint(_)
+                        | ToSender::Gate(_),
+                    ) => {}
                 },
             }
         }
@@ -166,6 +178,7 @@ fn settings(setup: &SenderSetup) -> Settings {
 
 struct Desk<N = Node, K = Records> {
     sender: Sender<N, K>,
+    endpoints: Vec<Rpc>,
     hash_lock_key: HashLockKey,
     parent: ToParent,
     /// Not in the journal yet, oldest first. They wait here while the database can't be used.
@@ -213,6 +226,8 @@ impl<N: facilitator_sender::Ask, K: Keep> Desk<N, K> {
                     kill_point!("sender.secret_told");
                 }
                 Some(ToSender::Head(head)) => self.sender.on_head(head, now_ms()),
+                Some(ToSender::Endpoint(index)) => self.use_endpoint(index),
+                Some(ToSender::Gate(open)) => self.sender.set_gate(if open { Gate::Open } else { Gate::Closed }),
                 Some(ToSender::Stop) => return Ok(Next::Stop),
                 Some(ToSender::Setup(_)) => return Err(ChildError::OutOfTurn),
             }
@@ -223,6 +238,13 @@ impl<N: facilitator_sender::Ask, K: Keep> Desk<N, K> {
             }
         }
         Ok(Next::On)
+    }
+
+    fn use_endpoint(&mut self, index: u64) {
+        let chosen = usize::try_from(index).ok().and_then(|index| self.endpoints.get(index));
+        if let Some(rpc) = chosen {
+            self.sender.use_endpoint(rpc);
+        }
     }
 
     /// Before the end: what is in the pipe already was handed over.

@@ -122,7 +122,7 @@ async fn desk(store: &Store, parent: &ToParent, refuses: &Arc<AtomicBool>) -> De
     let settings = Settings { retry_base_ms: 20, ..Settings::new(CHAIN) };
     let sender = Sender::over(node, keep, vec![key()], settings, "one", now_ms()).await.unwrap();
     let hash_lock_key = HashLockKey::new([7; 32]);
-    Desk { sender, hash_lock_key, parent: parent.clone(), submits: Vec::new(), trouble: None }
+    Desk { sender, endpoints: Vec::new(), hash_lock_key, parent: parent.clone(), submits: Vec::new(), trouble: None }
 }
 
 fn leg(number: u64) -> ToSender {

@@ -94,6 +94,9 @@ impl Node {
 /// A node as the sender asks it: over JSON-RPC, or a simulated one.
 #[expect(async_fn_in_trait, reason = "a sender is one task: nobody needs the futures to be sent")]
 pub trait Ask {
+    /// Speaks to another endpoint of the same chain from now on.
+    fn use_endpoint(&mut self, rpc: &Rpc);
+
     /// Answers as words: numbers as they are, hashes as bytes. All of the state at the height `head`, but for the
     /// transactions at the newest final block, which is at `finalised`.
     async fn ask(&self, questions: &[Question], head: u64, finalised: u64) -> Answers<B256>;
@@ -118,6 +121,10 @@ pub trait Ask {
 }
 
 impl Ask for Node {
+    fn use_endpoint(&mut self, rpc: &Rpc) {
+        self.rpc = rpc.clone();
+    }
+
     async fn ask(&self, questions: &[Question], head: u64, finalised: u64) -> Answers<B256> {
         let calls: Vec<Call> = questions.iter().map(|question| call_of(*question, head, finalised)).collect();
         let answers = self.rpc.batch(&calls).await?;

@@ -74,6 +74,9 @@ impl Node {
 }
 
 impl Ask for Node {
+    /// There is but one.
+    fn use_endpoint(&mut self, _rpc: &facilitator_chain::rpc::Rpc) {}
+
     async fn ask(&self, questions: &[Question], head: u64, finalised: u64) -> Answers<B256> {
         pause().await;
         let mut world = self.world.borrow_mut();

@@ -167,13 +167,17 @@ impl Parent {
                 self.orders[side].borrow_mut().push_back(Order::Head(head));
             }
             FromScanner::Woke => self.claim_wanted = true,
-            FromScanner::CaughtUp => {
-                self.scanners[side].ready = true;
+            FromScanner::InStep(in_step) => {
+                self.scanners[side].ready = *in_step;
                 self.claim_wanted = true;
             }
             FromScanner::Unfit(_) => self.scanners[side].ready = false,
-            FromScanner::Balances(_) | FromScanner::Checked(_) | FromScanner::Answers(..) | FromScanner::Trouble(_) => {
-            }
+            FromScanner::Balances(_)
+            | FromScanner::Checked(_)
+            | FromScanner::Answers(..)
+            | FromScanner::Elected(_)
+            | FromScanner::Connections(_)
+            | FromScanner::Trouble(_) => {}
         }
     }
 

@@ -4,19 +4,20 @@ use crate::mutation::Mutation;
 use crate::names;
 use crate::parent::Letter;
 use crate::world::{Shared, World, lost, pause, until};
+use facilitator_chain::connector::EndpointId;
 use facilitator_chain::rpc::RpcError;
-use facilitator_chain::scan::{Entry, FetchError, FetchedRange, HeadWindow, LogFilter, Span};
+use facilitator_chain::scan::{Entry, FetchError, FetchedRange, LogFilter, Span};
 use facilitator_chain::types::{Bloom, Header};
-use facilitator_eth::U256;
+use facilitator_eth::{B256, U256};
 use facilitator_protocol::model::Side;
 use facilitator_roles::child::ChildError;
-use facilitator_roles::messages::{ChainSetup, FromScanner, ScannerSetup};
+use facilitator_roles::messages::{ChainSetup, ConnectorSetup, FromScanner, ScannerSetup};
 use facilitator_roles::scanner::{Follower, Scene};
 use facilitator_store::StoreError;
 use facilitator_store::scan::{Block, BlockRef, Committed, RolledBack, ScanCommit};
-
-/// Time between two looks at the head, milliseconds.
-const POLL_MS: i64 = 200;
+use std::future::poll_fn;
+use std::pin::pin;
+use std::task::Poll;
 
 struct Scenery {
     world: Shared,
@@ -54,20 +55,30 @@ fn header(world: &World, side: Side, number: u64) -> Result<Header, FetchError> 
     })
 }
 
-impl Scene for Scenery {
-    async fn fetch_head(&self) -> Result<Header, FetchError> {
-        self.node(|world| header(world, self.side, world.chains[self.side].head())).await
-    }
-
-    async fn fetch_headers(&self, numbers: &[u64]) -> Result<Vec<Header>, FetchError> {
-        self.node(|world| numbers.iter().map(|number| header(world, self.side, *number)).collect()).await
-    }
-
-    async fn fetch_range(
-        &self,
-        _filter: &LogFilter,
+impl Scenery {
+    /// Headers of some blocks and the events of those among them that `has` names.
+    fn read(
+        world: &World,
+        side: Side,
+        numbers: impl Iterator<Item = u64>,
         span: Span,
-        _window: &HeadWindow,
+    ) -> Result<FetchedRange, FetchError> {
+        let (mut headers, mut entries) = (Vec::new(), Vec::new());
+        for number in numbers {
+            let block = world.chains[side].told(number).ok_or(FetchError::Missing { number })?;
+            if number == span.from || number == span.to || !block.events.is_empty() {
+                headers.push(header(world, side, number)?);
+            }
+            entries.extend(block.events.iter().map(|(log, event)| Entry { log: log.clone(), event: event.clone() }));
+        }
+        Ok(FetchedRange { span, headers, entries, refused: Vec::new() })
+    }
+
+    /// As a node that may find the range too wide, or whose answer may be lost.
+    async fn answer(
+        &self,
+        span: Span,
+        read: impl FnOnce(&World) -> Result<FetchedRange, FetchError>,
     ) -> Result<FetchedRange, FetchError> {
         pause().await;
         let mut world = self.world.borrow_mut();
@@ -75,18 +86,58 @@ impl Scene for Scenery {
         if span.blocks() > 1 && world.fault(30) {
             return Err(FetchError::Rpc(RpcError::RangeTooWide { message: "simulated".to_owned() }));
         }
-        let (mut headers, mut entries) = (Vec::new(), Vec::new());
-        for number in span.from..=span.to {
-            let block = world.chains[self.side].told(number).ok_or(FetchError::Missing { number })?;
-            if number == span.from || number == span.to || !block.events.is_empty() {
-                headers.push(header(&world, self.side, number)?);
-            }
-            entries.extend(block.events.iter().map(|(log, event)| Entry { log: log.clone(), event: event.clone() }));
-        }
+        let found = read(&world)?;
         if world.fault(10) {
             return Err(FetchError::Rpc(lost()));
         }
-        Ok(FetchedRange { span, headers, entries, refused: Vec::new() })
+        Ok(found)
+    }
+}
+
+impl Scene for Scenery {
+    fn now(&self) -> u64 {
+        u64::try_from(self.world.borrow().now_ms).unwrap_or(0)
+    }
+
+    async fn head(&self, _endpoint: EndpointId, with_chain_id: bool) -> Result<(Option<u64>, Header), RpcError> {
+        let head = self.node(|world| header(world, self.side, world.chains[self.side].head())).await;
+        let chain_id = names::gateways().chain_id(self.side);
+        match head {
+            Ok(head) => Ok((with_chain_id.then_some(chain_id), head)),
+            Err(FetchError::Rpc(error)) => Err(error),
+            Err(error) => Err(RpcError::malformed(error.to_string())),
+        }
+    }
+
+    async fn hash(&self, _endpoint: EndpointId, number: u64) -> Result<Option<B256>, RpcError> {
+        let found = self.node(|world| Ok(world.chains[self.side].told(number).map(|block| block.hash))).await;
+        found.map_err(|error| RpcError::malformed(error.to_string()))
+    }
+
+    async fn headers(&self, _endpoint: EndpointId, numbers: &[u64]) -> Result<Vec<Header>, FetchError> {
+        self.node(|world| numbers.iter().map(|number| header(world, self.side, *number)).collect()).await
+    }
+
+    async fn range(&self, _endpoint: EndpointId, _filter: &LogFilter, span: Span) -> Result<FetchedRange, FetchError> {
+        self.answer(span, |world| Self::read(world, self.side, span.from..=span.to, span)).await
+    }
+
+    async fn events(
+        &self,
+        _endpoint: EndpointId,
+        _filter: &LogFilter,
+        headers: &[Header],
+    ) -> Result<FetchedRange, FetchError> {
+        let (Some(first), Some(last)) = (headers.first(), headers.last()) else { return Err(lost().into()) };
+        let span = Span { from: first.number, to: last.number };
+        let stands = |world: &World, header: &Header| {
+            world.chains[self.side].told(header.number).is_some_and(|block| block.hash == header.hash)
+        };
+        self.answer(span, |world| match headers.iter().find(|header| !stands(world, header)) {
+            Some(header) => Err(FetchError::Missing { number: header.number }),
+            None => Self::read(world, self.side, headers.iter().map(|header| header.number), span),
+        })
+        .await
     }
 
     async fn checkpoint(&self, _chain_id: u64) -> Result<Option<BlockRef>, StoreError> {
@@ -137,6 +188,23 @@ impl Scene for Scenery {
         .await
     }
 
+    async fn remember_blocks(&self, _chain_id: u64, blocks: &[Block]) -> Result<(), StoreError> {
+        self.commit(|world| {
+            world.disk.blocks[self.side].extend(blocks.iter().map(|block| (block.number, *block)));
+            Ok(())
+        })
+        .await
+    }
+
+    async fn forget_blocks(&self, _chain_id: u64, above: u64) -> Result<(), StoreError> {
+        self.commit(|world| {
+            let stored = world.disk.checkpoints[self.side].map_or(0, |checkpoint| checkpoint.number);
+            world.disk.blocks[self.side].retain(|number, _| *number <= above.max(stored));
+            Ok(())
+        })
+        .await
+    }
+
     async fn tell(&self, message: FromScanner) -> Result<(), ChildError> {
         self.world.borrow_mut().parent.post(Letter::Scanner(self.side, self.life, message));
         Ok(())
@@ -145,6 +213,8 @@ impl Scene for Scenery {
     fn set_final(&self, height: u64) {
         self.world.borrow_mut().finals[self.side] = Some(height);
     }
+
+    fn set_client(&self, _endpoint: EndpointId) {}
 }
 
 fn setup(world: &World, side: Side) -> ScannerSetup {
@@ -162,7 +232,14 @@ fn setup(world: &World, side: Side) -> ScannerSetup {
         rpc_timeout_ms: 1_000,
         max_batch: 100,
     };
-    ScannerSetup { chain, start_block: 1, max_log_range: 16, gateways: Vec::new(), workers: Vec::new() }
+    ScannerSetup {
+        chain,
+        start_block: 1,
+        max_log_range: 16,
+        connector: ConnectorSetup::default(),
+        gateways: Vec::new(),
+        workers: Vec::new(),
+    }
 }
 
 /// The life of a scanner; it returns when the process ends by itself.
@@ -175,15 +252,26 @@ pub(crate) async fn scanner(world: Shared, side: Side, life: u64) {
 }
 
 async fn follow(world: Shared, side: Side, life: u64, setup: &ScannerSetup) -> Result<(), ChildError> {
-    let mut follower = Follower::begin(setup, Scenery { world: world.clone(), side, life }).await?;
+    let scenery = Scenery { world: world.clone(), side, life };
+    let mut follower = Follower::begin(setup, vec!["http://simulated".to_owned()], scenery).await?;
     loop {
-        follower.look().await?;
-        for _ in 0..8 {
-            if follower.is_behind() {
-                follower.step().await?;
-            }
+        let due = follower.due_at();
+        let is_due = || u64::try_from(world.borrow().now_ms).is_ok_and(|now| now >= due);
+        match either(follower.hear(), until(is_due)).await {
+            Some(heard) => follower.take(heard).await?,
+            None => follower.tick().await?,
         }
-        let next = world.borrow().now_ms + POLL_MS;
-        until(|| world.borrow().now_ms >= next).await;
     }
+}
+
+/// What comes of `first` if it is done before `second`.
+async fn either<T>(first: impl Future<Output = T>, second: impl Future<Output = ()>) -> Option<T> {
+    let (mut first, mut second) = (pin!(first), pin!(second));
+    poll_fn(|cx| {
+        if let Poll::Ready(done) = first.as_mut().poll(cx) {
+            return Poll::Ready(Some(done));
+        }
+        second.as_mut().poll(cx).map(|()| None)
+    })
+    .await
 }

@@ -108,7 +108,8 @@ pub enum RpcError {
 
 impl RpcError {
     /// A malformed answer, with what is wrong in it.
-    pub(crate) fn malformed(message: impl Into<String>) -> Self {
+    #[must_use]
+    pub fn malformed(message: impl Into<String>) -> Self {
         Self::Malformed { message: message.into() }
     }
 

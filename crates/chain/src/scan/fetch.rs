@@ -4,10 +4,10 @@
 //! log twice, and every log's block is the one whose header is returned with it. Whether the range continues what was
 //! read before is told by [`FetchedRange::continues`]; that logs are missing is not noticed here.
 
-use super::{Checkpoint, HeadWindow, Span};
+use super::{Checkpoint, Span};
 use crate::{
     rpc::{Call, Rpc, RpcError},
-    types::{Header, parse_header, parse_logs, parse_u64},
+    types::{Bloom, Header, parse_header, parse_logs, parse_u64},
 };
 use facilitator_eth::{Address, B256, U256};
 use facilitator_protocol::events::{DecodeError, Event, Log, decode};
@@ -37,6 +37,12 @@ pub enum FetchError {
         /// Hash in the logs.
         log: B256,
     },
+    /// The answer is false, whatever the reason: another endpoint or a hash contradicts it.
+    #[error("{message}")]
+    Lied {
+        /// What is wrong with it.
+        message: String,
+    },
 }
 
 /// Whose logs of which kinds to read.
@@ -55,6 +61,13 @@ impl LogFilter {
         topics.sort_unstable();
         topics.dedup();
         Self { addresses, topics }
+    }
+
+    /// Whether a block with this filter over its logs may have one that is asked for. If not, it has none.
+    #[must_use]
+    pub fn may_match(&self, bloom: &Bloom) -> bool {
+        self.addresses.iter().any(|address| bloom.may_contain(&address.0))
+            && self.topics.iter().any(|topic| bloom.may_contain(&topic.0))
     }
 
     fn takes(&self, log: &Log) -> bool {
@@ -160,39 +173,36 @@ pub async fn fetch_headers(rpc: &Rpc, numbers: &[u64]) -> Result<Vec<Header>, Fe
     numbers.iter().zip(outcomes).map(|(number, outcome)| read_header(*number, &outcome?)).collect()
 }
 
-/// The events of `span` with the headers that prove where they stand; headers in `window` are not asked again.
+/// The hash of the block at a height; `None` if the node does not have it.
+///
+/// # Errors
+/// As the call.
+pub async fn fetch_hash(rpc: &Rpc, number: u64) -> Result<Option<B256>, RpcError> {
+    match fetch_headers(rpc, &[number]).await {
+        Ok(headers) => Ok(headers.first().map(|header| header.hash)),
+        Err(FetchError::Missing { .. }) => Ok(None),
+        Err(FetchError::Rpc(error)) => Err(error),
+        Err(error @ (FetchError::Inconsistent { .. } | FetchError::Lied { .. })) => {
+            Err(RpcError::malformed(error.to_string()))
+        }
+    }
+}
+
+/// The events of `span` with the headers that prove where they stand.
 ///
 /// One HTTP request, and a second one only for blocks with logs between the ends of the range.
 ///
 /// # Errors
 /// [`FetchError`]; nothing of the range is to be used then.
-pub async fn fetch_range(
-    rpc: &Rpc,
-    filter: &LogFilter,
-    span: Span,
-    window: &HeadWindow,
-) -> Result<FetchedRange, FetchError> {
-    let mut headers = BTreeMap::new();
-    for number in [span.from, span.to] {
-        if let Some(known) = window.get(number) {
-            headers.insert(number, known.clone());
-        }
-    }
-    let exact = if span.blocks() == 1 { headers.get(&span.to).map(|header: &Header| header.hash) } else { None };
+pub async fn fetch_range(rpc: &Rpc, filter: &LogFilter, span: Span) -> Result<FetchedRange, FetchError> {
     let mut ends = vec![span.from, span.to];
     ends.dedup();
-    ends.retain(|number| !headers.contains_key(number));
-
-    let mut calls = vec![filter.call(span, exact)];
+    let mut calls = vec![filter.call(span, None)];
     calls.extend(ends.iter().map(|number| header_call(*number)));
     let mut outcomes = rpc.batch(&calls).await?.into_iter();
     let mut next = || outcomes.next().unwrap_or_else(|| Err(RpcError::malformed("an outcome is missing")));
-    let logs = match (next(), exact) {
-        (Ok(value), _) => value,
-        // The node doesn't know the block by its hash any more, or doesn't know this form of the filter.
-        (Err(RpcError::Server { .. }), Some(_)) => by_range(rpc, filter, span).await?,
-        (Err(error), _) => return Err(error.into()),
-    };
+    let logs = next()?;
+    let mut headers = BTreeMap::new();
     for number in ends {
         headers.insert(number, read_header(number, &next()?)?);
     }
@@ -202,6 +212,31 @@ pub async fn fetch_range(
     between.retain(|number| !headers.contains_key(number));
     for header in fetch_headers(rpc, &between).await? {
         headers.insert(header.number, header);
+    }
+    assemble(span, headers, logs)
+}
+
+/// The events of the blocks with these headers, ascending, whose hashes are agreed on.
+///
+/// # Errors
+/// [`FetchError`]; nothing of the answer is to be used then.
+pub async fn fetch_events(rpc: &Rpc, filter: &LogFilter, headers: Vec<Header>) -> Result<FetchedRange, FetchError> {
+    let (Some(first), Some(last)) = (headers.first(), headers.last()) else {
+        return Err(RpcError::malformed("no blocks to read").into());
+    };
+    let span = Span { from: first.number, to: last.number };
+    let exact = (headers.len() == 1).then_some(last.hash);
+    let call = filter.call(span, exact);
+    let logs = match rpc.call(call.method().to_owned(), call.params().clone()).await {
+        // The node doesn't know the block by its hash any more, or doesn't know this form of the filter.
+        Err(RpcError::Server { .. }) if exact.is_some() => by_range(rpc, filter, span).await?,
+        answer => answer?,
+    };
+    let logs = validate(parse_logs(&logs)?, filter, span)?;
+    let headers: BTreeMap<u64, Header> = headers.into_iter().map(|header| (header.number, header)).collect();
+    if let Some(log) = logs.iter().find(|log| !headers.contains_key(&log.block_number)) {
+        let message = format!("block {} has events that its own filter denies", log.block_number);
+        return Err(FetchError::Lied { message });
     }
     assemble(span, headers, logs)
 }

@@ -1,7 +1,7 @@
 //! Reading a chain's events without gaps: which blocks to read next, how many at once, what to do about forks, and the
 //! reading itself.
 //!
-//! The loop belongs to the scanner's role; it asks the pure parts here ([`ScanPlan`], [`HeadWindow`],
+//! The loop belongs to the scanner's role; it asks the pure parts here ([`ScanPlan`],
 //! [`AncestorSearch`]) what to do and carries it out with [`fetch_range`]. Invariant: a range that was fetched is
 //! whole and of one branch as far as its headers tell, so that checkpoint and events may be committed together
 //! (law 6). Storing and undoing are left to the store.
@@ -9,12 +9,13 @@
 mod ancestor;
 mod fetch;
 mod plan;
-mod window;
 
 pub use ancestor::{AncestorSearch, SearchStep};
-pub use fetch::{Entry, FetchError, FetchedRange, LogFilter, fetch_chain_id, fetch_head, fetch_headers, fetch_range};
+pub use fetch::{
+    Entry, FetchError, FetchedRange, LogFilter, fetch_chain_id, fetch_events, fetch_hash, fetch_head, fetch_headers,
+    fetch_range,
+};
 pub use plan::{Failed, ScanPlan, Span};
-pub use window::{Advance, HeadWindow};
 
 use facilitator_eth::B256;
 

@@ -63,6 +63,21 @@ fn far_below_the_head_ranges_are_wide_and_fit_the_endpoint() {
 }
 
 #[test]
+fn after_a_long_absence_the_remembered_blocks_without_events_are_read_too() {
+    let mut world = World::new(10, 100, 1, |_| {});
+    world.run_until(20_000, World::is_at_work);
+    assert_eq!(world.connector.released(), Some(93));
+    let away = Fault::Down;
+    world.set(0, away);
+    world.run(2_000);
+    world.mine(5_000);
+    world.set(0, Fault::None);
+    world.spans.clear();
+    world.run_until(120_000, World::is_at_work);
+    assert_eq!(world.spans.first().map(|(span, keep)| (span.from, *keep)), Some((94, Keep::Ends)));
+}
+
+#[test]
 fn pt3_a_shallow_fork_replaces_hashes_above_the_common_block() {
     let mut world = synced(200, 3);
     let before = world.states.len();

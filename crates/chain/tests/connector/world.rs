@@ -93,6 +93,8 @@ pub(crate) struct World {
     pub(crate) deleted: Vec<u64>,
     pub(crate) spans: Vec<(Span, Keep)>,
     pub(crate) released: Vec<Checkpoint>,
+    /// The last block of the newest range that is stored with its events.
+    pub(crate) events_to: Option<u64>,
     pub(crate) calls: u64,
     pub(crate) ready: u32,
     pub(crate) dice: Dice,
@@ -143,6 +145,7 @@ impl World {
             deleted: Vec::new(),
             spans: Vec::new(),
             released: Vec::new(),
+            events_to: None,
             calls: 0,
             ready: 0,
             dice: Dice::new(seed),
@@ -290,7 +293,10 @@ impl World {
                         self.store.extend(blocks.iter().map(|block| (block.number, block.hash)));
                         Event::RangeStored { ticket, blocks }
                     }
-                    Err(error) => Event::RangeFailed { ticket, error },
+                    Err(error) => {
+                        self.events_to = None;
+                        Event::RangeFailed { ticket, error }
+                    }
                 };
                 self.feed(event);
             }
@@ -329,8 +335,13 @@ impl World {
                     assert_ne!(witness, endpoint);
                 }
                 let next = self.store.last_key_value().map_or(self.settings.start_block, |(number, _)| number + 1);
-                assert_eq!(span.from, next, "a gap or an overlap");
+                match keep {
+                    Keep::Every => assert_eq!(span.from, next, "a gap or an overlap"),
+                    // Events are stored with it: none may be left out between those that are and it.
+                    Keep::Ends => assert_eq!(span.from, self.events_next(), "events are left out or stored twice"),
+                }
                 if keep == Keep::Ends {
+                    self.events_to = Some(span.to);
                     assert!(span.to + self.settings.confirmations <= self.nodes.iter().map(top).max().unwrap());
                 }
                 self.spans.push((span, keep));
@@ -375,6 +386,12 @@ impl World {
                 self.states.push(to);
             }
         }
+    }
+
+    /// The first block whose events are neither stored nor being stored.
+    fn events_next(&self) -> u64 {
+        let stored = self.connector.released().max(self.events_to);
+        stored.map_or(self.settings.start_block, |number| number + 1)
     }
 
     fn assert_well(&self, endpoint: EndpointId) {

@@ -11,8 +11,8 @@ use facilitator_protocol::{
     secret::{SecretInput, UnlockSecret},
 };
 use facilitator_roles::messages::{
-    Ask, Balance, ChainSetup, FromScanner, FromSender, FromWorker, PROTOCOL_VERSION, ScannerSetup, ToScanner, ToSender,
-    ToWorker, Unfit,
+    Ask, Balance, ChainSetup, ConnectorSetup, FromScanner, FromSender, FromWorker, PROTOCOL_VERSION, ScannerSetup,
+    ToScanner, ToSender, ToWorker, Unfit,
 };
 use facilitator_sender::{Allowance, Submit, SubmitAnswer, Visibility};
 use std::{
@@ -89,7 +89,14 @@ fn setup() -> Box<ScannerSetup> {
         rpc_timeout_ms: 10_000,
         max_batch: 100,
     };
-    Box::new(ScannerSetup { chain, start_block: 0, max_log_range: 1000, gateways: vec![], workers: vec![] })
+    Box::new(ScannerSetup {
+        chain,
+        start_block: 0,
+        max_log_range: 1000,
+        connector: ConnectorSetup::default(),
+        gateways: vec![],
+        workers: vec![],
+    })
 }
 
 /// A genuine frame of each pair of roles, and how its kind is read.

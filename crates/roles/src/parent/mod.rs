@@ -7,6 +7,7 @@ mod asks;
 pub(crate) mod briefing;
 mod clerk;
 mod crew;
+mod gate;
 mod hire;
 mod report;
 mod route;
@@ -18,6 +19,7 @@ pub use clerk::ClerkError;
 pub use report::{ChainStanding, ChildStanding, Standing, WorkerBalance};
 pub use setup::{PerSide, Setup};
 
+use crate::connections::Connections;
 use crate::messages::{Discovered, FromScanner, FromSender, FromWorker, ToScanner, ToSender, Unfit};
 use crate::{scanner, sender};
 use asks::{Answerer, Asks, WorkerNo};
@@ -144,6 +146,12 @@ struct Parent {
     gateways: Vec<GatewaySet>,
     /// Funds of the worker keys as last read.
     balances: PerSide<Vec<WorkerBalance>>,
+    /// Whether each chain may be acted upon, as its scanner says.
+    in_step: PerSide<bool>,
+    /// The endpoint that each chain is read from, by its place in the configuration.
+    elected: PerSide<Option<u64>>,
+    /// How the endpoints are.
+    connections: PerSide<Option<Connections>>,
     database_trouble: Option<String>,
     /// Whose turn it is among the worker keys.
     turns: PerSide<usize>,
@@ -175,6 +183,9 @@ impl Parent {
             discovered: PerSide { origin: None, auxiliary: None },
             gateways: Vec::new(),
             balances: PerSide::default(),
+            in_step: PerSide::default(),
+            elected: PerSide::default(),
+            connections: PerSide::default(),
             database_trouble: None,
             turns: PerSide::default(),
         };
@@ -235,7 +246,7 @@ impl Parent {
 
     fn is_working(&self) -> bool {
         let scanned = self.scanners.iter().all(|slot| slot.ready);
-        scanned && self.senders.iter().all(|slot| slot.ready) && !self.gateways.is_empty()
+        scanned && self.is_in_step() && self.senders.iter().all(|slot| slot.ready) && !self.gateways.is_empty()
     }
 
     fn say_when_ready(&mut self) {

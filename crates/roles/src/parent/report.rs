@@ -4,6 +4,7 @@ use super::slot::Slot;
 use super::stop::Phase;
 use super::{Parent, PerSide};
 use crate::clock::now_ms;
+use crate::connections::Connections;
 use facilitator_protocol::model::Side;
 use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
@@ -42,6 +43,9 @@ pub struct ChainStanding {
     pub trouble: Option<String>,
     /// Balances of the worker keys: account, base coin, bounty token where there is one.
     pub workers: Vec<WorkerBalance>,
+    /// The endpoints, once the scanner has told of them.
+    #[serde(default)]
+    pub connections: Option<Connections>,
 }
 
 /// The funds of one worker key, as last read.
@@ -109,10 +113,10 @@ impl Parent {
         let scanner = &self.scanners[side];
         let chain = &self.setup.scanners[side].chain;
         let head = self.heads[side].map(|head| head.number);
-        let stage = match (scanner.ready, head) {
-            (true, _) => "working",
-            (false, Some(_)) => "syncing",
-            (false, None) => "starting",
+        let stage = match (self.in_step[side], scanner.ready, head) {
+            (true, ..) => "working",
+            (false, true, _) | (false, false, Some(_)) => "syncing",
+            (false, false, None) => "starting",
         };
         ChainStanding {
             side: side.to_string(),
@@ -122,6 +126,7 @@ impl Parent {
             final_block: head.map(|head| head.saturating_sub(chain.confirmations)),
             trouble: scanner.trouble.clone().or_else(|| self.senders[side].trouble.clone()),
             workers: self.balances[side].clone(),
+            connections: self.connections[side].clone(),
         }
     }
 }

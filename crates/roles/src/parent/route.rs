@@ -30,6 +30,8 @@ impl Parent {
     }
 
     fn scanner_ended(&mut self, side: Side, end: &End) -> String {
+        self.note_step(side, false);
+        self.connections[side] = None;
         let slot = &mut self.scanners[side];
         if self.phase == Phase::Working {
             slot.died(end, &self.setup.restart)
@@ -45,11 +47,13 @@ impl Parent {
             FromScanner::Balances(balances) => self.balances[side] = balances.iter().map(balance_text).collect(),
             FromScanner::Head(head) => self.note_head(side, head),
             FromScanner::Woke => self.claim_wanted = true,
-            FromScanner::CaughtUp => {
-                self.scanners[side].ready = true;
-                self.scanners[side].trouble = None;
-                self.claim_wanted = true;
+            FromScanner::InStep(in_step) => {
+                // Once it has caught up it hears questions, whatever becomes of its step.
+                self.scanners[side].ready |= in_step;
+                self.note_step(side, in_step);
             }
+            FromScanner::Elected(index) => self.elected(side, index),
+            FromScanner::Connections(connections) => self.connections[side] = Some(*connections),
             FromScanner::Answers(ask, answers) => {
                 if let Some(open) = self.asks.close(ask, Answerer::Scanner(side)) {
                     self.crew.send(open.worker, &ToWorker::Answers(open.ask, answers));
@@ -87,6 +91,7 @@ impl Parent {
             FromSender::Ready => {
                 self.senders[side].ready = true;
                 self.senders[side].trouble = None;
+                self.brief_again(side);
                 self.claim_wanted = true;
             }
             FromSender::Answer(ask, answer) => {
@@ -161,7 +166,8 @@ impl Parent {
 
     fn submit(&mut self, worker: WorkerNo, ask: Ask, side: Side, submit: Box<Submit>) {
         let answerer = Answerer::Sender(side);
-        let Some(sender) = self.senders[side].ready_child() else {
+        let sender = self.senders[side].ready_child().filter(|_| self.is_in_step());
+        let Some(sender) = sender else {
             let answer = SubmitAnswer::Failed(Failure::Interrupted);
             return self.crew.send(worker, &ToWorker::Submitted(ask, answer));
         };

@@ -1,14 +1,14 @@
 //! The scanner's loop, once to the newest final block.
 
 use super::{Progress, RecoveryError, Tell};
-use crate::child::{self, ChildError};
+use crate::child::ChildError;
 use crate::messages::{Discovered, FromScanner, ScannerSetup, Unfit};
 use crate::parent::setup::combine;
 use crate::parent::{PerSide, Setup};
 use crate::scanner::check::CheckError;
-use crate::scanner::{Audience, Follower, Live, checked};
+use crate::scanner::{Audience, Endpoints, Follower, Live, checked};
+use facilitator_chain::connector::EndpointId;
 use facilitator_chain::reader::{Reader, ReaderOptions};
-use facilitator_chain::rpc::Rpc;
 use facilitator_protocol::gateway::GatewaySet;
 use facilitator_protocol::model::Side;
 use facilitator_sender::Head;
@@ -20,15 +20,12 @@ use tokio::time::Instant;
 /// How long a node that fails is tried again.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// Pause between two looks at a head that can't be read.
-const PAUSE: Duration = Duration::from_millis(500);
-
 /// A chain that can be asked.
 #[derive(Clone)]
 pub struct Reach {
-    /// Its node.
-    rpc: Rpc,
-    /// Gathers calls to it.
+    /// Its nodes.
+    endpoints: Endpoints,
+    /// Gathers calls to one of them.
     pub(super) reader: Reader,
 }
 
@@ -48,10 +45,10 @@ pub async fn reach(setup: &Setup) -> Result<(PerSide<Reach>, Vec<GatewaySet>), R
 async fn ask(setup: &ScannerSetup) -> Result<(Reach, Vec<Discovered>), RecoveryError> {
     let side = setup.chain.side;
     let unreachable = |text: String| RecoveryError::Unreachable { side, text };
-    let rpc = child::client(&setup.chain).map_err(|error| unreachable(error.to_string()))?;
-    let reader = Reader::start(rpc.clone(), ReaderOptions::default());
-    match checked(setup, &rpc, &reader).await {
-        Ok(found) => Ok((Reach { rpc, reader }, found)),
+    let endpoints = Endpoints::new(&setup.chain).map_err(|error| unreachable(error.to_string()))?;
+    let reader = Reader::start(endpoints.get(EndpointId(0)), ReaderOptions::default());
+    match checked(setup, &endpoints, &reader).await {
+        Ok(found) => Ok((Reach { endpoints, reader }, found)),
         Err(CheckError::Unreachable(text)) => Err(unreachable(text)),
         Err(CheckError::Unfit(Unfit::WrongChain(text))) => Err(RecoveryError::WrongChain { side, text }),
         Err(CheckError::Unfit(Unfit::Contracts(text) | Unfit::Database(text))) => Err(RecoveryError::Contracts(text)),
@@ -62,6 +59,7 @@ async fn ask(setup: &ScannerSetup) -> Result<(Reach, Vec<Discovered>), RecoveryE
 #[derive(Default)]
 struct Heard {
     head: Option<Head>,
+    in_step: bool,
     /// The present trouble and since when it lasts.
     trouble: Option<(String, Instant)>,
 }
@@ -84,10 +82,12 @@ impl Audience for Ear<'_> {
                 let since = heard.trouble.as_ref().map_or_else(Instant::now, |(_, since)| *since);
                 heard.trouble = text.map(|text| (text, since));
             }
+            FromScanner::InStep(in_step) => heard.in_step = in_step,
             FromScanner::Balances(_)
             | FromScanner::Checked(_)
             | FromScanner::Woke
-            | FromScanner::CaughtUp
+            | FromScanner::Elected(_)
+            | FromScanner::Connections(_)
             | FromScanner::Answers(..)
             | FromScanner::Unfit(_) => {}
         }
@@ -105,34 +105,28 @@ pub(super) async fn chain(
     let side = setup.chain.side;
     let heard = RefCell::new(Heard::default());
     let audience = Ear { side, heard: &heard, tell };
-    let scene = Live { store: store.clone(), rpc: reach.rpc.clone(), reader: reach.reader.clone(), audience };
+    let Reach { endpoints, reader } = reach.clone();
+    let names = endpoints.names();
+    let scene = Live { store: store.clone(), endpoints, reader, audience, began: Instant::now().into_std() };
     let failed = |error| failure(side, error);
-    let mut follower = Follower::begin(setup, scene).await.map_err(failed)?;
+    let mut follower = Follower::begin(setup, names, scene).await.map_err(failed)?;
+    let mut last = None;
     loop {
-        follower.look().await.map_err(failed)?;
-        while follower.is_behind() {
-            follower.more().await;
-            follower.step().await.map_err(failed)?;
-            give_up_on_trouble(side, &heard)?;
-            if let (at, Some(of)) = follower.reached() {
-                tell(Progress::Reading { side, at, of });
-            }
+        let due = follower.wait();
+        tokio::select! {
+            heard = follower.hear() => follower.take(heard).await.map_err(failed)?,
+            () = tokio::time::sleep(due) => follower.tick().await.map_err(failed)?,
         }
-        // Reading took its time: there may be new blocks, so it is over only once a look finds none.
-        follower.look().await.map_err(failed)?;
-        let (head, is_well) = (heard.borrow().head, heard.borrow().trouble.is_none());
-        match head {
-            Some(head) if is_well && !follower.is_behind() => {
-                if let (at, Some(of)) = follower.reached() {
-                    tell(Progress::Reading { side, at, of });
-                }
-                return Ok(head);
-            }
-            Some(_) | None => {}
+        give_up_on_trouble(side, &heard)?;
+        let reached = follower.reached();
+        if let (at, Some(of)) = reached
+            && last.replace(reached) != Some(reached)
+        {
+            tell(Progress::Reading { side, at, of });
         }
-        if !is_well {
-            give_up_on_trouble(side, &heard)?;
-            tokio::time::sleep(PAUSE).await;
+        let heard = heard.borrow();
+        if let Some(head) = heard.head.filter(|_| heard.in_step && heard.trouble.is_none() && follower.is_in_step()) {
+            return Ok(head);
         }
     }
 }

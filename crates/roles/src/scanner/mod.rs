@@ -4,7 +4,10 @@
 //! request. Events and checkpoint are committed together (law 6) and only once final; then the parent is told.
 //! Killed anywhere it repeats a range, which the database recognises.
 
+mod announce;
+mod board;
 pub mod check;
+mod endpoints;
 mod follow;
 mod funds;
 mod scene;
@@ -14,11 +17,14 @@ use crate::clock::now_ms;
 use crate::messages::{FromScanner, ScannerSetup, ToScanner, Unfit};
 use crate::pulse;
 use crate::terms::Terms;
+use board::Board;
+pub(crate) use endpoints::Endpoints;
+use facilitator_chain::connector::EndpointId;
 use facilitator_chain::reader::{Reader, ReaderOptions};
 use facilitator_chain::rpc::Rpc;
 use facilitator_ipc::{FrameReader, FrameSender};
 use facilitator_kill::kill_point;
-pub use follow::Follower;
+pub use follow::{Follower, Heard};
 pub use scene::Scene;
 pub(crate) use scene::{Audience, Live};
 use std::time::Duration;
@@ -31,6 +37,9 @@ pub const ROLE: &str = "scanner";
 
 /// Time between two looks at the funds of the worker keys.
 const FUNDS_INTERVAL: Duration = Duration::from_secs(30);
+
+/// Time between two looks at whether the parent has to be told of the endpoints.
+const SHOWN_INTERVAL: Duration = Duration::from_secs(1);
 
 /// Longest pause between two tries to reach the node at the beginning.
 const MAX_PAUSE: Duration = Duration::from_secs(10);
@@ -56,21 +65,28 @@ pub async fn run(terms: &Terms) -> Result<(), ChildError> {
 
 async fn serve(setup: ScannerSetup, parent: ToParent, mut orders: FromParent) -> Result<(), ChildError> {
     let store = child::open_store(&setup.chain, now_ms()).await?;
-    let rpc = child::client(&setup.chain)?;
-    let reader = Reader::start(rpc.clone(), ReaderOptions::default());
-    if !prepare(&setup, &rpc, &reader, &parent, &mut orders).await? {
+    let endpoints = Endpoints::new(&setup.chain)?;
+    let reader = Reader::start(endpoints.get(EndpointId(0)), ReaderOptions::default());
+    if !prepare(&setup, &endpoints, &reader, &parent, &mut orders).await? {
         return Ok(());
     }
-    let follower =
-        Follower::begin(&setup, Live { store, rpc, reader: reader.clone(), audience: parent.clone() }).await?;
-    watch(setup, follower, reader, parent, orders).await
+    let audience = parent.clone();
+    let scene = Live {
+        store,
+        endpoints: endpoints.clone(),
+        reader: reader.clone(),
+        audience,
+        began: Instant::now().into_std(),
+    };
+    let follower = Follower::begin(&setup, endpoints.names(), scene).await?;
+    watch(setup, follower, endpoints, reader, parent, orders).await
 }
 
-/// Checks node and contracts until they answer, then waits for the other chain's scanner to have done so too. `false`:
+/// Checks nodes and contracts until they answer, then waits for the other chain's scanner to have done so too. `false`:
 /// asked to stop.
 async fn prepare(
     setup: &ScannerSetup,
-    rpc: &Rpc,
+    endpoints: &Endpoints,
     reader: &Reader,
     parent: &ToParent,
     orders: &mut FromParent,
@@ -78,7 +94,7 @@ async fn prepare(
     let mut pause = ms(setup.chain.poll_interval_ms).min(MAX_PAUSE);
     loop {
         pulse::busy();
-        match checked(setup, rpc, reader).await {
+        match checked(setup, endpoints, reader).await {
             Ok(found) => {
                 kill_point!("scanner.checked");
                 parent.send(&FromScanner::Checked(found)).await?;
@@ -104,26 +120,37 @@ async fn prepare(
     }
 }
 
-/// Asks the node which chain it serves, and the contracts whether they are those of the configuration.
+/// Asks the nodes which chain they serve, and the contracts whether they are those of the configuration. One node alone
+/// is not believed that they are not while another one can be asked.
 ///
 /// # Errors
 /// [`check::CheckError`].
 pub(crate) async fn checked(
     setup: &ScannerSetup,
-    rpc: &Rpc,
+    endpoints: &Endpoints,
     reader: &Reader,
 ) -> Result<Vec<crate::messages::Discovered>, check::CheckError> {
-    let wrong = child::wrong_chain(rpc, &setup.chain).await;
-    if let Some(unfit) = wrong.map_err(|error| check::CheckError::Unreachable(error.to_string()))? {
-        return Err(check::CheckError::Unfit(unfit));
-    }
-    match check::contracts(setup.chain.side, &setup.gateways, reader).await {
-        // A node that has not come to the contracts' blocks yet answers as if there were none.
-        Err(check::CheckError::Unfit(Unfit::Contracts(text))) if is_syncing(rpc).await => {
-            Err(check::CheckError::Unreachable(format!("the node is still synchronising; for now {text}")))
+    let all: Vec<Rpc> = endpoints.iter().cloned().collect();
+    let ours = match child::who_serves(&all, &setup.chain).await {
+        child::Serves::Ours(ours) => ours,
+        child::Serves::Another(unfit) => return Err(check::CheckError::Unfit(unfit)),
+        child::Serves::Unknown(text) => return Err(check::CheckError::Unreachable(text)),
+    };
+    let mut worst = check::CheckError::Unreachable("no endpoint answered".to_owned());
+    for index in ours {
+        let rpc = endpoints.get(EndpointId(index));
+        reader.use_endpoint(rpc.clone());
+        match check::contracts(setup.chain.side, &setup.gateways, reader).await {
+            Ok(found) => return Ok(found),
+            // A node that has not come to the contracts' blocks yet answers as if there were none.
+            Err(check::CheckError::Unfit(Unfit::Contracts(text))) if is_syncing(&rpc).await => {
+                let text = format!("the node is still synchronising; for now {text}");
+                worst = check::CheckError::Unreachable(text);
+            }
+            Err(error) => worst = error,
         }
-        checked => checked,
     }
+    Err(worst)
 }
 
 /// Whether the node says that it is behind its own chain. One that does not say is believed to be there.
@@ -145,16 +172,20 @@ async fn wait_for_begin(orders: &mut FromParent) -> Result<bool, ChildError> {
 
 async fn watch(
     setup: ScannerSetup,
-    mut follower: Follower<Live<ToParent>>,
+    mut follower: Follower<'static, Live<ToParent>>,
+    endpoints: Endpoints,
     reader: Reader,
     parent: ToParent,
     mut orders: FromParent,
 ) -> Result<(), ChildError> {
     let mut terminated = signal(SignalKind::terminate()).map_err(ChildError::Signals)?;
-    let mut poll = interval(ms(setup.chain.poll_interval_ms));
-    poll.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut funds = interval_at(Instant::now() + Duration::from_secs(1), FUNDS_INTERVAL);
+    let mut shown = interval(SHOWN_INTERVAL);
+    shown.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut board = Board::new(&setup, endpoints.clone());
+    let mut announcements = announce::subscribe(&endpoints);
     loop {
+        let due = follower.wait();
         pulse::idle();
         tokio::select! {
             order = orders.next() => match order? {
@@ -169,14 +200,16 @@ async fn watch(
                         }
                     });
                 }
-                Some(ToScanner::Stop) => return Ok(()),
+                Some(ToScanner::Stop) => return follower.close().await,
                 Some(ToScanner::Setup(_) | ToScanner::Begin) => {}
                 None => return Err(ChildError::ParentGone),
             },
-            _ = terminated.recv() => return Ok(()),
-            _ = poll.tick() => { pulse::busy(); follower.look().await? },
-            () = follower.more(), if follower.is_behind() => { pulse::busy(); follower.step().await? },
+            _ = terminated.recv() => return follower.close().await,
+            heard = follower.hear() => { pulse::busy(); follower.take(heard).await? },
+            Some(heard) = announcements.recv() => { pulse::busy(); follower.take(heard).await? },
+            () = tokio::time::sleep(due) => { pulse::busy(); follower.tick().await? },
             _ = funds.tick() => funds::report(&setup, &reader, &parent),
+            _ = shown.tick() => board.show(&follower, &parent).await?,
         }
     }
 }

@@ -31,7 +31,7 @@ use crate::{
     policy::fee::{self, Market},
     types::{Head, Outcome},
 };
-use facilitator_chain::rpc::RpcError;
+use facilitator_chain::rpc::{Rpc, RpcError};
 use facilitator_eth::{Address, U256, tx::SecretKey};
 use facilitator_store::leases::Lease;
 use std::collections::{BTreeMap, BTreeSet};
@@ -72,6 +72,15 @@ enum Reach {
     Down,
 }
 
+/// Whether anything may be signed or sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Gate {
+    /// It may.
+    Open,
+    /// It may not: the chains are not known to be in step, or whoever knows says nothing.
+    Closed,
+}
+
 /// Whether the node knows `eth_getBlockReceipts`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Support {
@@ -100,6 +109,7 @@ pub struct Sender<N = Node, K = Records> {
     node_failures: u32,
     node_retry_at_ms: Option<i64>,
     outcomes: Vec<Outcome>,
+    gate: Gate,
 }
 
 /// How an account stands, for the status page.
@@ -131,6 +141,18 @@ impl<N: Ask, K: Keep> Sender<N, K> {
     fn set_head(&mut self, head: Head) {
         self.head = Some(head);
         self.survey.clear();
+    }
+
+    /// Whether anything may be signed or sent from now on. While it may not, what is in flight is followed all the same.
+    pub const fn set_gate(&mut self, gate: Gate) {
+        self.gate = gate;
+    }
+
+    /// Asks another endpoint of the same chain from now on.
+    pub fn use_endpoint(&mut self, rpc: &Rpc) {
+        self.node.use_endpoint(rpc);
+        self.survey.clear();
+        self.node_retry_at_ms = None;
     }
 
     /// Does everything that is due and returns what has happened to intents since the last call.
@@ -171,6 +193,9 @@ impl<N: Ask, K: Keep> Sender<N, K> {
             return Ok(());
         }
         self.observe(head, now_ms).await?;
+        if self.gate == Gate::Closed {
+            return Ok(());
+        }
         self.close_gaps(head, now_ms).await?;
         for _ in 0..MAX_ROUNDS {
             // What a round queued or ended may raise new questions at the same head.
@@ -188,7 +213,7 @@ impl<N: Ask, K: Keep> Sender<N, K> {
             return Some(at);
         }
         let renewal = self.next_renewal();
-        if self.book.is_empty() {
+        if self.book.is_empty() || self.gate == Gate::Closed {
             return renewal;
         }
         let work = self.node_retry_at_ms.unwrap_or_else(|| self.head_at_ms.saturating_add(self.silence_ms()));
@@ -215,7 +240,9 @@ impl<N: Ask, K: Keep> Sender<N, K> {
 
     /// The head as told; asked for if nobody tells it.
     async fn ensure_head(&mut self, now_ms: i64) -> Option<Head> {
-        if self.head.is_none() || now_ms >= self.head_at_ms.saturating_add(self.silence_ms()) {
+        // While the gate is closed nobody's word but the scanner's is taken for a head.
+        let asks = self.gate == Gate::Open;
+        if asks && (self.head.is_none() || now_ms >= self.head_at_ms.saturating_add(self.silence_ms())) {
             match self.node.head().await {
                 Ok(head) => {
                     self.node_answered();

@@ -1,6 +1,6 @@
 //! Beginning from the journal, which is the same whether the last sender ended well or was killed.
 
-use super::{Account, Sender, Support, end::Ending, survey::Survey, trouble::Database};
+use super::{Account, Gate, Sender, Support, end::Ending, survey::Survey, trouble::Database};
 use crate::{
     SenderError, Settings,
     book::{Book, DependencyDone, Flight, answer_of},
@@ -74,6 +74,7 @@ impl<N: Ask, K: Keep> Sender<N, K> {
             node_failures: 0,
             node_retry_at_ms: None,
             outcomes: Vec::new(),
+            gate: Gate::Open,
         };
         let addresses: Vec<Address> = sender.accounts.keys().copied().collect();
         for address in addresses {

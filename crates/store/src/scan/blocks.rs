@@ -61,6 +61,28 @@ impl Store {
         rows.iter_mut().map(block).collect()
     }
 
+    /// Remembers blocks above the checkpoint, whose events are not stored yet: forks among them are noticed.
+    ///
+    /// # Errors
+    /// [`crate::StoreError`] of the database.
+    pub async fn remember_blocks(&self, chain_id: u64, blocks: &[Block]) -> Result<()> {
+        let mut tx = self.db.begin().await?;
+        insert(&mut tx, chain_id, blocks).await?;
+        tx.commit().await
+    }
+
+    /// Forgets blocks above a height that were replaced by a fork before their events were stored.
+    ///
+    /// # Errors
+    /// [`crate::StoreError`] of the database.
+    pub async fn forget_blocks(&self, chain_id: u64, above: u64) -> Result<()> {
+        let mut tx = self.db.begin().await?;
+        let sql = "DELETE FROM blocks WHERE chain_id = $1 AND number > $2
+            AND number > (SELECT COALESCE(MAX(block_number), -1) FROM checkpoints WHERE chain_id = $1)";
+        tx.execute(sql, args![chain_id, above]).await?;
+        tx.commit().await
+    }
+
     /// Forgets blocks below a height; their events stay.
     ///
     /// # Errors

@@ -2,12 +2,12 @@
 
 use super::super::{Logging, context, running};
 use crate::failure::{Exit, Failure};
-use facilitator_config::{Chain, GatewayAddresses, Keys, Loaded, LogFormat};
+use facilitator_config::{Chain, ChainSettings, GatewayAddresses, Keys, Loaded, LogFormat};
 use facilitator_eth::{Address, U256};
 use facilitator_protocol::model::Side;
 use facilitator_protocol::transfer::Backoff;
 use facilitator_protocol::transfer::accept::Policy;
-use facilitator_roles::messages::{ChainSetup, ConfiguredGateway, KeyBytes, ScannerSetup, SenderSetup};
+use facilitator_roles::messages::{ChainSetup, ConfiguredGateway, ConnectorSetup, KeyBytes, ScannerSetup, SenderSetup};
 use facilitator_roles::parent::{PerSide, Setup};
 use facilitator_roles::terms::Terms;
 use facilitator_supervisor::RestartPolicy;
@@ -138,9 +138,28 @@ fn scanner(loaded: &Loaded, side: Side) -> Result<ScannerSetup, Failure> {
         chain: chain(loaded, side)?,
         start_block: configured.settings.start_block.unwrap_or(0),
         max_log_range: configured.settings.max_log_range,
+        connector: connector(&configured.settings),
         gateways: gateways(loaded)?,
         workers: configured.workers.clone(),
     })
+}
+
+fn connector(settings: &ChainSettings) -> ConnectorSetup {
+    ConnectorSetup {
+        minimum_connections: settings.minimum_connections.map(u64::from),
+        cycle_interval_ms: millis(settings.cycle_interval),
+        connection_timeout_ms: millis(settings.connection_timeout),
+        sampling_limit: settings.sampling_limit,
+        behind_limit: settings.behind_limit,
+        blocks_per_fetch: settings.blocks_per_fetch,
+        fetch_pause_ms: millis(settings.fetch_pause),
+        fork_protection: settings.fork_protection,
+        lag_blocks: settings.lag_blocks,
+        lag_ms: millis(settings.lag),
+        strikes: settings.endpoint_strikes,
+        backoff_ms: millis(settings.endpoint_backoff),
+        backoff_max_ms: millis(settings.endpoint_backoff_max),
+    }
 }
 
 fn sender(loaded: &Loaded, keys: &Keys, side: Side) -> Result<SenderSetup, Failure> {

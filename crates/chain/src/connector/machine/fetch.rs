@@ -70,6 +70,9 @@ impl Connector {
                 }
                 return;
             }
+            // Blocks that were remembered before a long absence, and whose events were never released, are read with it.
+            let unread = self.released.map_or(self.settings.start_block, |released| released.saturating_add(1));
+            let next = if self.pending.is_empty() { next.min(unread) } else { next };
             let Some(span) = self.book.range(endpoint, next, dense_from - 1) else { return };
             let witness = self.elected.and_then(|elected| elected.witness).filter(|id| self.is_well(*id));
             (span, Keep::Ends, witness)
@@ -153,7 +156,7 @@ impl Connector {
                 let Span { from, to } = span;
                 strike(self, format!("blocks {from} to {to} do not continue what is stored"))
             }
-            RangeError::Lied { message } => {
+            RangeError::Fetch(FetchError::Lied { message }) => {
                 self.book.set_aside(endpoint, Reason::Lied { message: message.clone() }, None, self.now);
                 Some(Blame::Serious(message))
             }

@@ -7,6 +7,7 @@
 
 mod fetch;
 mod fork;
+mod pace;
 mod round;
 mod types;
 
@@ -22,6 +23,7 @@ use super::{
 use crate::scan::Checkpoint;
 use fetch::Pending;
 use fork::Inquiry;
+use pace::Pace;
 use round::Round;
 use std::collections::{BTreeSet, VecDeque};
 
@@ -36,6 +38,8 @@ pub struct Connector {
     now: u64,
     next_cycle: u64,
     next_poll: u64,
+    /// How often heads come.
+    pace: Pace,
     round: Option<Round>,
     /// The last election that elected anybody.
     elected: Option<Elected>,
@@ -73,6 +77,7 @@ impl Connector {
             now: 0,
             next_cycle: 0,
             next_poll: 0,
+            pace: Pace::default(),
             round: None,
             elected: None,
             voted_at: 0,
@@ -177,6 +182,11 @@ impl Connector {
                 self.book.set_aside(endpoint, Reason::Lied { message }, None, self.now);
                 self.lost_answer(endpoint, "the endpoint was caught with a false answer", fx);
             }
+            Event::Read { endpoint } => self.book.answered(endpoint, Ask::Range, 0, self.now),
+            Event::ReadFailed { endpoint, error } => {
+                self.book.failed(endpoint, Ask::Range, &error, self.now);
+                self.lost_answer(endpoint, &error.to_string(), fx);
+            }
             Event::Subscribed { endpoint, subscribed } => self.book.subscribed(endpoint, subscribed),
             Event::RangeRead { ticket } => self.range_read(ticket),
             Event::RangeStored { ticket, blocks } => self.range_stored(ticket, blocks, fx),
@@ -215,7 +225,12 @@ impl Connector {
         if !ours {
             return self.lost_answer(endpoint, "the endpoint serves another chain", fx);
         }
+        let newer = self.head_of(endpoint).is_none_or(|before| before.number < block.number);
         self.book.saw_head(endpoint, block, self.reference(), self.now);
+        if newer && self.the_client() == Some(endpoint) {
+            self.pace.head_at(self.now);
+            self.next_poll = self.now.saturating_add(self.pace.rest(self.settings.poll_interval_ms));
+        }
         if self.follows() && self.the_client() == Some(endpoint) && self.local.contradicts(block) {
             // The next round tells whether the others see the fork too.
             self.next_cycle = self.now;

@@ -113,6 +113,18 @@ pub enum Event {
         /// What is wrong, for operators.
         message: String,
     },
+    /// Something else that was read from an endpoint could be had: events of released blocks.
+    Read {
+        /// From whom.
+        endpoint: EndpointId,
+    },
+    /// It could not be had.
+    ReadFailed {
+        /// From whom.
+        endpoint: EndpointId,
+        /// Why.
+        error: RpcError,
+    },
     /// An endpoint pushes its heads from now on (`true`) or no longer.
     Subscribed {
         /// Who.
@@ -162,15 +174,10 @@ pub enum Event {
 /// Why a range was not stored.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum RangeError {
-    /// It could not be read.
+    /// It could not be read, or contradicts the block headers or another endpoint.
     Fetch(FetchError),
     /// It doesn't continue the block stored before, or its own blocks don't link.
     NotLinked,
-    /// Its contents contradict the block headers or another endpoint.
-    Lied {
-        /// What is wrong, for operators.
-        message: String,
-    },
     /// The database refused; not the endpoint's fault.
     Store {
         /// What it said.

@@ -1,0 +1,134 @@
+//! Ranges that the connector wants: headers near the head, events with the ends' headers far below it.
+
+use super::{Follower, Heard, Scene, block};
+use crate::child::ChildError;
+use facilitator_chain::connector::{EndpointId, Event, RangeError};
+use facilitator_chain::scan::{Checkpoint, FetchError, FetchedRange, Span};
+use facilitator_chain::types::Header;
+use std::rc::Rc;
+
+impl<'s, S: Scene + 's> Follower<'s, S> {
+    /// Reads all headers of a range but those that are known as the endpoint's head or below it.
+    pub(super) fn fetch_headers(&mut self, ticket: u64, endpoint: EndpointId, span: Span) {
+        let known = self.headers_below_head(endpoint, span);
+        let scene = Rc::clone(&self.scene);
+        self.tasks.add(async move {
+            let missing: Vec<u64> =
+                (span.from..=span.to).filter(|number| !known.iter().any(|header| header.number == *number)).collect();
+            let read = scene.headers(endpoint, &missing).await;
+            Heard::Headers(
+                ticket,
+                read.map(|mut headers| {
+                    headers.extend(known);
+                    headers.sort_by_key(|header| header.number);
+                    headers
+                }),
+            )
+        });
+    }
+
+    /// The endpoint's head and the blocks below it that were heads before, as far as they link.
+    fn headers_below_head(&self, endpoint: EndpointId, span: Span) -> Vec<Header> {
+        let head = self.connector.book().get(endpoint).and_then(|endpoint| endpoint.head);
+        let Some(mut at) = head.map(|head| head.block) else { return Vec::new() };
+        let mut known = Vec::new();
+        while let Some(header) = self.headers.get(at).filter(|_| at.number >= span.from) {
+            if span.contains(at.number) {
+                known.push(header.clone());
+            }
+            let Some(below) = at.number.checked_sub(1) else { break };
+            at = Checkpoint { number: below, hash: header.parent_hash };
+        }
+        known
+    }
+
+    pub(super) fn headers_came(&mut self, ticket: u64, answer: Result<Vec<Header>, FetchError>) {
+        let linked = match answer {
+            Ok(headers) if self.is_linked(&headers) => headers,
+            Ok(_) => return self.feed(Event::RangeFailed { ticket, error: RangeError::NotLinked }),
+            Err(error) => return self.feed(Event::RangeFailed { ticket, error: RangeError::Fetch(error) }),
+        };
+        let blocks = linked.iter().map(|header| Checkpoint { number: header.number, hash: header.hash }).collect();
+        for header in linked {
+            self.unsaved.push(block(&header));
+            self.headers.keep(header);
+        }
+        self.feed(Event::RangeStored { ticket, blocks });
+    }
+
+    /// Whether headers link with each other and with the block remembered before them.
+    fn is_linked(&self, headers: &[Header]) -> bool {
+        let within = headers.windows(2).all(|pair| match pair {
+            [a, b] => a.number.checked_add(1) == Some(b.number) && a.hash == b.parent_hash,
+            _ => true,
+        });
+        within && headers.first().is_some_and(|first| self.continues(first))
+    }
+
+    /// Whether a header is the child of the block remembered before it, if there is one.
+    fn continues(&self, first: &Header) -> bool {
+        let Some(before) = first.number.checked_sub(1) else { return true };
+        let checkpoint = self.checkpoint.filter(|checkpoint| checkpoint.number == before).map(|block| block.hash);
+        self.connector.local().hash(before).or(checkpoint).is_none_or(|hash| hash == first.parent_hash)
+    }
+
+    /// Reads the events of a range, from two endpoints if there are.
+    pub(super) fn fetch_range(&mut self, ticket: u64, endpoint: EndpointId, witness: Option<EndpointId>, span: Span) {
+        let (scene, filter) = (Rc::clone(&self.scene), Rc::clone(&self.filter));
+        self.tasks.add(async move {
+            let read = scene.range(endpoint, &filter, span).await;
+            let Some(witness) = witness else { return Heard::Range(ticket, read) };
+            let Ok(said) = read else { return Heard::Range(ticket, read) };
+            // A witness that fails says nothing; the elected one is not held up by it.
+            let agrees = match scene.range(witness, &filter, span).await {
+                Ok(seen) => seen.entries == said.entries,
+                Err(error) => {
+                    tracing::debug!(%witness, %error, "a range is not witnessed");
+                    true
+                }
+            };
+            if agrees {
+                return Heard::Range(ticket, Ok(said));
+            }
+            let text = format!("{endpoint} and {witness} tell different events of blocks {} to {}", span.from, span.to);
+            Heard::Range(ticket, Err(FetchError::Lied { message: text }))
+        });
+    }
+
+    pub(super) async fn range_came(
+        &mut self,
+        ticket: u64,
+        answer: Result<FetchedRange, FetchError>,
+    ) -> Result<(), ChildError> {
+        match answer {
+            Ok(range) if !range.headers.first().is_some_and(|first| self.continues(first)) => {
+                self.feed(Event::RangeFailed { ticket, error: RangeError::NotLinked });
+            }
+            Ok(range) => {
+                // The next one is read while this one is stored.
+                self.feed(Event::RangeRead { ticket });
+                self.early.push((ticket, range));
+            }
+            Err(error) => self.feed(Event::RangeFailed { ticket, error: RangeError::Fetch(error) }),
+        }
+        Ok(())
+    }
+
+    /// Stores ranges that continue what is stored; the others wait for the events below them.
+    pub(super) async fn store_early(&mut self) -> Result<(), ChildError> {
+        while !self.is_resting()
+            && let Some(index) = self.early.iter().position(|(_, range)| range.span.from <= self.next_block())
+        {
+            let (ticket, range) = self.early.remove(index);
+            let blocks = range.headers.iter().map(|header| Checkpoint { number: header.number, hash: header.hash });
+            let blocks: Vec<Checkpoint> = blocks.collect();
+            if range.span.to >= self.next_block() && !self.commit(&range).await? {
+                let message = "the database could not be written".to_owned();
+                self.feed(Event::RangeFailed { ticket, error: RangeError::Store { message } });
+                continue;
+            }
+            self.feed(Event::RangeStored { ticket, blocks });
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,116 @@
+//! What the parent is told: heads, troubles, whether the chain may be acted upon, whom to ask.
+
+use super::{Follower, Scene};
+use crate::child::ChildError;
+use crate::messages::FromScanner;
+use facilitator_chain::connector::{Alarm, AlarmKind, EndpointId, Health, Mode};
+use facilitator_chain::scan::Checkpoint;
+use facilitator_kill::kill_point;
+use facilitator_sender::Head;
+use std::collections::BTreeMap;
+
+/// What was told last, and what is to be told.
+#[derive(Default)]
+pub(super) struct Told {
+    alarms: BTreeMap<AlarmKind, String>,
+    database: Option<String>,
+    trouble: Option<String>,
+    head: Option<Checkpoint>,
+    client: Option<EndpointId>,
+    in_step: Option<bool>,
+}
+
+impl Told {
+    pub(super) fn over(&mut self, kind: AlarmKind) {
+        self.alarms.remove(&kind);
+    }
+
+    pub(super) fn database(&mut self, trouble: Option<String>) {
+        self.database = trouble;
+    }
+
+    pub(super) fn fork_is_refused(&self) -> bool {
+        self.alarms.contains_key(&AlarmKind::ForkProtection)
+    }
+
+    /// All that keeps the scanner from its work, the worst first.
+    fn present(&self) -> Option<String> {
+        let all: Vec<&str> = self.alarms.values().chain(&self.database).map(String::as_str).collect();
+        (!all.is_empty()).then(|| all.join("; "))
+    }
+}
+
+impl<'s, S: Scene + 's> Follower<'s, S> {
+    pub(super) fn alarmed(&mut self, alarm: &Alarm) {
+        let unwell: Vec<String> = self
+            .connector
+            .book()
+            .iter()
+            .filter_map(|(_, endpoint)| match &endpoint.health {
+                Health::SetAside { reason, .. } => Some(format!("{}: {reason}", endpoint.name)),
+                Health::Unknown | Health::Well => None,
+            })
+            .collect();
+        let text = match alarm {
+            Alarm::BelowMinimum { .. } | Alarm::NoQuorum { .. } if !unwell.is_empty() => {
+                format!("{alarm} ({})", unwell.join("; "))
+            }
+            Alarm::BelowMinimum { .. } | Alarm::NoQuorum { .. } | Alarm::ForkProtection { .. } => alarm.to_string(),
+        };
+        match alarm {
+            Alarm::ForkProtection { .. } => tracing::error!(chain = self.chain_id, "{text}"),
+            Alarm::BelowMinimum { .. } | Alarm::NoQuorum { .. } => tracing::warn!(chain = self.chain_id, "{text}"),
+        }
+        self.told.alarms.insert(alarm.kind(), text);
+    }
+
+    /// Tells what has changed.
+    pub(super) async fn tell_all(&mut self) -> Result<(), ChildError> {
+        self.tell_client().await?;
+        self.tell_head().await?;
+        let trouble = self.told.present();
+        if trouble != self.told.trouble {
+            self.told.trouble.clone_from(&trouble);
+            self.scene.tell(FromScanner::Trouble(trouble)).await?;
+        }
+        self.tell_mode().await
+    }
+
+    async fn tell_client(&mut self) -> Result<(), ChildError> {
+        let client = self.connector.the_client();
+        if client.is_none() || client == self.told.client {
+            return Ok(());
+        }
+        self.told.client = client;
+        if let Some(client) = client {
+            self.scene.set_client(client);
+            let index = u64::try_from(client.0).unwrap_or(u64::MAX);
+            self.scene.tell(FromScanner::Elected(index)).await?;
+        }
+        Ok(())
+    }
+
+    async fn tell_head(&mut self) -> Result<(), ChildError> {
+        let Some(head) = self.connector.local().head() else { return Ok(()) };
+        if self.told.head == Some(head) {
+            return Ok(());
+        }
+        let Some(base_fee) = self.headers.get(head).map(|header| header.base_fee) else { return Ok(()) };
+        self.told.head = Some(head);
+        kill_point!("scanner.head_seen");
+        self.scene.tell(FromScanner::Head(Head { number: head.number, base_fee })).await?;
+        kill_point!("scanner.head_told");
+        Ok(())
+    }
+
+    /// It counts as in step once everything final is read, and as out of step only when the connector says so.
+    async fn tell_mode(&mut self) -> Result<(), ChildError> {
+        let was = self.told.in_step == Some(true);
+        let is = if was { self.connector.mode() == Mode::Normal } else { self.is_in_step() };
+        if self.told.in_step != Some(is) {
+            self.told.in_step = Some(is);
+            self.scene.tell(FromScanner::InStep(is)).await?;
+        }
+        Ok(())
+    }
+}
