@@ -14,12 +14,3 @@ pub use fields::{parse_bytes, parse_quantity, parse_u64};
 pub(crate) use proof::MAX_KEYS;
 pub use proof::parse_proof;
 pub use receipt::{Execution, Receipt, parse_receipt};
-
-/// A header for tests: hash and parent from one byte each.
-#[cfg(test)]
-pub(crate) fn test_header(number: u64, hash: u8, parent: u8) -> Header {
-    let mut value = block::tests::header_json(number);
-    value["hash"] = serde_json::json!(facilitator_eth::B256([hash; 32]));
-    value["parentHash"] = serde_json::json!(facilitator_eth::B256([parent; 32]));
-    parse_header(&value).unwrap().unwrap()
-}
