@@ -3,6 +3,7 @@
 //! The gate stands at three places: no row is claimed, no transaction is handed over, and the senders sign and send
 //! nothing. What is in flight is followed by its sender meanwhile.
 
+use super::stop::Phase;
 use super::{Parent, tell};
 use crate::messages::ToSender;
 use facilitator_kill::kill_point;
@@ -22,7 +23,8 @@ impl Parent {
             tracing::debug!(%side, in_step, "the chain");
         }
         let is = self.is_in_step();
-        if was == is {
+        // During a stop the scanners end, and the senders see through what was handed over.
+        if was == is || self.phase != Phase::Working {
             return;
         }
         if is {
