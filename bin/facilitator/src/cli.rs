@@ -62,6 +62,13 @@ pub(crate) enum Command {
     ///
     /// Each finding says how to mend it. Exit code 1 if there is an error.
     Doctor(DoctorArgs),
+    /// Show the endpoints of both chains: health, heights, calls, errors, and which one is read.
+    ///
+    /// From the last report of the running facilitator, so that it answers whatever the nodes do.
+    Connections(ConnectionsArgs),
+    /// What an operator decides about the reading of a chain.
+    #[command(subcommand)]
+    Scanner(ScannerCommand),
     /// Rebuild a lost or damaged database from both chains and the configuration.
     ///
     /// Reads both chains from `start_block` to their newest final blocks, recognises by the hash-lock key what this
@@ -236,6 +243,45 @@ pub(crate) struct RecoverArgs {
     pub(crate) json: bool,
 }
 
+/// Arguments of `connections`.
+#[derive(Debug, Args)]
+pub(crate) struct ConnectionsArgs {
+    /// Which facilitator.
+    #[command(flatten)]
+    pub(crate) pair: PairArgs,
+    /// Print JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// Commands about the reading of a chain.
+#[derive(Debug, Subcommand)]
+pub(crate) enum ScannerCommand {
+    /// Go back to a block and read the chain again from there.
+    ///
+    /// For a fork that is too deep to be followed by itself: everything that was learnt from later blocks is undone,
+    /// in one transaction, and learnt anew from the chain as it is now. Requests that were acted upon keep their secret
+    /// and are looked at again. A facilitator that runs notices by itself. If the block is not remembered, the next
+    /// lower one that is serves; if there is none, the chain is read from its start_block.
+    Rewind {
+        /// Id of the chain to rewind: of the auxiliary chain, or of the origin chain of a configured pair.
+        #[arg(long, value_name = "N")]
+        chain_id: u64,
+        /// The newest block to keep.
+        #[arg(long, value_name = "BLOCK")]
+        to: u64,
+        /// Facilitator config instead of <home>/<AUX>/facilitator-config.json.
+        #[arg(long, value_name = "FILE")]
+        facilitator_config: Option<PathBuf>,
+        /// Mosaic config instead of <home>/<AUX>/mosaic-config.json.
+        #[arg(long, value_name = "FILE")]
+        mosaic_config: Option<PathBuf>,
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
+    },
+}
+
 /// Commands about requests.
 #[derive(Debug, Subcommand)]
 pub(crate) enum RequestsCommand {
@@ -290,7 +336,9 @@ impl Command {
             Self::Status(args) => args.json,
             Self::Doctor(args) => args.json,
             Self::Recover(args) => args.json,
-            Self::Requests(
+            Self::Connections(args) => args.json,
+            Self::Scanner(ScannerCommand::Rewind { json, .. })
+            | Self::Requests(
                 RequestsCommand::List { json, .. }
                 | RequestsCommand::Show { json, .. }
                 | RequestsCommand::Retry { json, .. },

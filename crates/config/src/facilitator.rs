@@ -210,6 +210,13 @@ fn by_id(file: &Path, drafts: Vec<DraftChain>, names: &Names) -> Result<BTreeMap
             let message = format!("is chain {chain_id}, which stands there already: remove one");
             return Err(ConfigError::new(file, draft.path, message).into());
         }
+        if let Some(minimum) =
+            draft.settings.minimum_connections.map(|minimum| usize::try_from(minimum).unwrap_or(usize::MAX))
+            && minimum > draft.rpc.len()
+        {
+            let message = format!("must not be above the number of endpoints in `rpc`, {}", draft.rpc.len());
+            return Err(ConfigError::new(file, format!("{}.minimum_connections", draft.path), message).into());
+        }
         let (workers, worker_paths) = draft.workers.into_iter().unzip();
         let chain = Chain { chain_id, rpc: draft.rpc, workers, settings: draft.settings };
         chains.insert(chain_id, Placed { chain, worker_paths });

@@ -1,6 +1,7 @@
 //! One file a command; here the way from the command line to it.
 
 mod completions;
+mod connections;
 mod context;
 mod doctor;
 mod init;
@@ -9,6 +10,7 @@ mod list;
 mod recover;
 mod requests;
 mod running;
+mod scanner;
 mod start;
 mod status;
 mod stop;
@@ -57,6 +59,8 @@ fn perform(cli: Cli) -> Result<Exit, Failure> {
         | Command::List(_)
         | Command::Status(_)
         | Command::Requests(_)
+        | Command::Connections(_)
+        | Command::Scanner(_)
         | Command::Doctor(_)) => {
             logging.begin("warn", facilitator_telemetry::LogFormat::Text, "command")?;
             runtime()?.block_on(perform_async(other))
@@ -71,6 +75,8 @@ async fn perform_async(command: Command) -> Result<Exit, Failure> {
         Command::List(args) => list::run(args).await,
         Command::Status(args) => status::run(args).await,
         Command::Requests(command) => requests::run(command).await,
+        Command::Connections(args) => connections::run(args).await,
+        Command::Scanner(command) => scanner::run(command).await,
         Command::Doctor(args) => doctor::run(args).await,
         Command::Start(_) | Command::Recover(_) | Command::Completions { .. } => Ok(Exit::Done),
     }

@@ -112,6 +112,16 @@ pub(super) async fn checkpoint(tx: &mut Tx, chain_id: u64) -> Result<Option<Bloc
     tx.fetch_one(CHECKPOINT, args![chain_id]).await?.map(|mut row| block_ref(&mut row)).transpose()
 }
 
+/// The newest remembered block that is not above a height.
+pub(super) async fn at_or_below(tx: &mut Tx, chain_id: u64, number: u64) -> Result<Option<BlockRef>> {
+    let sql = "SELECT number, hash FROM blocks WHERE chain_id = $1 AND number <= $2 ORDER BY number DESC LIMIT 1";
+    tx.fetch_one(sql, args![chain_id, number]).await?.map(|mut row| block_ref(&mut row)).transpose()
+}
+
+pub(super) async fn clear_checkpoint(tx: &mut Tx, chain_id: u64) -> Result<()> {
+    tx.execute("DELETE FROM checkpoints WHERE chain_id = $1", args![chain_id]).await.map(drop)
+}
+
 fn block_ref(row: &mut Row) -> Result<BlockRef> {
     Ok(BlockRef { number: row.take()?, hash: row.take()? })
 }

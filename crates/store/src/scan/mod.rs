@@ -9,7 +9,7 @@ mod derive;
 mod rollback;
 
 pub use blocks::{Block, BlockRef};
-pub use rollback::RolledBack;
+pub use rollback::{Rewound, RolledBack};
 
 use crate::{
     Store,

@@ -29,32 +29,79 @@ impl Store {
     /// # Errors
     /// [`crate::StoreError`] of the database; then nothing is undone.
     pub async fn rollback_to(&self, chain_id: u64, to: BlockRef, now_ms: i64) -> Result<RolledBack> {
-        let mut undo = Undo { tx: self.db.begin().await?, chain_id, above: to.number, now_ms };
-        let forgotten = undo.forget().await?;
-        let mut reopened = undo.orphan().await?;
-        reopened += undo.messages().await?;
-        reopened += undo.withdrawn().await?;
-        reopened += undo.proofs().await?;
-        let sql = "DELETE FROM anchored_roots WHERE chain_id = $1 AND block_number > $2";
-        undo.tx.execute(sql, args![chain_id, to.number]).await?;
-        let sql = "DELETE FROM events WHERE chain_id = $1 AND block_number > $2";
-        let events = undo.tx.execute(sql, args![chain_id, to.number]).await?;
-        let sql = "DELETE FROM blocks WHERE chain_id = $1 AND number > $2";
-        undo.tx.execute(sql, args![chain_id, to.number]).await?;
+        let mut undo = Undo { tx: self.db.begin().await?, chain_id, above: height(to.number), now_ms };
+        let undone = undo.everything().await?;
         blocks::set_checkpoint(&mut undo.tx, chain_id, to, now_ms).await?;
         undo.tx.commit().await?;
-        Ok(RolledBack { events, forgotten, reopened })
+        Ok(undone)
     }
+
+    /// Goes back to the newest remembered block that is not above `to`, or to the very beginning if there is none: what
+    /// an operator does when a fork is too deep to be followed. Everything derived from later blocks is undone as in
+    /// [`Store::rollback_to`]; a scanner that runs notices and reads again from there. `None`: nothing was stored above.
+    ///
+    /// # Errors
+    /// [`crate::StoreError`] of the database; then nothing is undone.
+    pub async fn rewind(&self, chain_id: u64, to: u64, now_ms: i64) -> Result<Option<Rewound>> {
+        let mut tx = self.db.begin().await?;
+        let reached = blocks::checkpoint(&mut tx, chain_id).await?;
+        if reached.is_none_or(|reached| reached.number <= to) {
+            return Ok(None);
+        }
+        let target = blocks::at_or_below(&mut tx, chain_id, to).await?;
+        let above = target.map_or(BEFORE_ALL, |block| height(block.number));
+        let mut undo = Undo { tx, chain_id, above, now_ms };
+        let undone = undo.everything().await?;
+        match target {
+            Some(block) => blocks::set_checkpoint(&mut undo.tx, chain_id, block, now_ms).await?,
+            None => blocks::clear_checkpoint(&mut undo.tx, chain_id).await?,
+        }
+        undo.tx.commit().await?;
+        Ok(Some(Rewound { to: target, undone }))
+    }
+}
+
+/// What [`Store::rewind`] did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Rewound {
+    /// The block that the chain is read from again; `None` for the first one that matters.
+    pub to: Option<BlockRef>,
+    /// What was undone.
+    pub undone: RolledBack,
 }
 
 struct Undo {
     tx: Tx,
     chain_id: u64,
-    above: u64,
+    /// The highest block to keep.
+    above: i64,
     now_ms: i64,
 }
 
+/// Below block 0.
+const BEFORE_ALL: i64 = -1;
+
+fn height(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}
+
 impl Undo {
+    async fn everything(&mut self) -> Result<RolledBack> {
+        let forgotten = self.forget().await?;
+        let mut reopened = self.orphan().await?;
+        reopened += self.messages().await?;
+        reopened += self.withdrawn().await?;
+        reopened += self.proofs().await?;
+        let (chain_id, above) = (self.chain_id, self.above);
+        let sql = "DELETE FROM anchored_roots WHERE chain_id = $1 AND block_number > $2";
+        self.tx.execute(sql, args![chain_id, above]).await?;
+        let sql = "DELETE FROM events WHERE chain_id = $1 AND block_number > $2";
+        let events = self.tx.execute(sql, args![chain_id, above]).await?;
+        let sql = "DELETE FROM blocks WHERE chain_id = $1 AND number > $2";
+        self.tx.execute(sql, args![chain_id, above]).await?;
+        Ok(RolledBack { events, forgotten, reopened })
+    }
+
     async fn forget(&mut self) -> Result<u64> {
         let sql = "DELETE FROM requests WHERE event_chain_id = $1 AND event_block_number > $2 AND hash_lock IS NULL";
         self.tx.execute(sql, args![self.chain_id, self.above]).await
