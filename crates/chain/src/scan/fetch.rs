@@ -2,14 +2,19 @@
 //!
 //! Invariant: what [`fetch_range`] returns lies in the range, comes from the contracts asked for, is ordered, has no
 //! log twice, and every log's block is the one whose header is returned with it. Whether the range continues what was
-//! read before is told by [`FetchedRange::continues`]; that logs are missing is not noticed here.
+//! read before is told by [`FetchedRange::continues`]; that logs are missing is not noticed here, but
+//! by [`super::complete`].
 
-use super::{Checkpoint, HeadWindow, Span};
+use super::{
+    Checkpoint, HeadWindow, Span,
+    complete::in_order,
+    filter::{LogFilter, quantity},
+};
 use crate::{
     rpc::{Call, Rpc, RpcError},
     types::{Header, parse_header, parse_logs, parse_u64},
 };
-use facilitator_eth::{Address, B256, U256};
+use facilitator_eth::B256;
 use facilitator_protocol::events::{DecodeError, Event, Log, decode};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -37,43 +42,6 @@ pub enum FetchError {
         /// Hash in the logs.
         log: B256,
     },
-}
-
-/// Whose logs of which kinds to read.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct LogFilter {
-    addresses: Vec<Address>,
-    topics: Vec<B256>,
-}
-
-impl LogFilter {
-    /// Logs of `addresses` whose first topic is one of `topics`, e.g. [`Event::TOPICS`].
-    #[must_use]
-    pub fn new(mut addresses: Vec<Address>, mut topics: Vec<B256>) -> Self {
-        addresses.sort_unstable();
-        addresses.dedup();
-        topics.sort_unstable();
-        topics.dedup();
-        Self { addresses, topics }
-    }
-
-    fn takes(&self, log: &Log) -> bool {
-        self.addresses.contains(&log.address) && log.topics.first().is_some_and(|topic| self.topics.contains(topic))
-    }
-
-    /// The call for a range, or for exactly one block when its hash is given (EIP-234): then logs and header can't be
-    /// of different branches.
-    fn call(&self, span: Span, block: Option<B256>) -> Call {
-        let mut filter = json!({ "address": self.addresses, "topics": [self.topics] });
-        match block {
-            Some(hash) => filter["blockHash"] = json!(hash),
-            None => {
-                filter["fromBlock"] = json!(quantity(span.from));
-                filter["toBlock"] = json!(quantity(span.to));
-            }
-        }
-        Call::new("eth_getLogs", json!([filter]))
-    }
 }
 
 /// An event with the log it was read from.
@@ -112,10 +80,6 @@ impl FetchedRange {
             .first()
             .is_some_and(|first| first.number == before.number.saturating_add(1) && first.parent_hash == before.hash)
     }
-}
-
-fn quantity(number: u64) -> String {
-    U256::from(number).to_quantity()
 }
 
 fn header_call(number: u64) -> Call {
@@ -196,7 +160,7 @@ pub async fn fetch_range(
     for number in ends {
         headers.insert(number, read_header(number, &next()?)?);
     }
-    let logs = validate(parse_logs(&logs)?, filter, span)?;
+    let logs = in_order(filter, span, parse_logs(&logs)?).map_err(|lie| RpcError::malformed(lie.to_string()))?;
     let mut between: Vec<u64> = logs.iter().map(|log| log.block_number).collect();
     between.dedup();
     between.retain(|number| !headers.contains_key(number));
@@ -209,30 +173,6 @@ pub async fn fetch_range(
 async fn by_range(rpc: &Rpc, filter: &LogFilter, span: Span) -> Result<Value, RpcError> {
     let call = filter.call(span, None);
     rpc.call(call.method().to_owned(), call.params().clone()).await
-}
-
-/// Orders the logs and refuses what was not asked for.
-fn validate(mut logs: Vec<Log>, filter: &LogFilter, span: Span) -> Result<Vec<Log>, RpcError> {
-    let place = |log: &Log| format!("log {} of block {} from {}", log.log_index, log.block_number, log.address);
-    for log in &logs {
-        if !span.contains(log.block_number) {
-            let Span { from, to } = span;
-            return Err(RpcError::malformed(format!("{} is outside the range {from} to {to}", place(log))));
-        }
-        if !filter.takes(log) {
-            return Err(RpcError::malformed(format!("{} was not asked for", place(log))));
-        }
-    }
-    logs.sort_by_key(|log| (log.block_number, log.log_index));
-    logs.dedup();
-    let same = logs.windows(2).find(|pair| match pair {
-        [a, b] => (a.block_number, a.log_index) == (b.block_number, b.log_index),
-        _ => false,
-    });
-    match same.and_then(<[Log]>::first) {
-        Some(log) => Err(RpcError::malformed(format!("{} comes twice with different contents", place(log)))),
-        None => Ok(logs),
-    }
 }
 
 fn assemble(span: Span, headers: BTreeMap<u64, Header>, logs: Vec<Log>) -> Result<FetchedRange, FetchError> {

@@ -4,15 +4,18 @@
 //! The loop belongs to the scanner's role; it asks the pure parts here ([`ScanPlan`], [`HeadWindow`],
 //! [`AncestorSearch`]) what to do and carries it out with [`fetch_range`]. Invariant: a range that was fetched is
 //! whole and of one branch as far as its headers tell, so that checkpoint and events may be committed together
-//! (law 6). Storing and undoing are left to the store.
+//! (law 6). Whether what a node says about its logs is true and whole is decided by [`complete`]. Storing and undoing are left to the store.
 
 mod ancestor;
+pub mod complete;
 mod fetch;
+mod filter;
 mod plan;
 mod window;
 
 pub use ancestor::{AncestorSearch, SearchStep};
-pub use fetch::{Entry, FetchError, FetchedRange, LogFilter, fetch_chain_id, fetch_head, fetch_headers, fetch_range};
+pub use fetch::{Entry, FetchError, FetchedRange, fetch_chain_id, fetch_head, fetch_headers, fetch_range};
+pub use filter::LogFilter;
 pub use plan::{Failed, ScanPlan, Span};
 pub use window::{Advance, HeadWindow};
 
