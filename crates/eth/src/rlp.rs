@@ -1,7 +1,7 @@
 //! Recursive length prefix (RLP), as far as proofs need it.
 //!
-//! Writing: account values and the list of raw trie nodes that the Mosaic contracts take. Reading, for the trie check
-//! only: one item at a time, canonical form alone, never beyond the given bytes.
+//! Writing: account values, headers and receipts, and the list of raw trie nodes that the Mosaic contracts take.
+//! Reading, for the trie check only: one item at a time, canonical form alone, never beyond the given bytes.
 
 use crate::{B256, Bytes, U256};
 
@@ -31,14 +31,18 @@ pub fn uint(value: U256) -> Vec<u8> {
     string(&value.to_be_bytes_trimmed())
 }
 
-fn string(bytes: &[u8]) -> Vec<u8> {
+/// A byte string.
+#[must_use]
+pub fn string(bytes: &[u8]) -> Vec<u8> {
     match bytes {
         [single] if *single < STRING => vec![*single],
         _ => with_header(STRING, bytes),
     }
 }
 
-fn list(payload: &[u8]) -> Vec<u8> {
+/// A list: `payload` is its items, each encoded, one after the other.
+#[must_use]
+pub fn list(payload: &[u8]) -> Vec<u8> {
     with_header(LIST, payload)
 }
 

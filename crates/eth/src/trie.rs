@@ -4,6 +4,10 @@
 //! root, whoever sent the nodes. Hostile nodes cost at most one step a nibble. The contracts' own check is narrower:
 //! they know neither exclusion nor embedded nodes (protocol.md 4.4).
 
+mod ordered;
+
+pub use ordered::ordered_root;
+
 use crate::{
     B256, Bytes, keccak256,
     rlp::{Item, Malformed, items},

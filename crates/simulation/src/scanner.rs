@@ -52,6 +52,7 @@ fn header(world: &World, side: Side, number: u64) -> Result<Header, FetchError> 
         state_root: block.hash,
         logs_bloom: Bloom::of_anything(),
         gas_limit: 30_000_000,
+        receipts_root: None,
     })
 }
 

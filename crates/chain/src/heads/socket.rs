@@ -4,7 +4,7 @@
 
 use crate::{
     rpc::{Endpoint, RpcError},
-    types::{Header, parse_header},
+    types::{Header, parse_checked_header},
 };
 use futures_util::{SinkExt as _, StreamExt as _};
 use reqwest::{Client, StatusCode, Upgraded, header, redirect};
@@ -86,7 +86,7 @@ impl Socket {
                     asked = false;
                     let Some(value) = parse(message)? else { continue };
                     let Some(header) = value.pointer("/params/result") else { continue };
-                    match parse_header(header) {
+                    match parse_checked_header(header) {
                         Ok(Some(header)) => return Ok(header),
                         Ok(None) => {}
                         Err(error) => return Err(Broken::NotOffered(format!("an announced head: {error}"))),

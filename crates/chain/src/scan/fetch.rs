@@ -2,14 +2,20 @@
 //!
 //! Invariant: what [`fetch_range`] returns lies in the range, comes from the contracts asked for, is ordered, has no
 //! log twice, and every log's block is the one whose header is returned with it. Whether the range continues what was
-//! read before is told by [`FetchedRange::continues`]; that logs are missing is not noticed here.
+//! read before is told by [`FetchedRange::continues`]; that logs are missing is not noticed here, but
+//! by [`super::complete`].
 
-use super::{Checkpoint, Span};
+use super::{
+    Checkpoint, Span,
+    complete::in_order,
+    filter::{LogFilter, quantity},
+    proven,
+};
 use crate::{
     rpc::{Call, Rpc, RpcError},
-    types::{Bloom, Header, parse_header, parse_logs, parse_u64},
+    types::{Header, parse_checked_header, parse_logs, parse_u64},
 };
-use facilitator_eth::{Address, B256, U256};
+use facilitator_eth::B256;
 use facilitator_protocol::events::{DecodeError, Event, Log, decode};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -43,50 +49,6 @@ pub enum FetchError {
         /// What is wrong with it.
         message: String,
     },
-}
-
-/// Whose logs of which kinds to read.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct LogFilter {
-    addresses: Vec<Address>,
-    topics: Vec<B256>,
-}
-
-impl LogFilter {
-    /// Logs of `addresses` whose first topic is one of `topics`, e.g. [`Event::TOPICS`].
-    #[must_use]
-    pub fn new(mut addresses: Vec<Address>, mut topics: Vec<B256>) -> Self {
-        addresses.sort_unstable();
-        addresses.dedup();
-        topics.sort_unstable();
-        topics.dedup();
-        Self { addresses, topics }
-    }
-
-    /// Whether a block with this filter over its logs may have one that is asked for. If not, it has none.
-    #[must_use]
-    pub fn may_match(&self, bloom: &Bloom) -> bool {
-        self.addresses.iter().any(|address| bloom.may_contain(&address.0))
-            && self.topics.iter().any(|topic| bloom.may_contain(&topic.0))
-    }
-
-    fn takes(&self, log: &Log) -> bool {
-        self.addresses.contains(&log.address) && log.topics.first().is_some_and(|topic| self.topics.contains(topic))
-    }
-
-    /// The call for a range, or for exactly one block when its hash is given (EIP-234): then logs and header can't be
-    /// of different branches.
-    fn call(&self, span: Span, block: Option<B256>) -> Call {
-        let mut filter = json!({ "address": self.addresses, "topics": [self.topics] });
-        match block {
-            Some(hash) => filter["blockHash"] = json!(hash),
-            None => {
-                filter["fromBlock"] = json!(quantity(span.from));
-                filter["toBlock"] = json!(quantity(span.to));
-            }
-        }
-        Call::new("eth_getLogs", json!([filter]))
-    }
 }
 
 /// An event with the log it was read from.
@@ -127,16 +89,12 @@ impl FetchedRange {
     }
 }
 
-fn quantity(number: u64) -> String {
-    U256::from(number).to_quantity()
-}
-
 fn header_call(number: u64) -> Call {
     Call::new("eth_getBlockByNumber", json!([quantity(number), false]))
 }
 
 fn read_header(number: u64, value: &Value) -> Result<Header, FetchError> {
-    let header = parse_header(value)?.ok_or(FetchError::Missing { number })?;
+    let header = parse_checked_header(value)?.ok_or(FetchError::Missing { number })?;
     if header.number != number {
         return Err(RpcError::malformed(format!("block {} in answer to block {number}", header.number)).into());
     }
@@ -157,7 +115,7 @@ pub async fn fetch_chain_id(rpc: &Rpc) -> Result<u64, RpcError> {
 /// As the call; [`FetchError::Missing`] if the node has no block at all.
 pub async fn fetch_head(rpc: &Rpc) -> Result<Header, FetchError> {
     let value = rpc.call("eth_getBlockByNumber", json!(["latest", false])).await?;
-    parse_header(&value)?.ok_or(FetchError::Missing { number: 0 })
+    parse_checked_header(&value)?.ok_or(FetchError::Missing { number: 0 })
 }
 
 /// The headers at `numbers`, in their order, in one batch.
@@ -206,7 +164,7 @@ pub async fn fetch_range(rpc: &Rpc, filter: &LogFilter, span: Span) -> Result<Fe
     for number in ends {
         headers.insert(number, read_header(number, &next()?)?);
     }
-    let logs = validate(parse_logs(&logs)?, filter, span)?;
+    let logs = in_order(filter, span, parse_logs(&logs)?).map_err(|lie| RpcError::malformed(lie.to_string()))?;
     let mut between: Vec<u64> = logs.iter().map(|log| log.block_number).collect();
     between.dedup();
     between.retain(|number| !headers.contains_key(number));
@@ -218,6 +176,9 @@ pub async fn fetch_range(rpc: &Rpc, filter: &LogFilter, span: Span) -> Result<Fe
 
 /// The events of the blocks with these headers, ascending, whose hashes are agreed on.
 ///
+/// Where the hashes bind the receipts' roots, the events are proven by the receipts: none is missing and none invented,
+/// whatever the node says. Elsewhere the node is believed.
+///
 /// # Errors
 /// [`FetchError`]; nothing of the answer is to be used then.
 pub async fn fetch_events(rpc: &Rpc, filter: &LogFilter, headers: Vec<Header>) -> Result<FetchedRange, FetchError> {
@@ -225,49 +186,38 @@ pub async fn fetch_events(rpc: &Rpc, filter: &LogFilter, headers: Vec<Header>) -
         return Err(RpcError::malformed("no blocks to read").into());
     };
     let span = Span { from: first.number, to: last.number };
-    let exact = (headers.len() == 1).then_some(last.hash);
+    let logs = if headers.iter().all(|header| header.receipts_root.is_some()) {
+        proven::logs(rpc, filter, &headers).await?
+    } else {
+        told_logs(rpc, filter, &headers, span).await?
+    };
+    assemble(span, headers.into_iter().map(|header| (header.number, header)).collect(), logs)
+}
+
+/// As the node tells.
+async fn told_logs(rpc: &Rpc, filter: &LogFilter, headers: &[Header], span: Span) -> Result<Vec<Log>, FetchError> {
+    let exact = match headers {
+        [only] => Some(only.hash),
+        _ => None,
+    };
     let call = filter.call(span, exact);
     let logs = match rpc.call(call.method().to_owned(), call.params().clone()).await {
         // The node doesn't know the block by its hash any more, or doesn't know this form of the filter.
         Err(RpcError::Server { .. }) if exact.is_some() => by_range(rpc, filter, span).await?,
         answer => answer?,
     };
-    let logs = validate(parse_logs(&logs)?, filter, span)?;
-    let headers: BTreeMap<u64, Header> = headers.into_iter().map(|header| (header.number, header)).collect();
-    if let Some(log) = logs.iter().find(|log| !headers.contains_key(&log.block_number)) {
-        let message = format!("block {} has events that its own filter denies", log.block_number);
-        return Err(FetchError::Lied { message });
+    let lied = |message: String| FetchError::Lied { message };
+    let logs = in_order(filter, span, parse_logs(&logs)?).map_err(|lie| lied(lie.to_string()))?;
+    let denied = logs.iter().find(|log| !headers.iter().any(|header| header.number == log.block_number));
+    match denied {
+        Some(log) => Err(lied(format!("block {} has events that its own filter denies", log.block_number))),
+        None => Ok(logs),
     }
-    assemble(span, headers, logs)
 }
 
 async fn by_range(rpc: &Rpc, filter: &LogFilter, span: Span) -> Result<Value, RpcError> {
     let call = filter.call(span, None);
     rpc.call(call.method().to_owned(), call.params().clone()).await
-}
-
-/// Orders the logs and refuses what was not asked for.
-fn validate(mut logs: Vec<Log>, filter: &LogFilter, span: Span) -> Result<Vec<Log>, RpcError> {
-    let place = |log: &Log| format!("log {} of block {} from {}", log.log_index, log.block_number, log.address);
-    for log in &logs {
-        if !span.contains(log.block_number) {
-            let Span { from, to } = span;
-            return Err(RpcError::malformed(format!("{} is outside the range {from} to {to}", place(log))));
-        }
-        if !filter.takes(log) {
-            return Err(RpcError::malformed(format!("{} was not asked for", place(log))));
-        }
-    }
-    logs.sort_by_key(|log| (log.block_number, log.log_index));
-    logs.dedup();
-    let same = logs.windows(2).find(|pair| match pair {
-        [a, b] => (a.block_number, a.log_index) == (b.block_number, b.log_index),
-        _ => false,
-    });
-    match same.and_then(<[Log]>::first) {
-        Some(log) => Err(RpcError::malformed(format!("{} comes twice with different contents", place(log)))),
-        None => Ok(logs),
-    }
 }
 
 fn assemble(span: Span, headers: BTreeMap<u64, Header>, logs: Vec<Log>) -> Result<FetchedRange, FetchError> {

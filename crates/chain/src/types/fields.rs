@@ -78,6 +78,11 @@ impl<'a> Fields<'a> {
         self.map.get(name).filter(|value| !value.is_null())
     }
 
+    /// The names of all fields, null ones included.
+    pub(super) fn names(&self) -> impl Iterator<Item = &'a str> {
+        self.map.keys().map(String::as_str)
+    }
+
     fn read<T>(&self, name: &str, parse: impl Fn(&str, &Value) -> Result<T, RpcError>) -> Result<T, RpcError> {
         let what = format!("{}: `{name}`", self.what);
         let value = self.optional(name).ok_or_else(|| RpcError::malformed(format!("{what} is missing")))?;

@@ -65,7 +65,7 @@ impl<'s, S: Scene + 's> Follower<'s, S> {
             };
             let known: Option<Vec<Header>> = blocks.iter().map(|block| self.headers.get(*block).cloned()).collect();
             match known {
-                Some(headers) if !headers.iter().any(|header| self.filter.may_match(&header.logs_bloom)) => {
+                Some(headers) if !headers.iter().any(|header| self.filter.may_be_under(header)) => {
                     let range = FetchedRange { span, headers, entries: Vec::new(), refused: Vec::new() };
                     self.commit(&range).await?;
                 }
@@ -195,7 +195,7 @@ async fn read_events<S: Scene>(
         headers.push(header);
     }
     headers.sort_by_key(|header| header.number);
-    let likely: Vec<Header> = headers.iter().filter(|header| filter.may_match(&header.logs_bloom)).cloned().collect();
+    let likely: Vec<Header> = headers.iter().filter(|header| filter.may_be_under(header)).cloned().collect();
     if likely.is_empty() {
         return Ok(FetchedRange { span, headers, entries: Vec::new(), refused: Vec::new() });
     }
