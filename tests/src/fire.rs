@@ -248,6 +248,21 @@ impl World {
         Ok(())
     }
 
+    /// The blocks of a chain that the facilitator remembers, ascending: height, hash, hash of the parent.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn remembered(&self, side: Side) -> Result<Vec<(u64, String, String)>> {
+        let chain = i64::try_from(self.devnet.node(side).chain_id)?;
+        let sql = "SELECT number, hash, parent_hash FROM blocks WHERE chain_id = ? ORDER BY number";
+        let rows = sqlx::query(sql).bind(chain).fetch_all(&mut self.journal().await?).await?;
+        let read = |row: &SqliteRow| {
+            let number: i64 = row.try_get(0)?;
+            Ok((u64::try_from(number)?, row.try_get(1)?, row.try_get(2)?))
+        };
+        rows.iter().map(read).collect()
+    }
+
     async fn journalled(&self, side: Side) -> Result<Vec<Journalled>> {
         let (chain, worker) = (i64::try_from(self.devnet.node(side).chain_id)?, self.worker(side)?.to_lower_hex());
         let sql = "SELECT intent, state, nonce, block_number FROM transactions WHERE chain_id = ? AND account = ?";

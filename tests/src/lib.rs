@@ -29,5 +29,6 @@ pub mod soak;
 pub mod stakers;
 pub mod straight;
 pub mod table;
+pub mod trio;
 pub mod verify;
 pub mod world;

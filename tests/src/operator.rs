@@ -2,7 +2,10 @@
 //!
 //! Black box: only commands, files, signals and exit codes. Nothing here links to the product.
 
-use crate::{daemon::Daemon, devnet::Devnet};
+use crate::{
+    daemon::Daemon,
+    devnet::{Devnet, Side},
+};
 use anyhow::{Context as _, Result, ensure};
 use facilitator_eth::Address;
 use nix::unistd::{Gid, Uid};
@@ -245,6 +248,18 @@ impl Operator {
         edit(&mut config);
         fs::write(&self.config, serde_json::to_vec_pretty(&config)?)?;
         Ok(())
+    }
+
+    /// Sets a value on one chain.
+    ///
+    /// # Errors
+    /// When the config can't be read or written.
+    pub fn set_on(&self, side: Side, key: &str, value: &Json) -> Result<()> {
+        let chain = match side {
+            Side::Origin => self.chains[0],
+            Side::Auxiliary => self.chains[1],
+        };
+        self.edit_config(|config| config["chains"][chain.to_string()][key] = value.clone())
     }
 
     /// Sets the same value on both chains, e.g. `confirmations`.

@@ -28,7 +28,7 @@ fn hash(number: u64) -> B256 {
 fn header(number: u64) -> Value {
     json!({
         "number": format!("{number:#x}"), "hash": hash(number), "parentHash": hash(number.wrapping_sub(1)),
-        "timestamp": "0x1", "stateRoot": B256::ZERO, "logsBloom": format!("0x{}", "00".repeat(256)),
+        "timestamp": "0x1", "stateRoot": B256::ZERO, "receiptsRoot": B256::ZERO, "logsBloom": format!("0x{}", "00".repeat(256)),
         "gasLimit": "0x1",
     })
 }
