@@ -13,7 +13,7 @@ use facilitator_tests::{
 };
 use serde_json::json;
 use std::fs;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 fn quick() -> WorldOptions {
     let devnet = DevnetOptions { mining: Mining::Every(Duration::from_millis(250)), ..DevnetOptions::default() };
@@ -67,8 +67,15 @@ async fn blocks_are_fetched_in_batches_and_remembered_without_a_gap() -> Result<
     world.devnet.origin.mine(450).await?;
     let before = world.counts();
     let daemon = world.operator.start().await?;
-    let found = connector(&world.operator, Side::Origin).await?;
-    assert_eq!(found["state"], json!("Sampling"), "{found:#}");
+    let start = Instant::now();
+    let found = loop {
+        let found = connector(&world.operator, Side::Origin).await?;
+        if found["state"] == json!("Sampling") {
+            break found;
+        }
+        ensure!(start.elapsed() < LIMIT, "{found:#}");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    };
     assert_eq!(found["scanned"], json!(head + 450 - 2), "{found:#}");
     let calls = world.counts()[0].since(&before[0]);
     let headers = calls.calls.get("eth_getBlockByNumber").copied().unwrap_or(0);
