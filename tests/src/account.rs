@@ -32,6 +32,11 @@ impl Account {
         Ok(Self { address: key.address(), key, chain_id, nonce: AtomicU64::new(0) })
     }
 
+    /// Counts on from a nonce, e.g. after a fork that took transactions out.
+    pub fn count_from(&self, nonce: u64) {
+        self.nonce.store(nonce, Ordering::Relaxed);
+    }
+
     /// Signs the account's next transaction.
     ///
     /// # Errors

@@ -78,6 +78,15 @@ fn field<T: std::str::FromStr>(json: &Json, name: &str) -> Result<T> {
 }
 
 /// Reads a quantity.
+/// Tries of a transaction whose nonce was taken meanwhile, and the pause before each.
+const RACES: u32 = 20;
+const AFTER_RACE: Duration = Duration::from_millis(20);
+
+fn is_nonce_race(error: &RpcError) -> bool {
+    let text = error.to_string();
+    ["nonce too low", "replacement transaction underpriced"].iter().any(|race| text.contains(race))
+}
+
 pub(crate) fn quantity(json: &Json) -> Result<u64> {
     let text = json.as_str().with_context(|| format!("{json} is no quantity"))?;
     Ok(u64::from_str_radix(text.trim_start_matches("0x"), 16)?)
@@ -199,8 +208,28 @@ impl Node {
             transaction["gasPrice"] = json!(U256::from(GAS_PRICE).to_quantity());
             json!([transaction])
         });
-        let answers = self.all("eth_sendTransaction", params.collect()).await?;
-        answers.iter().map(|answer| Ok(answer.as_str().context("no hash")?.parse()?)).collect()
+        let params: Vec<Json> = params.collect();
+        let mut hashes = Vec::with_capacity(params.len());
+        for (answer, params) in self.each("eth_sendTransaction", params.clone()).await?.into_iter().zip(params) {
+            let answer = match answer {
+                Err(error) if is_nonce_race(&error) => self.send_after_race(params).await?,
+                answer => answer?,
+            };
+            hashes.push(answer.as_str().context("no hash")?.parse()?);
+        }
+        Ok(hashes)
+    }
+
+    /// The node chooses the nonce, and a block that it makes meanwhile may take it.
+    async fn send_after_race(&self, params: Json) -> Result<Json> {
+        for _ in 0..RACES {
+            tokio::time::sleep(AFTER_RACE).await;
+            match self.call("eth_sendTransaction", params.clone()).await {
+                Err(error) if error.downcast_ref().is_some_and(is_nonce_race) => {}
+                answer => return answer,
+            }
+        }
+        anyhow::bail!("{RACES} times somebody else took the nonce")
     }
 
     /// Sends signed transactions in their order.

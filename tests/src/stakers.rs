@@ -8,10 +8,11 @@ use crate::{
     deploy::tokens,
     devnet::{Devnet, Payment, Side},
     events::{self, Event},
-    node::{Pace, Receipt},
+    node::{Pace, Receipt, quantity},
 };
 use anyhow::{Context as _, Result};
 use facilitator_eth::{Address, B256, Bytes, U256, keccak256};
+use serde_json::json;
 
 /// Gas for a request; the first one of a staker creates its proxy and takes about 728,000.
 const REQUEST_GAS: u64 = 800_000;
@@ -79,6 +80,18 @@ impl Stakers {
         let hashes = devnet.origin.send_signed(&signed).await?;
         devnet.origin.mined(&hashes, Pace::Hurried).await?;
         Ok(Self { accounts })
+    }
+
+    /// After a fork: each counts its nonces from what is on the chain now.
+    ///
+    /// # Errors
+    /// The node's.
+    pub async fn count_anew(&self, devnet: &Devnet) -> Result<()> {
+        for account in &self.accounts {
+            let count = devnet.origin.call("eth_getTransactionCount", json!([account.address, "latest"])).await?;
+            account.count_from(quantity(&count)?);
+        }
+        Ok(())
     }
 
     /// How many there are.

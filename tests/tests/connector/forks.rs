@@ -40,7 +40,9 @@ async fn in_step(world: &World) -> Result<()> {
 async fn a_request_in_a_block_that_is_replaced_is_forgotten_and_done_once_when_it_is_made_again() -> Result<()> {
     let world = world(0).await?;
     let stakers = Stakers::new(&world.devnet, 0, 1).await?;
-    // Nobody can accept it while the worker has nothing to pay with.
+    // What the stakers have is not to be replaced.
+    world.devnet.origin.mine(6).await?;
+    // Nobody accepts what pays too little.
     world.operator.edit_config(|config| config["min_gas_price"] = json!("1000000000000000"))?;
     let daemon = world.operator.start().await?;
     stakers.request_all(&world.devnet, Pace::Hurried).await?;
@@ -58,6 +60,7 @@ async fn a_request_in_a_block_that_is_replaced_is_forgotten_and_done_once_when_i
     world.operator.stop(daemon).await?;
     world.operator.edit_config(|config| config["min_gas_price"] = json!("0"))?;
     let daemon = world.operator.start().await?;
+    stakers.count_anew(&world.devnet).await?;
     let stakes = stakers.request_all(&world.devnet, Pace::Hurried).await?;
     let start = Instant::now();
     while !world.all_complete(1).await? {
@@ -85,7 +88,20 @@ async fn a_fork_of_59_blocks_is_followed_and_one_of_60_waits_for_the_operator() 
         ensure!(start.elapsed() < LIMIT, "the fork of 59 was not followed: {}", daemon.log_tail());
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
+    // The next fork is measured from the newest block of this one.
+    while !world
+        .remembered(Side::Origin)
+        .await?
+        .iter()
+        .any(|(number, found, _)| (*number, found) == (head, &hash.to_string()))
+    {
+        ensure!(start.elapsed() < LIMIT, "the new branch was not read: {}", daemon.log_tail());
+        world.devnet.origin.mine(1).await?;
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
     in_step(&world).await?;
+    let head = world.devnet.origin.head().await?;
+    let hash = world.devnet.origin.header(&format!("{head:#x}")).await?.hash;
 
     world.fork(Side::Origin, 60).await?;
     let start = Instant::now();
@@ -141,6 +157,7 @@ async fn forks_of_any_depth_at_any_moment_of_a_stake_leave_it_complete_once() ->
         world.fork(Side::Origin, depth).await?;
         if head - depth < asked_at {
             // The request itself is gone: made again it is the same one.
+            stakers.count_anew(&world.devnet).await?;
             stakes = stakers.request_all(&world.devnet, Pace::Hurried).await?;
         }
         let start = Instant::now();
