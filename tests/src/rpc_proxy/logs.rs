@@ -87,10 +87,8 @@ impl Invented {
     fn is_asked_for(&self, filter: &Json) -> bool {
         let from = number(&filter["fromBlock"]).unwrap_or(0);
         let to = number(&filter["toBlock"]).unwrap_or(u64::MAX);
-        let in_range = match &filter["blockHash"] {
-            Json::Null => (from..=to).contains(&self.block),
-            hash => *hash == self.hash,
-        };
+        let hash = &filter["blockHash"];
+        let in_range = if hash.is_null() { (from..=to).contains(&self.block) } else { *hash == self.hash };
         in_range
             && allows(&filter["address"], &self.log["address"])
             && allows(&filter["topics"][0], &self.log["topics"][0])
