@@ -73,7 +73,7 @@ pub fn parse_header(value: &Value) -> Result<Option<Header>, RpcError> {
     }
     let block = Fields::of("block", value)?;
     let bloom = block.bytes("logsBloom")?;
-    let bloom = bloom.0.try_into().map_err(|_| block.refuse("`logsBloom` must be 256 bytes"))?;
+    let bloom = bloom.as_slice().try_into().map_err(|_| block.refuse("`logsBloom` must be 256 bytes"))?;
     Ok(Some(Header {
         number: block.u64("number")?,
         hash: block.word("hash")?,
