@@ -12,6 +12,7 @@ use std::{
 
 const AT: &str = "FACILITATOR_KILL_AT";
 const ONCE: &str = "FACILITATOR_KILL_ONCE";
+const PANIC: &str = "FACILITATOR_KILL_PANIC";
 
 /// Every `kill_point!("…")` of the product.
 ///
@@ -59,8 +60,15 @@ pub fn arm(operator: &mut Operator, point: &str, visit: u32, mark: &Path) {
     operator.set_variable(ONCE, &mark.to_string_lossy());
 }
 
+/// As [`arm`], but it panics there and says `text`.
+pub fn arm_with_panic(operator: &mut Operator, point: &str, text: &str, mark: &Path) {
+    arm(operator, point, 1, mark);
+    operator.set_variable(PANIC, text);
+}
+
 /// The next daemon passes all points.
 pub fn disarm(operator: &mut Operator) {
     operator.unset_variable(AT);
     operator.unset_variable(ONCE);
+    operator.unset_variable(PANIC);
 }

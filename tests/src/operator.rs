@@ -13,6 +13,7 @@ use serde::Deserialize;
 use serde_json::{Value as Json, json};
 use std::{
     env, fs,
+    os::unix::fs::chown,
     path::{Path, PathBuf},
     process::Stdio,
     time::{Duration, Instant},
@@ -222,9 +223,18 @@ impl Operator {
         self.binary = binary;
     }
 
-    /// Works as another user from now on; only root can.
-    pub fn run_as(&mut self, user: Uid, group: Gid) {
+    /// Works from now on as another user, whom modes and limits bind; the home becomes that user's. Only root can.
+    ///
+    /// # Errors
+    /// When the binary can't be copied or the home not be given away.
+    pub fn become_user(&mut self, user: Uid, group: Gid) -> Result<()> {
+        // A binary below a folder that is closed to others must be reachable.
+        let copy = self.home().join("facilitator");
+        fs::copy(self.binary(), &copy)?;
+        self.use_binary(copy);
+        give_away(self.home(), user, group)?;
         self.user = Some((user, group));
+        Ok(())
     }
 
     /// The environment in which this operator works, for a person who wants to look around.
@@ -418,4 +428,14 @@ impl Operator {
         ensure!(status.code() == Some(0), "the daemon ended with {status}");
         Ok(())
     }
+}
+
+fn give_away(path: &Path, user: Uid, group: Gid) -> Result<()> {
+    chown(path, Some(user.as_raw()), Some(group.as_raw()))?;
+    if path.is_dir() {
+        for entry in fs::read_dir(path)? {
+            give_away(&entry?.path(), user, group)?;
+        }
+    }
+    Ok(())
 }

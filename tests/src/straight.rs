@@ -277,11 +277,11 @@ impl Run<'_> {
         let proof = proof::of_outbox(origin, self.devnet.contracts.origin.gateway, &messages, height).await?;
         let cogateway = self.devnet.contracts.auxiliary.cogateway;
         let worker = &self.workers.auxiliary;
-        let arguments = [uint(height), bytes(proof.account.0), bytes(proof.account_nodes.0)];
+        let arguments = [uint(height), bytes(proof.account.0.clone()), bytes(proof.account_nodes.0.clone())];
         let prove = call("proveGateway(uint256,bytes,bytes)", &arguments);
         let mut signed = vec![(Step::Prove, 0, worker.sign(cogateway, prove, PROVE_GAS)?)];
         for (index, nodes) in ready.into_iter().zip(proof.storage_nodes) {
-            let data = confirm(self.stake(index)?, height, nodes);
+            let data = confirm(self.stake(index)?, height, &nodes);
             signed.push((Step::Confirm, index, worker.sign(cogateway, data, CONFIRM_GAS)?));
         }
         Ok(signed)
@@ -307,7 +307,7 @@ impl Run<'_> {
     }
 }
 
-fn confirm(stake: &Stake, height: u64, nodes: Bytes) -> Bytes {
+fn confirm(stake: &Stake, height: u64, nodes: &Bytes) -> Bytes {
     let ask = &stake.ask;
     let arguments = [
         address(stake.proxy),
@@ -318,7 +318,7 @@ fn confirm(stake: &Stake, height: u64, nodes: Bytes) -> Bytes {
         uint(ask.gas_limit),
         word(keccak256(secret(stake))),
         uint(height),
-        bytes(nodes.0),
+        bytes(nodes.0.clone()),
     ];
     let signature = "confirmStakeIntent(address,uint256,address,uint256,uint256,uint256,bytes32,uint256,bytes)";
     call(signature, &arguments)

@@ -20,7 +20,7 @@ use sqlx::{
 };
 use std::{
     fs,
-    os::unix::fs::{PermissionsExt as _, chown},
+    os::unix::fs::PermissionsExt as _,
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -124,23 +124,7 @@ fn become_bound(operator: &mut Operator) -> Result<()> {
     if !Uid::effective().is_root() {
         return Ok(());
     }
-    // A binary below a folder that is closed to others must be reachable.
-    let copy = operator.home().join("facilitator");
-    fs::copy(operator.binary(), &copy)?;
-    operator.use_binary(copy);
-    give_away(operator.home())?;
-    operator.run_as(Uid::from_raw(NOBODY), Gid::from_raw(NOBODY));
-    Ok(())
-}
-
-fn give_away(path: &Path) -> Result<()> {
-    chown(path, Some(NOBODY), Some(NOBODY))?;
-    if path.is_dir() {
-        for entry in fs::read_dir(path)? {
-            give_away(&entry?.path())?;
-        }
-    }
-    Ok(())
+    operator.become_user(Uid::from_raw(NOBODY), Gid::from_raw(NOBODY))
 }
 
 fn set_mode(path: &Path, mode: u32) -> Result<()> {

@@ -3,6 +3,7 @@
 use bincode::{Decode, Encode};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use std::{fmt, str::FromStr};
+use zeroize::Zeroize;
 
 /// Why a hexadecimal text is not what it should be.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -138,7 +139,8 @@ impl FromStr for B256 {
     }
 }
 
-/// Bytes of any length: call data, return data, raw transactions, trie nodes.
+/// Bytes of any length: call data, return data, raw transactions, trie nodes. Overwritten when dropped: call data may
+/// reveal a secret before its time.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Encode, Decode)]
 pub struct Bytes(pub Vec<u8>);
 
@@ -153,6 +155,12 @@ impl Bytes {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
+    }
+}
+
+impl Drop for Bytes {
+    fn drop(&mut self) {
+        self.0.zeroize();
     }
 }
 

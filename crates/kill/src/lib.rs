@@ -14,11 +14,15 @@ pub const AT: &str = "FACILITATOR_KILL_AT";
 /// that is started again gets past the point.
 pub const ONCE: &str = "FACILITATOR_KILL_ONCE";
 
+/// Variable with a text: the process then panics at its point instead of vanishing, and says this text, as a mistake in
+/// the program might say a value that the process holds.
+pub const PANIC: &str = "FACILITATOR_KILL_PANIC";
+
 /// Variable that names a file with a number of milliseconds by which the wall clock is wrong, read at every look at it.
 pub const CLOCK: &str = "FACILITATOR_CLOCK_SHIFT";
 
 /// The variables that children must inherit for their kill points to be real; none in the shipped program.
-pub const VARIABLES: &[&str] = if cfg!(feature = "armed") { &[AT, ONCE, CLOCK] } else { &[] };
+pub const VARIABLES: &[&str] = if cfg!(feature = "armed") { &[AT, ONCE, PANIC, CLOCK] } else { &[] };
 
 /// Marks a kill point. Its name is `role.what_has_just_happened` and stands once in the source.
 #[macro_export]
@@ -48,7 +52,7 @@ pub use armed::{clock_shift_ms, here};
 mod armed {
     //! The armed form.
 
-    use super::{AT, CLOCK, ONCE};
+    use super::{AT, CLOCK, ONCE, PANIC};
     use nix::sys::signal::{Signal, kill};
     use nix::unistd::Pid;
     use std::fs::OpenOptions;
@@ -83,6 +87,7 @@ mod armed {
     }
 
     /// Dies here if the environment says so.
+    #[allow(clippy::panic, reason = "a panic is what a test asks for")]
     pub fn here(name: &str) {
         let Some(order) = ORDER.get_or_init(order) else { return };
         if order.point != name || VISITS.fetch_add(1, Ordering::Relaxed) + 1 != order.visit {
@@ -90,6 +95,9 @@ mod armed {
         }
         let first = |file: &String| OpenOptions::new().write(true).create_new(true).open(file).is_ok();
         if order.once.as_ref().is_none_or(first) {
+            if let Ok(text) = std::env::var(PANIC) {
+                panic!("at {name}: {text}");
+            }
             // SIGKILL to oneself is delivered before the call returns.
             let _never_returns = kill(Pid::this(), Signal::SIGKILL);
         }

@@ -232,7 +232,7 @@ fn word_of(question: Question, answer: &Value) -> Result<B256, RpcError> {
         }
         Question::Allowance(_) | Question::Tokens { .. } => {
             let data: Bytes = parse(answer)?;
-            data.0.try_into().map(B256).map_err(|_| malformed("an amount of tokens of 32 bytes"))
+            data.as_slice().try_into().map(B256).map_err(|_| malformed("an amount of tokens of 32 bytes"))
         }
         Question::BlockHash(_) => parse(&answer["hash"]),
     }

@@ -143,7 +143,7 @@ impl Snapshot {
             account_nodes: Vec::new(),
             storage: vec![StorageProof { key, value, nodes }],
         };
-        let accounts = [(address.0.to_vec(), proof::serialise_account(&account).0)];
+        let accounts = [(address.0.to_vec(), proof::serialise_account(&account).0.clone())];
         let (root, nodes) = trie::prove(&accounts, &address.0);
         account.state_root = Some(root);
         account.account_nodes = nodes;

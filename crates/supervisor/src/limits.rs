@@ -8,6 +8,7 @@ use nix::fcntl::{FcntlArg, FdFlag, fcntl};
 use nix::sys::mman::{MlockAllFlags, mlockall};
 use nix::sys::prctl;
 use nix::sys::resource::{RLIM_INFINITY, Resource, getrlimit, setrlimit};
+use nix::sys::signal::{SigHandler, Signal, signal};
 
 /// A limit that the system refused to set.
 #[derive(Debug, thiserror::Error)]
@@ -83,6 +84,18 @@ fn close_on_exec(descriptor: RawFd) {
     // SAFETY: a flag is set on whatever the number names now; nothing is read, written, closed or owned.
     let descriptor = unsafe { BorrowedFd::borrow_raw(descriptor) };
     let _closed_meanwhile = fcntl(descriptor, FcntlArg::F_SETFD(FdFlag::FD_CLOEXEC));
+}
+
+/// From now on a write beyond the limit on the size of files (`RLIMIT_FSIZE`, a quota) is an error like that of a full
+/// disk, which is waited out; by default the system ends the process. Children inherit it.
+///
+/// # Errors
+/// If the system refuses.
+#[allow(unsafe_code, reason = "what a signal does is the whole process's affair")]
+pub fn outlive_file_size() -> Result<(), LimitError> {
+    // SAFETY: the signal is ignored; no handler of ours runs.
+    let before = unsafe { signal(Signal::SIGXFSZ, SigHandler::SigIgn) };
+    before.map(drop).map_err(LimitError::of("the end by a file's size"))
 }
 
 /// Raises the number of files that may be open to `wanted`, or as near as the hard limit allows, and returns it.

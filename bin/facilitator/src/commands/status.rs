@@ -16,6 +16,9 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 /// Pause between two views of `--watch`.
 const WATCH: Duration = Duration::from_secs(2);
 
+/// How old the last report of a facilitator may be, in milliseconds: it reports every two seconds.
+const REPORT_MS: i64 = 10_000;
+
 #[derive(Serialize)]
 struct Status {
     chain_id: u64,
@@ -153,6 +156,13 @@ fn show(status: &Status) {
         output::line(&format!(
             "Running since {started}, last heartbeat {} ms ago",
             status.heartbeat_age_ms.unwrap_or(0)
+        ));
+    }
+    if let Some(silent) = status.heartbeat_age_ms.filter(|silent| *silent > REPORT_MS) {
+        // What keeps it from reporting can't stand in its report.
+        let silent = age(silent / 1_000);
+        output::line(&format!(
+            "It has not reported for {silent}, so what stands here is old: its database may be full or locked, or the process stopped; its log says more"
         ));
     }
     if let Some(standing) = &status.standing {

@@ -65,7 +65,13 @@ const RATE: &[&str] = &[
     "limit exceeded",
     "credits",
     "throttl",
+    "concurrent requests capacity",
+    "exceeds defined limit",
+    "rps limit",
 ];
+
+/// Limits of a node's own on what is asked, not on how often.
+const OWN_LIMITS: &[&str] = &["account limit exceeded", "gas limit exceeded", "memory limit exceeded"];
 
 const TIMED_OUT: &[&str] = &[
     "request timed out",
@@ -182,7 +188,8 @@ pub(super) fn server_error(endpoint: &Endpoint, method: &str, error: ErrorObject
     if logs && any(&text, RANGE_TOO_WIDE) && !any(&text, BEYOND_HEAD) {
         return RpcError::RangeTooWide { message };
     }
-    if error.code == 429 || error.code == -32029 || any(&text, RATE) {
+    let too_often = any(&text, RATE) && !any(&text, OWN_LIMITS);
+    if error.code == 429 || error.code == -32029 || too_often {
         return RpcError::RateLimited { endpoint, message, retry_after: None };
     }
     if text.contains(RESPONSE_TOO_LARGE) {
@@ -269,10 +276,25 @@ mod tests {
             ("eth_sendRawTransaction", -32000, "already known", "server"),
             ("eth_sendRawTransaction", -32000, "insufficient funds for gas * price + value", "server"),
             ("eth_call", -32000, "header not found", "server"),
+            ("eth_call", -32003, "out of memory: memory limit exceeded during memory expansion", "server"),
         ];
         for (method, code, message, expected) in cases {
             assert_eq!(kind(method, code, message), expected, "{method} {code} {message}");
         }
+    }
+
+    /// Whose meaning the sender's own test reads from the same file.
+    #[test]
+    fn what_is_said_of_a_transaction_is_left_to_the_sender_and_only_a_rate_limit_is_one() {
+        let vectors = include_str!("../../vectors/send_answers.txt").lines();
+        let mut count = 0;
+        for line in vectors.filter(|line| !line.is_empty() && !line.starts_with('#')) {
+            let [code, words, meaning] = line.split(" | ").collect::<Vec<_>>().try_into().unwrap();
+            let expected = if meaning == "rate" { "rate" } else { "server" };
+            assert_eq!(kind("eth_sendRawTransaction", code.parse().unwrap(), words), expected, "{line}");
+            count += 1;
+        }
+        assert!(count > 100, "{count} vectors");
     }
 
     #[test]

@@ -30,11 +30,13 @@ use std::{
 };
 use tokio::sync::Semaphore;
 use wire::{Body, Outcome};
+use zeroize::{Zeroize as _, Zeroizing};
 
 /// Longest time that a server's `Retry-After` is believed.
 const MAX_RETRY_AFTER: Duration = Duration::from_secs(3600);
 
-/// One JSON-RPC call. Its `Debug` shows the method alone: parameters may hold what must not be logged.
+/// One JSON-RPC call. Its `Debug` shows the method alone: parameters may hold what must not be logged. They are
+/// overwritten when it is dropped.
 #[derive(Clone, PartialEq)]
 pub struct Call {
     method: Cow<'static, str>,
@@ -57,6 +59,22 @@ impl Call {
     #[must_use]
     pub fn params(&self) -> &Value {
         &self.params
+    }
+}
+
+impl Drop for Call {
+    fn drop(&mut self) {
+        wipe(&mut self.params);
+    }
+}
+
+/// Overwrites every text in it.
+fn wipe(value: &mut Value) {
+    match value {
+        Value::String(text) => text.zeroize(),
+        Value::Array(items) => items.iter_mut().for_each(wipe),
+        Value::Object(fields) => fields.values_mut().for_each(wipe),
+        Value::Null | Value::Bool(_) | Value::Number(_) => {}
     }
 }
 
@@ -257,10 +275,11 @@ impl Rpc {
         result
     }
 
-    async fn post(&self, request: String) -> Result<(u16, Option<Duration>, Vec<u8>), RpcError> {
+    async fn post(&self, request: Zeroizing<Vec<u8>>) -> Result<(u16, Option<Duration>, Vec<u8>), RpcError> {
         let inner = &*self.inner;
         let sent = inner.client.post(inner.endpoint.url().clone()).header(header::CONTENT_TYPE, "application/json");
-        let mut response = sent.body(request).send().await.map_err(|e| self.connection_error(e))?;
+        let mut response =
+            sent.body(bytes::Bytes::from_owner(request)).send().await.map_err(|e| self.connection_error(e))?;
         let status = response.status().as_u16();
         let retry_after = response.headers().get(header::RETRY_AFTER).and_then(|v| retry_after(v.to_str().ok()?));
         let limit = inner.options.max_response_bytes;

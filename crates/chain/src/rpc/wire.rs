@@ -7,6 +7,8 @@ use super::Call;
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 use std::collections::HashMap;
+use std::io::Write as _;
+use zeroize::Zeroizing;
 
 /// A JSON-RPC error as the server wrote it.
 #[derive(Debug, Clone, Deserialize)]
@@ -55,18 +57,41 @@ pub(super) enum Body {
 }
 
 /// The text of a request with ids from `first_id` on: an object for one call, else an array.
-pub(super) fn request(calls: &[&Call], first_id: u64) -> String {
-    let parts: Vec<String> = calls
-        .iter()
-        .zip(first_id..)
-        .map(|(call, id)| {
-            let method = Value::from(call.method());
-            format!(r#"{{"jsonrpc":"2.0","id":{id},"method":{method},"params":{}}}"#, call.params())
-        })
-        .collect();
-    match parts.as_slice() {
-        [single] => single.clone(),
-        _ => format!("[{}]", parts.join(",")),
+///
+/// Calls may reveal a secret before its time, so the text is overwritten when dropped, and written where it stays.
+pub(super) fn request(calls: &[&Call], first_id: u64) -> Zeroizing<Vec<u8>> {
+    let length = calls.iter().map(|call| FRAME + call.method().len() + room(call.params())).sum::<usize>();
+    let mut text = Zeroizing::new(Vec::with_capacity(length + FRAME));
+    for (at, (call, id)) in calls.iter().zip(first_id..).enumerate() {
+        text.extend_from_slice(if at > 0 {
+            b","
+        } else if calls.len() > 1 {
+            b"["
+        } else {
+            b""
+        });
+        let method = Value::from(call.method());
+        // Writing to memory can't fail.
+        let _infallible = write!(text, r#"{{"jsonrpc":"2.0","id":{id},"method":{method},"params":{}}}"#, call.params());
+    }
+    text.extend_from_slice(match calls.len() {
+        0 => b"[]",
+        1 => b"",
+        _ => b"]",
+    });
+    text
+}
+
+/// What stands around method and parameters, generously counted.
+const FRAME: usize = 96;
+
+/// Bytes that a value takes as JSON, or a few more; fewer only where a text needs escapes, which no call of ours does.
+fn room(value: &Value) -> usize {
+    match value {
+        Value::Null | Value::Bool(_) | Value::Number(_) => 32,
+        Value::String(text) => text.len() + 3,
+        Value::Array(items) => items.iter().map(|item| room(item) + 1).sum::<usize>() + 2,
+        Value::Object(fields) => fields.iter().map(|(key, item)| key.len() + room(item) + 4).sum::<usize>() + 2,
     }
 }
 
@@ -152,8 +177,9 @@ mod tests {
     #[test]
     fn one_call_is_an_object_and_many_are_a_list() {
         let call = Call::new("eth_chainId", json!([]));
-        assert_eq!(request(&[&call], 7), r#"{"jsonrpc":"2.0","id":7,"method":"eth_chainId","params":[]}"#);
-        let two: Value = serde_json::from_str(&request(&[&call, &call], 7)).unwrap();
+        let one = r#"{"jsonrpc":"2.0","id":7,"method":"eth_chainId","params":[]}"#;
+        assert_eq!(str::from_utf8(&request(&[&call], 7)).unwrap(), one);
+        let two: Value = serde_json::from_slice(&request(&[&call, &call], 7)).unwrap();
         assert_eq!((two[0]["id"].as_u64(), two[1]["id"].as_u64()), (Some(7), Some(8)));
     }
 

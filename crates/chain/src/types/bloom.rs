@@ -76,7 +76,7 @@ impl Bloom {
 
     /// The field `logsBloom` of a block.
     pub(super) fn read(block: &Fields<'_>) -> Result<Self, RpcError> {
-        let bytes = block.bytes("logsBloom")?.0.try_into();
+        let bytes = block.bytes("logsBloom")?.as_slice().try_into();
         bytes.map(|bytes| Self(Box::new(bytes))).map_err(|_| block.refuse("`logsBloom` must be 256 bytes"))
     }
 }

@@ -73,12 +73,12 @@ mod tests {
     use crate::abi::{Value, call};
 
     fn error(text: &[u8]) -> Vec<u8> {
-        call(selector("Error(string)"), &[Value::Bytes(Bytes(text.to_vec()))]).0
+        call(selector("Error(string)"), &[Value::Bytes(Bytes(text.to_vec()))]).as_slice().to_vec()
     }
 
     #[test]
     fn revert_data_is_understood_or_kept() {
-        let panic = call(selector("Panic(uint256)"), &[Value::Uint(U256::from(0x11u64))]).0;
+        let panic = call(selector("Panic(uint256)"), &[Value::Uint(U256::from(0x11u64))]).as_slice().to_vec();
         let damaged = error(b"Stake request must exists.")[..80].to_vec();
         let cases = [
             (error(b"Stake request must exists."), "Stake request must exists.".to_owned()),

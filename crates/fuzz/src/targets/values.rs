@@ -103,8 +103,8 @@ pub(super) fn revert() -> Target {
         let texts: [&[u8]; 4] = [b"Stake request must exists.", b"", b"\x1b[2J\n\xff", &[b'x'; 900]];
         let text = texts.get(rng.index(texts.len())).copied().unwrap_or_default();
         let mut data = match rng.below(3) {
-            0 => call(selector("Panic(uint256)"), &[Value::Uint(U256::from(17u64))]).0,
-            _ => call(selector("Error(string)"), &[Value::Bytes(Bytes(text.to_vec()))]).0,
+            0 => call(selector("Panic(uint256)"), &[Value::Uint(U256::from(17u64))]).0.clone(),
+            _ => call(selector("Error(string)"), &[Value::Bytes(Bytes(text.to_vec()))]).0.clone(),
         };
         if rng.chance(850) {
             mutate::bytes(rng, &mut data);

@@ -7,7 +7,8 @@
 use super::{Access, Sql, Value, value::Row};
 use crate::error::{Result, StoreError};
 use sqlx::{
-    AssertSqlSafe, Column as _, ConnectOptions as _, Row as _, Sqlite, SqlitePool, TypeInfo as _, ValueRef as _,
+    AssertSqlSafe, Column as _, ConnectOptions as _, Connection as _, Row as _, Sqlite, SqlitePool, TypeInfo as _,
+    ValueRef as _,
     query::Query,
     sqlite::{
         SqliteArguments, SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteRow, SqliteSynchronous,
@@ -27,6 +28,10 @@ mod code {
     pub(super) const NOTADB: i32 = 26;
     /// The file is shorter than its header says.
     pub(super) const IOERR_SHORT_READ: i32 = 522;
+    /// A write that failed otherwise than for want of room on the disk.
+    pub(super) const IOERR_WRITE: i32 = 778;
+    /// No room for the index of the write-ahead log.
+    pub(super) const IOERR_SHMSIZE: i32 = 4874;
 }
 
 /// Statements kept prepared: more than there are in this crate.
@@ -57,6 +62,9 @@ pub(super) async fn open(path: &Path, access: Access, limit: Duration) -> Result
         .idle_timeout(None)
         .max_lifetime(None)
         .test_before_acquire(false)
+        // A commit that fails for want of room is undone by SQLite itself. sqlx still counts it as open and would begin
+        // nothing on this connection any more.
+        .before_acquire(|connection, _| Box::pin(async { Ok(!connection.is_in_transaction()) }))
         .acquire_timeout(limit.max(Duration::from_millis(1)));
     let pool = pool.connect_with(options).await.map_err(|problem| error(&name, &problem))?;
     if access == Access::Owner {
@@ -157,8 +165,15 @@ pub(super) fn error(name: &str, problem: &sqlx::Error) -> StoreError {
     }
     let code = problem.as_database_error().and_then(|inner| inner.code()).and_then(|code| code.parse::<i32>().ok());
     let Some(code) = code else { return StoreError::Statement { name, problem: text } };
-    if code == code::IOERR_SHORT_READ {
-        return cut_off(&name);
+    match code {
+        code::IOERR_SHORT_READ => return cut_off(&name),
+        code::IOERR_SHMSIZE => return StoreError::Full { name },
+        code::IOERR_WRITE => {
+            let problem =
+                "writing fails: a quota or a limit on the size of files may be reached, or the disk be damaged";
+            return StoreError::Unavailable { name, problem: format!("{problem} ({text})") };
+        }
+        _ => {}
     }
     match code & 0xff {
         code::BUSY | code::LOCKED => StoreError::Busy { name, waited_ms: 0 },
@@ -168,5 +183,38 @@ pub(super) fn error(name: &str, problem: &sqlx::Error) -> StoreError {
         code::NOTADB => StoreError::NotADatabase { name },
         code::IOERR | code::CANTOPEN => StoreError::Unavailable { name, problem: text },
         _ => StoreError::Statement { name, problem: text },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::db::{Db, Location, Patience, args};
+
+    /// As after a commit for which there was no room.
+    #[tokio::test]
+    async fn after_a_transaction_that_the_database_ended_itself_another_one_begins() {
+        let folder = tempfile::tempdir().unwrap();
+        let location = Location::Sqlite(folder.path().join("facilitator.db"));
+        let db = Db::open(&location, Access::Owner, Patience::default()).await.unwrap();
+        let mut tx = db.begin().await.unwrap();
+        tx.script("CREATE TABLE numbers (number INTEGER)").await.unwrap();
+        tx.commit().await.unwrap();
+        for round in 0..3_i64 {
+            let mut tx = db.begin().await.unwrap();
+            tx.execute("INSERT INTO numbers VALUES (-1)", Vec::new()).await.unwrap();
+            tx.script("ROLLBACK").await.unwrap();
+            assert!(tx.commit().await.is_err(), "there is nothing to commit");
+            let mut tx = db.begin().await.unwrap();
+            tx.execute("INSERT INTO numbers VALUES ($1)", insert(round).unwrap()).await.unwrap();
+            tx.commit().await.unwrap();
+        }
+        let rows = db.fetch("SELECT number FROM numbers ORDER BY number", Vec::new()).await.unwrap();
+        let numbers: Vec<i64> = rows.into_iter().map(|mut row| row.take().unwrap()).collect();
+        assert_eq!(numbers, [0, 1, 2]);
+    }
+
+    fn insert(number: i64) -> Result<Vec<crate::db::Value>> {
+        Ok(args![number])
     }
 }

@@ -27,6 +27,7 @@ crate::cases![
     a_child_that_closes_its_pipe_and_lives_on_is_ended,
     a_pipe_held_open_by_another_does_not_delay_the_end,
     a_flood_is_held_back_and_orders_get_through,
+    a_flood_of_heartbeats_leaves_others_their_turn_and_orders_get_through,
 ];
 
 const SHORT: Duration = Duration::from_millis(150);
@@ -237,4 +238,27 @@ async fn a_flood_is_held_back_and_orders_get_through() {
     }
     // What the pipe (64 KiB) and the channel hold, and not what a queue without limit would.
     assert!(more < 64 << 10, "{more} messages waited");
+}
+
+async fn a_flood_of_heartbeats_leaves_others_their_turn_and_orders_get_through() {
+    let mut flooding = Subject::ready("raw").await;
+    flooding.handle.send(&Command::FloodOfBeats).unwrap();
+    let mut other = Subject::ready("obedient").await;
+    let before = resident_kib();
+    for n in 0..500 {
+        assert_eq!(other.ask(Command::Echo(n.to_string())).await, Answer::Text(n.to_string()));
+    }
+    let grown = resident_kib().saturating_sub(before);
+    assert!(grown < 16 << 10, "{grown} KiB more: heartbeats are kept");
+    let silent = tokio::time::timeout(SHORT, flooding.events.recv()).await;
+    assert!(silent.is_err(), "{silent:?}: a heartbeat is no message");
+    flooding.handle.stop(Stop::Await, Duration::ZERO);
+    let end = flooding.end().await;
+    assert!(matches!(end.cause, Cause::Stopped), "{end}");
+}
+
+fn resident_kib() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap();
+    let line = status.lines().find(|line| line.starts_with("VmRSS:")).unwrap();
+    line.split_whitespace().nth(1).unwrap().parse().unwrap()
 }

@@ -34,6 +34,7 @@ pub(crate) enum Command {
     ClosePipe,
     LeavePipeToAnother,
     Flood,
+    FloodOfBeats,
     Hang,
     StartGrandchild,
     Beat(u64),
@@ -186,6 +187,10 @@ fn misbehave(command: Command) {
         }
         Command::Flood => loop {
             write(&frame("and another").repeat(1000));
+        },
+        // A frame without a body is a heartbeat.
+        Command::FloodOfBeats => loop {
+            write(&[0; 16 << 10]);
         },
         Command::Hang => hang(),
         other => panic!("{other:?} is not for me"),
