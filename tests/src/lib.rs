@@ -10,6 +10,7 @@ pub mod anchoring;
 pub mod anvil;
 pub mod arguments;
 pub mod artifacts;
+pub mod bench;
 pub mod calls;
 pub mod daemon;
 pub mod database;
