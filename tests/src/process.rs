@@ -100,12 +100,12 @@ pub fn usage(pid: u32) -> Result<Usage> {
     })
 }
 
-/// How often a living process has written anything, to pipes and files alike. `None` when it has ended, or this process
-/// may not look into it: into one that holds secrets only root may.
+/// Bytes that a living process has written, to pipes and files alike. `None` when it has ended, or this process may not
+/// look into it: into one that holds secrets only root may.
 #[must_use]
-pub fn writes(pid: u32) -> Option<u64> {
+pub fn written(pid: u32) -> Option<u64> {
     let text = fs::read_to_string(format!("/proc/{pid}/io")).ok()?;
-    text.lines().find_map(|line| line.strip_prefix("syscw:"))?.trim().parse().ok()
+    text.lines().find_map(|line| line.strip_prefix("wchar:"))?.trim().parse().ok()
 }
 
 /// All living processes in a role that this parent started, whoever is their parent by now.

@@ -1,7 +1,8 @@
 //! From the death of a worker to the next one on the same request.
 //!
-//! Seen from outside: the process table names the request of each worker, the kernel counts what a process has written.
-//! A worker's first write is its hello, its second one its first question.
+//! Seen from outside: the process table names the request of each worker, and the kernel counts what a process has
+//! written. A worker that is given nothing to do writes its hello and a heartbeat; one that has written more than that by
+//! a question has taken up its request.
 
 use super::{END_LIMIT, IN_FLIGHT, busy_world};
 use crate::{
@@ -20,6 +21,7 @@ use std::{
     collections::HashSet,
     fmt, fs,
     path::PathBuf,
+    process::{Command, Stdio},
     thread,
     time::{Duration, Instant},
 };
@@ -32,17 +34,16 @@ const LOOK: Duration = Duration::from_micros(500);
 const PATIENCE: Duration = Duration::from_secs(10);
 /// Starts of a worker by itself that are measured.
 const STARTS: usize = 31;
-/// A worker's writes with its hello, and with its first question.
-const HELLO: u64 = 1;
-const QUESTION: u64 = 2;
+/// Time in which a worker without a request has written its hello and its first heartbeat.
+const IDLE: Duration = Duration::from_millis(200);
+/// Fewer bytes than any question: one names a contract and a call, and a wake-up between threads is eight.
+const QUESTION: u64 = 48;
 
 /// What was measured.
 #[derive(Debug)]
 pub struct Deaths {
     /// Until the next worker's process was there.
     started: Spread,
-    /// Until it had said its hello.
-    hello: Spread,
     /// Until it had asked its first question.
     question: Spread,
     /// Deaths after which nobody came in time.
@@ -70,8 +71,7 @@ impl fmt::Display for Deaths {
         let bare = milliseconds(self.bare);
         let rows = [
             row("until the next worker is started", &self.started),
-            row("until its hello", &self.hello),
-            row("until its first question", &self.question),
+            row("until it has taken up the request", &self.question),
             vec![format!("a worker by itself, to its hello, {STARTS} starts"), bare, "-".into(), "-".into()],
         ];
         f.write_str(&table::layout(&["from the death", "p50", "p99", "max"], &rows))?;
@@ -93,7 +93,9 @@ impl fmt::Display for Deaths {
 pub async fn run(samples: usize, seed: u64) -> Result<Deaths> {
     // A child checks that its parent is the one it was told.
     let own = std::process::id().to_string();
-    let bare = measure::first_byte(&operator::binary()?, &["__role", "worker", &own], STARTS)?;
+    let role = ["__role", "worker", own.as_str()];
+    let bare = measure::first_byte(&operator::binary()?, &role, STARTS)?;
+    let idle = idle(&role)?;
     let world = busy_world().await?;
     let daemon = world.operator.start().await?;
     let feeder = Feeder::new(&world.devnet, IN_FLIGHT);
@@ -101,10 +103,10 @@ pub async fn run(samples: usize, seed: u64) -> Result<Deaths> {
         parent: daemon.pid,
         log: daemon.log().to_path_buf(),
         dice: Rng::new(seed),
+        idle,
         spared: HashSet::new(),
         found: Deaths {
             started: Spread::default(),
-            hello: Spread::default(),
             question: Spread::default(),
             abandoned: 0,
             parked: 0,
@@ -130,6 +132,8 @@ struct Hunter {
     parent: u32,
     log: PathBuf,
     dice: Rng,
+    /// What a worker without a request writes, in bytes.
+    idle: Option<u64>,
     /// Successors: a second death in a row has a longer pause, and is another question.
     spared: HashSet<u32>,
     found: Deaths,
@@ -165,11 +169,12 @@ impl Hunter {
         let successor =
             wait(died, || workers(self.parent).into_iter().find(|(pid, of)| *pid != victim && of == request));
         let next = successor.as_ref().map(|((next, _), _)| *next);
-        let after = |writes| wait(died, || (process::writes(next?)? >= writes).then_some(())).map(|(_, after)| after);
-        let [hello, question] = match next.and_then(process::writes) {
-            Some(_) => [after(HELLO), after(QUESTION)],
-            None => [None, None],
-        };
+        let question = self.idle.zip(next).and_then(|(idle, next)| {
+            // Nothing is waited for where it can't be seen, or has ended.
+            let asks =
+                || process::written(next).map_or(Some(false), |bytes| (bytes >= idle + QUESTION).then_some(true));
+            wait(died, asks).filter(|(seen, _)| *seen)
+        });
         self.spared.extend(next);
         // Only a death in the midst of work is to be resumed; the parent's word says which was.
         if !self.is_resumed(victim)? {
@@ -181,8 +186,7 @@ impl Hunter {
             return Ok(());
         };
         self.found.started.push(started);
-        self.found.hello.extend(hello);
-        self.found.question.extend(question);
+        self.found.question.extend(question.map(|(_, asked)| asked));
         Ok(())
     }
 
@@ -191,6 +195,17 @@ impl Hunter {
         let log = fs::read_to_string(&self.log)?;
         Ok(log.lines().any(|line| line.contains("a worker died") && line.contains(&pid)))
     }
+}
+
+/// What a worker without a request writes, in bytes; none where that can't be seen.
+fn idle(role: &[&str]) -> Result<Option<u64>> {
+    let binary = operator::binary()?;
+    let mut worker = Command::new(binary).args(role).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
+    thread::sleep(IDLE);
+    let written = process::written(worker.id());
+    worker.kill()?;
+    worker.wait()?;
+    Ok(written)
 }
 
 /// The workers of a parent with their requests.

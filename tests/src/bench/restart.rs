@@ -26,7 +26,7 @@ use std::{
 /// Stakes on the chains; the others are rows only.
 pub const REAL: usize = 10;
 /// Longest wait for the first transaction, and for rows to be as they must be.
-const LIMIT: Duration = Duration::from_secs(20);
+const LIMIT: Duration = Duration::from_secs(60);
 /// Pause between two looks.
 const LOOK: Duration = Duration::from_millis(2);
 
@@ -35,7 +35,13 @@ const LOOK: Duration = Duration::from_millis(2);
 pub struct Restart {
     /// Unfinished requests at the start.
     rows: usize,
-    /// From the start of the process to its line `ready`, to the first worker, and to the first transaction sent.
+    /// Whether the keys were quickly opened.
+    light_kdf: bool,
+    /// From the start of the process to its first child, for which all keys must be open; to its line `ready`, to the first
+    /// worker, and to the first transaction sent.
+    child: Duration,
+    /// Processor seconds of the parent until its first child.
+    child_cpu: f64,
     ready: Duration,
     worker: Duration,
     sent: Duration,
@@ -57,7 +63,11 @@ pub struct Restarts(Vec<Restart>);
 
 impl fmt::Display for Restarts {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "restart after a SIGKILL, all requests woken by what happened meanwhile:")?;
+        writeln!(
+            f,
+            "restart after a SIGKILL, all requests woken by what happened meanwhile; key stores are weak (--light-kdf) but for \
+             \"real keys\":"
+        )?;
         let calls = |counts: &[Counts; 2]| {
             let requests: u64 = counts.iter().map(|counts| counts.requests).sum();
             let calls: u64 = counts.iter().map(Counts::total).sum();
@@ -67,6 +77,8 @@ impl fmt::Display for Restarts {
             [vec![name.to_owned()], self.0.iter().map(cell).collect()].concat()
         };
         let rows = [
+            line("until the first child is started (the keys are open)", &|one| milliseconds(one.child)),
+            line("processor time of the parent until then", &|one| format!("{:.2} s", one.child_cpu)),
             line("until the line `ready`", &|one| milliseconds(one.ready)),
             line("until the first worker", &|one| milliseconds(one.worker)),
             line("until the first transaction is sent (first step)", &|one| milliseconds(one.sent)),
@@ -79,22 +91,28 @@ impl fmt::Display for Restarts {
             }),
             line("requests unfinished then", &|one| grouped(one.left as u64)),
         ];
-        let header: Vec<String> = self.0.iter().map(|one| format!("{} requests", grouped(one.rows as u64))).collect();
+        let title = |one: &Restart| {
+            let keys = if one.light_kdf { "" } else { ", real keys" };
+            format!("{} requests{keys}", grouped(one.rows as u64))
+        };
+        let header: Vec<String> = self.0.iter().map(title).collect();
         let header: Vec<&str> = std::iter::once("").chain(header.iter().map(String::as_str)).collect();
         f.write_str(&table::layout(&header, &rows))
     }
 }
 
-/// Restarts with the real stakes alone, and with so many requests that there are `rows`.
+/// Restarts with the real stakes alone, with so many requests that there are `rows`, and with these and keys as strong as
+/// `init` makes them.
 ///
 /// # Errors
 /// When a world fails, or a real stake does not end as it must.
 pub async fn run(rows: usize) -> Result<Restarts> {
-    Ok(Restarts(vec![restart(REAL).await?, restart(rows.max(REAL)).await?]))
+    let rows = rows.max(REAL);
+    Ok(Restarts(vec![restart(REAL, true).await?, restart(rows, true).await?, restart(rows, false).await?]))
 }
 
-async fn restart(rows: usize) -> Result<Restart> {
-    let world = World::new(WorldOptions { anchoring: None, ..WorldOptions::default() }).await?;
+async fn restart(rows: usize, light_kdf: bool) -> Result<Restart> {
+    let world = World::new(WorldOptions { anchoring: None, light_kdf, ..WorldOptions::default() }).await?;
     let stakers = Stakers::new(&world.devnet, 0, REAL).await?;
     let daemon = world.operator.start().await?;
     let stakes = stakers.request_all(&world.devnet, Pace::Hurried).await?;
@@ -113,7 +131,7 @@ async fn restart(rows: usize) -> Result<Restart> {
     let start = Instant::now();
     let mut daemon = world.operator.spawn()?;
     let (parent, watch) = (daemon.pid, Watch::start(daemon.pid));
-    let worker = tokio::task::spawn_blocking(move || first_worker(parent, start));
+    let children = tokio::task::spawn_blocking(move || first_children(parent, start));
     daemon.ready().await?;
     let ready = start.elapsed();
     let first = loop {
@@ -130,10 +148,14 @@ async fn restart(rows: usize) -> Result<Restart> {
     let (all_calls, memory) = (since(&world, &before), watch.stop());
     daemon.kill().await?;
     verify::finished(&world.devnet, &stakes).await?;
+    let Children { first: child, cpu_seconds: child_cpu, worker } = children.await??;
     Ok(Restart {
         rows,
+        light_kdf,
+        child,
+        child_cpu,
         ready,
-        worker: worker.await??,
+        worker,
         sent: first.saturating_duration_since(start),
         parent_kib,
         calls,
@@ -149,14 +171,25 @@ fn since(world: &World, before: &[Counts; 2]) -> [Counts; 2] {
     [now[0].since(&before[0]), now[1].since(&before[1])]
 }
 
-/// When the first worker was there.
-fn first_worker(parent: u32, start: Instant) -> Result<Duration> {
-    let works = |pid: &u32| process::command_line(*pid).contains(" worker ");
-    while !process::children(parent).iter().any(works) {
-        ensure!(start.elapsed() < LIMIT, "no worker within {LIMIT:?}");
-        std::thread::sleep(LOOK);
-    }
-    Ok(start.elapsed())
+/// When the first child was there, the parent's processor time by then, and when the first worker was.
+struct Children {
+    first: Duration,
+    cpu_seconds: f64,
+    worker: Duration,
+}
+
+fn first_children(parent: u32, start: Instant) -> Result<Children> {
+    let wait = |seen: &dyn Fn(&u32) -> bool| {
+        while !process::children(parent).iter().any(seen) {
+            ensure!(start.elapsed() < LIMIT, "no such child within {LIMIT:?}");
+            std::thread::sleep(LOOK);
+        }
+        Ok(start.elapsed())
+    };
+    let first = wait(&|_| true)?;
+    let cpu_seconds = process::usage(parent)?.cpu_seconds;
+    let worker = wait(&|pid| process::command_line(*pid).contains(" worker "))?;
+    Ok(Children { first, cpu_seconds, worker })
 }
 
 /// When the first transaction came to a proxy.
