@@ -3,13 +3,15 @@
 //!
 //! What is checked here is checked from outside: calls, events and proofs are spelled out again from the contracts'
 //! signatures instead of taken from the product, so that a mistake there cannot hide itself. Only the primitives of
-//! `facilitator_eth` and the JSON-RPC client of `facilitator_chain` are shared with it.
+//! `facilitator_eth` and the JSON-RPC client of `facilitator_chain` are shared with it, and its store where the
+//! benchmark fills a database.
 
 pub mod account;
 pub mod anchoring;
 pub mod anvil;
 pub mod arguments;
 pub mod artifacts;
+pub mod bench;
 pub mod calls;
 pub mod daemon;
 pub mod database;

@@ -22,6 +22,50 @@ use std::{
     time::{Duration, Instant},
 };
 
+/// What many samples of one duration come to.
+#[derive(Debug, Clone, Default)]
+pub struct Spread(Vec<Duration>);
+
+impl Spread {
+    /// One more sample.
+    pub fn push(&mut self, sample: Duration) {
+        let place = self.0.partition_point(|other| *other <= sample);
+        self.0.insert(place, sample);
+    }
+
+    /// One more sample, where there is one.
+    pub fn extend(&mut self, sample: Option<Duration>) {
+        if let Some(sample) = sample {
+            self.push(sample);
+        }
+    }
+
+    /// How many samples there are.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        self.0.len()
+    }
+
+    /// The smallest duration that `percent` of the samples do not exceed; none without samples.
+    #[must_use]
+    pub fn percentile(&self, percent: usize) -> Option<Duration> {
+        let rank = (self.0.len() * percent).div_ceil(100).max(1);
+        self.0.get(rank - 1).copied()
+    }
+
+    /// `[p50, p99, max]` in ms, as cells of a table.
+    #[must_use]
+    pub fn cells(&self) -> [String; 3] {
+        [50, 99, 100].map(|percent| self.percentile(percent).map_or("-".to_owned(), milliseconds))
+    }
+}
+
+/// A duration in ms.
+#[must_use]
+pub fn milliseconds(duration: Duration) -> String {
+    format!("{:.1} ms", duration.as_secs_f64() * 1e3)
+}
+
 /// How often the processes are looked at.
 const SAMPLE: Duration = Duration::from_millis(10);
 
@@ -168,4 +212,21 @@ pub fn first_byte(program: &Path, arguments: &[&str], times: usize) -> Result<Du
     }
     taken.sort();
     taken.get(taken.len() / 2).copied().context("no measurement")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_percentile_is_a_sample_that_so_many_do_not_exceed() {
+        let mut spread = Spread::default();
+        assert_eq!(spread.percentile(50), None);
+        for sample in (1..=200).rev() {
+            spread.push(Duration::from_millis(sample));
+        }
+        let at = |percent| spread.percentile(percent).map(|duration| duration.as_millis());
+        assert_eq!([at(0), at(50), at(99), at(100)], [Some(1), Some(100), Some(198), Some(200)]);
+        assert_eq!(spread.cells(), ["100.0 ms", "198.0 ms", "200.0 ms"]);
+    }
 }

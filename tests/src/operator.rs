@@ -110,13 +110,20 @@ pub struct InitOptions {
     pub auxiliary_rpc: String,
     /// Keys on each chain.
     pub workers: usize,
+    /// Whether key stores are as weak as tests like them, or as strong as `init` makes them by itself.
+    pub light_kdf: bool,
 }
 
 impl InitOptions {
     /// One key on each chain, and the nodes themselves.
     #[must_use]
     pub fn direct(devnet: &Devnet) -> Self {
-        Self { origin_rpc: devnet.origin.url.clone(), auxiliary_rpc: devnet.auxiliary.url.clone(), workers: 1 }
+        Self {
+            origin_rpc: devnet.origin.url.clone(),
+            auxiliary_rpc: devnet.auxiliary.url.clone(),
+            workers: 1,
+            light_kdf: true,
+        }
     }
 }
 
@@ -155,7 +162,8 @@ impl Operator {
             ["--aux-rpc", &options.auxiliary_rpc],
             ["--workers", &workers],
         ];
-        let arguments = ["init", "--light-kdf", "--json"].into_iter().chain(arguments.into_iter().flatten());
+        let arguments = ["init", "--json"].into_iter().chain(arguments.into_iter().flatten());
+        let arguments = arguments.chain(options.light_kdf.then_some("--light-kdf"));
         let told = operator.ask(&arguments.collect::<Vec<_>>()).await?;
         operator.take_over(&told)?;
         Ok(operator)

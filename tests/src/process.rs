@@ -100,6 +100,27 @@ pub fn usage(pid: u32) -> Result<Usage> {
     })
 }
 
+/// Bytes that a living process has written, to pipes and files alike. `None` when it has ended, or this process may not
+/// look into it: into one that holds secrets only root may.
+#[must_use]
+pub fn written(pid: u32) -> Option<u64> {
+    let text = fs::read_to_string(format!("/proc/{pid}/io")).ok()?;
+    text.lines().find_map(|line| line.strip_prefix("wchar:"))?.trim().parse().ok()
+}
+
+/// All living processes in a role that this parent started, whoever is their parent by now.
+#[must_use]
+pub fn started_by(parent: u32) -> Vec<u32> {
+    let parent = parent.to_string();
+    let plays = |pid: &u32| {
+        let line = command_line(*pid);
+        let mut words = line.split(' ').skip_while(|word| *word != "__role").skip(2);
+        words.next() == Some(parent.as_str()) && alive(*pid)
+    };
+    let all = fs::read_dir("/proc").into_iter().flatten().flatten();
+    all.filter_map(|entry| entry.file_name().to_str()?.parse().ok()).filter(plays).collect()
+}
+
 /// Waits until none of the processes lives; `false` when some still does after `limit`.
 pub async fn all_gone(pids: &[u32], limit: Duration) -> bool {
     let start = Instant::now();

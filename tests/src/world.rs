@@ -23,6 +23,8 @@ pub struct WorldOptions {
     pub anchoring: Option<Policy>,
     /// Worker keys on each chain.
     pub workers: usize,
+    /// Whether their key stores are quickly opened, unlike those of real operators.
+    pub light_kdf: bool,
     /// What each worker gets.
     pub funds: Funds,
     /// Blocks until a block counts as final.
@@ -37,6 +39,7 @@ impl Default for WorldOptions {
             devnet: DevnetOptions::default(),
             anchoring: Some(Policy::default()),
             workers: 1,
+            light_kdf: true,
             funds: Funds::default(),
             confirmations: 0,
             poll: Duration::from_millis(100),
@@ -72,6 +75,7 @@ impl World {
             origin_rpc: origin_proxy.url.clone(),
             auxiliary_rpc: auxiliary_proxy.url.clone(),
             workers: options.workers,
+            light_kdf: options.light_kdf,
         };
         let operator = Operator::init(&devnet, &init).await?;
         operator.quicken(options.confirmations, options.poll)?;

@@ -19,7 +19,7 @@ const WAVE: usize = 4;
 
 /// The stakes of a soak.
 #[derive(Debug)]
-pub(super) struct Feeder<'a> {
+pub(crate) struct Feeder<'a> {
     devnet: &'a Devnet,
     in_flight: usize,
     stakes: RefCell<Vec<Stake>>,
@@ -28,12 +28,12 @@ pub(super) struct Feeder<'a> {
 }
 
 impl<'a> Feeder<'a> {
-    pub(super) fn new(devnet: &'a Devnet, in_flight: usize) -> Self {
+    pub(crate) fn new(devnet: &'a Devnet, in_flight: usize) -> Self {
         Self { devnet, in_flight, stakes: RefCell::default(), finished: Cell::new(0), stopped: Cell::new(false) }
     }
 
     /// Asks again and again until it is stopped, with new stakers each time so that nobody is paid twice.
-    pub(super) async fn feed(&self) -> Result<()> {
+    pub(crate) async fn feed(&self) -> Result<()> {
         while !self.stopped.get() {
             self.look().await?;
             let asked = self.asked();
@@ -48,26 +48,26 @@ impl<'a> Feeder<'a> {
     }
 
     /// Nobody asks any more. A wave under way is asked to its end, so that every stake is known.
-    pub(super) fn stop(&self) {
+    pub(crate) fn stop(&self) {
         self.stopped.set(true);
     }
 
     /// Counts what is finished.
-    pub(super) async fn look(&self) -> Result<()> {
+    pub(crate) async fn look(&self) -> Result<()> {
         let ledger = Ledger::read(self.devnet).await?;
         self.finished.set(ledger.progress(&self.stakes.borrow()).finished);
         Ok(())
     }
 
-    pub(super) fn asked(&self) -> usize {
+    pub(crate) fn asked(&self) -> usize {
         self.stakes.borrow().len()
     }
 
-    pub(super) fn finished(&self) -> usize {
+    pub(crate) fn finished(&self) -> usize {
         self.finished.get()
     }
 
-    pub(super) fn stakes(&self) -> Vec<Stake> {
+    pub(crate) fn stakes(&self) -> Vec<Stake> {
         self.stakes.borrow().clone()
     }
 }

@@ -7,7 +7,7 @@
 //! end within the deadline.
 
 mod audit;
-mod feeder;
+pub(crate) mod feeder;
 mod killer;
 mod report;
 mod rest;
