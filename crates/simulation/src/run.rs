@@ -1,10 +1,11 @@
 //! One run: chance decides who goes next, who dies and what the chains do, until the weather clears and all must end.
 
-use crate::deeds::{Anchored, Asked, Finished, Snatched, TakenBack, Trait};
+use crate::chain::Deed;
+use crate::deeds::{Anchored, Asked, Change, Finished, Snatched, TakenBack, Trait};
 use crate::mutation::Mutation;
 use crate::names::{self, Pair};
 use crate::parent::{self, Birth, Letter};
-use crate::world::{SIDES, Shared, Telling, Violation, Weather, World};
+use crate::world::{DiskState, SIDES, Shared, Telling, Violation, Weather, World};
 use crate::{clerk, desk, scanner, sender, truth};
 use facilitator_protocol::model::{Kind, MessageStatus, Side};
 use std::cell::RefCell;
@@ -39,6 +40,15 @@ pub struct Outcome {
 
 pub(crate) type Task = Pin<Box<dyn Future<Output = ()>>>;
 
+/// Where a process runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Place {
+    Parent,
+    Scanner(Side),
+    Sender(Side),
+    Workers,
+}
+
 pub(crate) struct Run {
     pub(crate) world: Shared,
     pub(crate) scanners: Pair<Option<(u64, Task)>>,
@@ -46,7 +56,13 @@ pub(crate) struct Run {
     pub(crate) workers: BTreeMap<u64, Task>,
     /// A sender that was replaced and does not know it.
     pub(crate) ghost: Option<Task>,
+    /// Until which step a process takes none, as after SIGSTOP.
+    pub(crate) stopped: BTreeMap<Place, u64>,
     wishes: Vec<(u64, Asked)>,
+    /// What strangers will do, and when.
+    plans: Vec<(u64, Side, Rc<dyn Deed>)>,
+    pub(crate) known: Vec<Asked>,
+    pub(crate) changes: u64,
     asked: u64,
     pub(crate) deaths: u64,
 }
@@ -62,7 +78,11 @@ pub fn run(seed: u64, mutation: Mutation, telling: Telling) -> Outcome {
         senders: Pair::default(),
         workers: BTreeMap::new(),
         ghost: None,
+        stopped: BTreeMap::new(),
         wishes,
+        plans: Vec::new(),
+        known: Vec::new(),
+        changes: 0,
         asked: 0,
         deaths: 0,
     };
@@ -91,9 +111,14 @@ fn wishes(world: &mut World) -> Vec<(u64, Asked)> {
             1 => Trait::Foreign,
             _ => Trait::Ordinary,
         };
-        (rng.below(STORM / 2), Asked { number, kind, sender: names::sender(rng.below(3)), special })
+        (rng.below(STORM / 2), Asked { number, kind, sender: names::sender(rng.below(3)), special, amount_of: number })
     };
     let mut wishes: Vec<(u64, Asked)> = (0..count).map(|number| wish(number, rng)).collect();
+    if rng.chance(200) {
+        // The same once more, which has the same hash if the nonce is the same by then.
+        let (at, asked) = wishes[rng.index(wishes.len())].clone();
+        wishes.push((at + rng.below(STORM / 2), Asked { number: count, ..asked }));
+    }
     wishes.sort_by_key(|(at, asked)| (*at, asked.number));
     wishes
 }
@@ -116,10 +141,13 @@ impl Run {
         {
             let mut world = self.world.borrow_mut();
             world.weather = Weather::Quiet;
+            world.disk_state = DiskState::Well;
             world.note(|| "the faults end".to_owned());
             world.chains.origin.quiet();
             world.chains.auxiliary.quiet();
         }
+        self.stopped.clear();
+        self.mend();
         let end = self.world.borrow().step + CALM;
         while self.world.borrow().step < end && !self.is_broken() {
             self.work();
@@ -129,6 +157,8 @@ impl Run {
                     break;
                 }
                 self.finish_foreign();
+                self.ask();
+                self.free_the_orphaned();
                 for side in SIDES {
                     self.anchor(side);
                 }
@@ -185,10 +215,40 @@ impl Run {
         }
     }
 
+    /// The organization whitelists the operator's workers again.
+    fn mend(&mut self) {
+        let mut world = self.world.borrow_mut();
+        for side in SIDES {
+            for worker in world.workers[side].clone() {
+                self.changes += 1;
+                let change = Change::Whitelist { number: self.changes, worker, until: None };
+                world.chains[side].waiting.push(Rc::new(change));
+            }
+        }
+    }
+
+    /// Whose proxy is gone can't be served: the sender notices and takes the request back.
+    fn free_the_orphaned(&self) {
+        let mut world = self.world.borrow_mut();
+        for asked in &self.known {
+            let side = asked.kind.source();
+            let state = world.chains[side].state();
+            let pending = state.pending.contains_key(&(asked.sender, asked.gateway()));
+            if pending && state.proxy(asked.sender).is_none() && world.chains[side].waiting.len() < 16 {
+                world.chains[side].waiting.push(Rc::new(TakenBack(asked.clone())));
+            }
+        }
+    }
+
+    fn is_stopped(&self, place: Place) -> bool {
+        self.stopped.get(&place).is_some_and(|until| self.world.borrow().step < *until)
+    }
+
     /// Somebody does what is next for it.
     fn work(&mut self) {
         let chosen = self.world.borrow_mut().rng.below(100);
         match chosen {
+            0..50 if self.is_stopped(Place::Parent) => {}
             0..28 => parent::turn(&mut self.world.borrow_mut()),
             28..40 => clerk::write(&mut self.world.borrow_mut()),
             40..50 => parent::answer_a_read(&mut self.world.borrow_mut()),
@@ -232,6 +292,14 @@ impl Run {
             let rng = &mut self.world.borrow_mut().rng;
             (rng.below(10), 1 + rng.below(8), rng.index(self.workers.len()))
         };
+        let place_of = match chosen {
+            0..2 => Place::Scanner(SIDES[usize::from(chosen == 0)]),
+            2..6 => Place::Sender(SIDES[usize::from(chosen % 2 == 0)]),
+            _ => Place::Workers,
+        };
+        if chosen != 6 && self.is_stopped(place_of) {
+            return;
+        }
         for _ in 0..burst {
             match chosen {
                 0..2 => self.poll_scanner(SIDES[usize::from(chosen == 0)]),
@@ -282,13 +350,25 @@ impl Run {
             self.asked += 1;
             let source = asked.kind.source();
             world.note(|| format!("{source}: {asked:?}"));
-            if world.rng.chance(100) {
-                world.chains[source].waiting.push(Rc::new(TakenBack(asked.clone())));
+            if world.rng.chance(150) {
+                // At once, or while it is being accepted.
+                let at = world.step + world.rng.below(200);
+                self.plans.push((at, source, Rc::new(TakenBack(asked.clone()))));
             }
-            if world.rng.chance(60) {
-                world.chains[source].waiting.push(Rc::new(Snatched(asked.clone())));
+            if world.rng.chance(80) {
+                let at = world.step + world.rng.below(200);
+                self.plans.push((at, source, Rc::new(Snatched(asked.clone()))));
             }
-            world.chains[source].waiting.insert(0, Rc::new(asked));
+            if asked.amount_of != asked.number && world.rng.chance(500) {
+                world.chains[source].waiting.insert(0, Rc::new(TakenBack(asked.clone())));
+            }
+            self.known.push(asked.clone());
+            world.chains[source].waiting.push(Rc::new(asked));
+        }
+        let step = world.step;
+        for (_, side, deed) in self.plans.extract_if(.., |(at, ..)| *at <= step) {
+            world.note(|| format!("{side}: {deed:?}"));
+            world.chains[side].waiting.push(deed);
         }
     }
 

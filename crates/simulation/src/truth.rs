@@ -2,7 +2,7 @@
 
 #![expect(clippy::wildcard_enum_match_arm, reason = "few events of the contracts tell what is final")]
 
-use crate::chain::{Chain, Fate, Tx};
+use crate::chain::{Author, Chain, Fate, Tx};
 use crate::contracts::{accepted, confirmed, function, revealed, words};
 use crate::disk::{Disk, Row};
 use crate::names::{FOREIGN_GATEWAY, Pair};
@@ -22,6 +22,8 @@ struct Sent {
     side: Side,
     tx: Rc<Tx>,
     effect: Option<String>,
+    /// Its journal is lost: nobody knows of it any more but the chain.
+    forgotten: bool,
 }
 
 /// See the head of the module.
@@ -34,6 +36,8 @@ pub(crate) struct Truth {
     /// Height up to which final blocks were looked at, and its hash.
     finals: Pair<u64>,
     requests: BTreeSet<B256>,
+    /// The transactions that asked for each request hash.
+    asked_for: BTreeMap<B256, BTreeSet<B256>>,
     declared: BTreeSet<B256>,
     confirmed: BTreeSet<B256>,
     anchored: BTreeSet<(Side, u64)>,
@@ -56,6 +60,7 @@ impl Truth {
             uncommitted: BTreeMap::new(),
             finals: Pair::default(),
             requests: BTreeSet::new(),
+            asked_for: BTreeMap::new(),
             declared: BTreeSet::new(),
             confirmed: BTreeSet::new(),
             anchored: BTreeSet::new(),
@@ -95,8 +100,29 @@ impl Truth {
 
     fn locate(&mut self, side: Side, events: &[(facilitator_protocol::events::Log, Event)]) {
         let asks = |event: &Event| matches!(event, Event::StakeRequested(_) | Event::RedeemRequested(_));
-        let asked = events.iter().filter(|(_, event)| asks(event)).map(|(log, _)| (log.tx_hash, log.block_number));
-        self.asked[side].extend(asked);
+        for (log, event) in events.iter().filter(|(_, event)| asks(event)) {
+            self.asked[side].insert(log.tx_hash, log.block_number);
+            self.asked_for.entry(event.request_hash().unwrap_or_default()).or_default().insert(log.tx_hash);
+        }
+    }
+
+    /// A request that is made again after a withdrawal, or by way of another proxy, has the same hash, and each is a
+    /// request of its own.
+    fn is_repeated(&self, request_hash: B256) -> bool {
+        self.asked_for.get(&request_hash).is_some_and(|asked| asked.len() > 1)
+    }
+
+    /// The database is lost, and with it what is known about transactions on their way.
+    pub(crate) fn forget(&mut self) {
+        for sent in &mut self.sent {
+            sent.forgotten = true;
+        }
+    }
+
+    /// Whether a transaction in a pool is any sender's business.
+    fn is_ours(&self, tx: &Tx) -> bool {
+        let forgotten = || self.sent.iter().any(|sent| sent.tx.hash == tx.hash && sent.forgotten);
+        tx.author == Author::Own && !forgotten()
     }
 
     fn note_final(&mut self, side: Side, event: &Event) {
@@ -118,7 +144,7 @@ impl Truth {
     fn reached_twice(&self, chain: &Chain) -> Found {
         let block = chain.blocks.last()?;
         for (tx, _) in block.mined.iter().filter(|(_, fate)| *fate == Fate::Succeeded) {
-            let effect = effect(tx).filter(|effect| !effect.starts_with("proveGateway"));
+            let effect = effect(tx).filter(|effect| !self.may_be_reached_again(effect));
             let succeeded = |sent: &&Sent| {
                 sent.side == chain.side
                     && sent.effect.is_some()
@@ -147,7 +173,7 @@ impl Truth {
         if function(&tx.data).starts_with("progress") {
             self.revealed.extend(revealed(&tx.data).map(|(message, _)| message));
         }
-        self.sent.push(Sent { side, tx: Rc::clone(tx), effect });
+        self.sent.push(Sent { side, tx: Rc::clone(tx), effect, forgotten: false });
         verdict
     }
 
@@ -163,7 +189,7 @@ impl Truth {
     fn same_nonce(&self, side: Side, tx: &Tx) -> Found {
         let other = |sent: &&Sent| {
             let same = sent.side == side && sent.tx.from == tx.from && sent.tx.nonce == tx.nonce;
-            same && (sent.tx.data != tx.data || sent.tx.to != tx.to || sent.tx.value != tx.value)
+            !sent.forgotten && same && (sent.tx.data != tx.data || sent.tx.to != tx.to || sent.tx.value != tx.value)
         };
         let other = self.sent.iter().find(other).filter(|_| !self.deep)?;
         found("one nonce, one content", format!("nonce {}: {} after {}", tx.nonce, tx.intent, other.tx.intent))
@@ -171,9 +197,10 @@ impl Truth {
 
     /// Never two transactions for one effect that may both be mined.
     fn same_effect(&self, chain: &Chain, tx: &Tx, effect: Option<&str>) -> Found {
-        let effect = effect.filter(|_| !self.deep)?;
+        let again = |effect: &str| is_accept(effect) && self.may_be_reached_again(effect);
+        let effect = effect.filter(|effect| !self.deep && !again(effect))?;
         let rivals = self.sent.iter().filter(|sent| {
-            let other = sent.tx.from != tx.from || sent.tx.nonce != tx.nonce;
+            let other = !sent.forgotten && (sent.tx.from != tx.from || sent.tx.nonce != tx.nonce);
             sent.side == chain.side && sent.effect.as_deref() == Some(effect) && other
         });
         let finals = chain.final_height().unwrap_or(0);
@@ -191,6 +218,12 @@ impl Truth {
             }
         }
         None
+    }
+
+    /// A storage root may be pushed out of the gateway's buffer; a request may be made again.
+    fn may_be_reached_again(&self, effect: &str) -> bool {
+        let repeated = |hash: &B256| effect.ends_with(&hash.to_string()) && self.is_repeated(*hash);
+        effect.starts_with("proveGateway") || (is_accept(effect) && self.asked_for.keys().any(repeated))
     }
 
     fn timely(&self, side: Side, tx: &Tx, disk: &Disk) -> Found {
@@ -242,7 +275,8 @@ impl Truth {
             let rival: &facilitator_protocol::model::Terms = rival;
             rival.request_hash == terms.request_hash && *lock != hash_lock
         };
-        if others.filter(other).count() > 0 && self.revealed.is_empty() {
+        let repeated = self.is_repeated(terms.request_hash);
+        if !repeated && others.filter(other).count() > 0 && self.revealed.is_empty() {
             return found("one secret for a request", format!("{}: another lock was sent before", tx.intent));
         }
         None
@@ -262,6 +296,10 @@ fn allowed(side: Side, tx: &Tx, disk: &Disk) -> Found {
         return None;
     }
     found("the allowance is the need", format!("{} approves {amount}, the accepts in flight need {needs}", tx.intent))
+}
+
+fn is_accept(effect: &str) -> bool {
+    effect.starts_with("accept")
 }
 
 /// What a transaction is for, whatever its intent is called; `None` for what may be done again.
@@ -323,7 +361,7 @@ pub(crate) fn open(truth: &Truth, chains: &Pair<Chain>, disk: &Disk) -> Option<S
             let (intent, state, nonce) = (&entry.intent, entry.state, entry.nonce);
             return Some(format!("{side}: {intent} is {state} with nonce {nonce:?}, {:?}", entry.waiting_for));
         }
-        if let Some(tx) = chains[side].pool.first() {
+        if let Some(tx) = chains[side].pool.iter().find(|tx| truth.is_ours(tx)) {
             return Some(format!("{side}: {} with nonce {} is in the pool for ever", tx.intent, tx.nonce));
         }
     }
@@ -338,6 +376,11 @@ pub(crate) fn at_the_end(truth: &Truth, chains: &Pair<Chain>, disk: &Disk) -> Fo
     for row in disk.requests.values().filter(|row| !row.orphaned) {
         let request = &row.request;
         let Some(message) = request.message_hash else { continue };
+        // Made again after a withdrawal, it has the same message: that is the later one's.
+        let again = |row: &&Row| row.request.message_hash == Some(message) && row.request.id > request.id;
+        if request.state == State::Revoked && disk.requests.values().any(|row| again(&row)) {
+            continue;
+        }
         let outbox = chains[request.kind.source()].state().outbox_status(message);
         let inbox = chains[request.kind.target()].state().inbox_status(message);
         let done = outbox == MessageStatus::Progressed && inbox == MessageStatus::Progressed;

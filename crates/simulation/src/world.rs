@@ -11,6 +11,7 @@ use crate::truth::Truth;
 use facilitator_chain::rpc::RpcError;
 use facilitator_eth::{Address, B256};
 use facilitator_protocol::model::Side;
+use facilitator_store::StoreError;
 use std::cell::RefCell;
 use std::collections::{BTreeMap, VecDeque};
 use std::future::poll_fn;
@@ -45,6 +46,14 @@ pub(crate) enum Weather {
     Quiet,
 }
 
+/// How the database takes what is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum DiskState {
+    Well,
+    Full,
+    ReadOnly,
+}
+
 /// Whether events are kept for a report.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Telling {
@@ -60,10 +69,14 @@ pub enum Telling {
 #[derive(Debug)]
 pub(crate) struct World {
     pub(crate) rng: Rng,
+    /// Time that passes evenly, as timers see it, milliseconds.
     pub(crate) now_ms: i64,
+    /// What the wall clock shows beyond it.
+    pub(crate) skew_ms: i64,
     pub(crate) step: u64,
     pub(crate) mutation: Mutation,
     pub(crate) weather: Weather,
+    pub(crate) disk_state: DiskState,
     pub(crate) chains: Pair<Chain>,
     pub(crate) roots: Roots,
     pub(crate) disk: Disk,
@@ -93,9 +106,11 @@ impl World {
         let chains = Pair { origin: chain(Side::Origin), auxiliary: chain(Side::Auxiliary) };
         Self {
             now_ms: 1_000_000,
+            skew_ms: 0,
             step: 0,
             mutation,
             weather: Weather::Faults,
+            disk_state: DiskState::Well,
             chains,
             roots: Roots::new(),
             disk: Disk::default(),
@@ -131,6 +146,21 @@ impl World {
     pub(crate) fn violated(&mut self, invariant: &'static str, found: String) {
         self.note(|| format!("VIOLATION of `{invariant}`: {found}"));
         self.violation.get_or_insert(Violation { invariant, found });
+    }
+
+    /// What the wall clock shows, Unix milliseconds.
+    pub(crate) const fn wall_ms(&self) -> i64 {
+        self.now_ms.saturating_add(self.skew_ms)
+    }
+
+    /// Whether the database refuses to be written to.
+    pub(crate) fn disk_refuses(&self) -> Option<StoreError> {
+        let name = "simulated".to_owned();
+        match self.disk_state {
+            DiskState::Well => None,
+            DiskState::Full => Some(StoreError::Full { name }),
+            DiskState::ReadOnly => Some(StoreError::ReadOnly { name }),
+        }
     }
 
     /// True by chance while the weather is bad.
