@@ -56,6 +56,7 @@ pub(crate) fn write(world: &mut World) {
                     continue;
                 };
                 let number = world.parent.next_life();
+                world.note(|| format!("worker {number} begins with request {id}"));
                 let mail = Mail::default();
                 let hand = Hand { request: id, mail: Rc::clone(&mail), parking: false, open: Vec::new() };
                 world.parent.hands.insert(number, hand);

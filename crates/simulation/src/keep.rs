@@ -4,6 +4,7 @@ use crate::chain::{Author, Tx};
 use crate::disk::JournalTable;
 use crate::mutation::Mutation;
 use crate::names;
+use crate::truth;
 use crate::world::{Shared, World, pause};
 use facilitator_eth::{Address, B256, U256};
 use facilitator_protocol::contracts::token;
@@ -83,6 +84,11 @@ fn remember(world: &mut World, side: Side, signature: &Signature) {
         price: fee::price(signature.fee).to_u64().unwrap_or(u64::MAX),
     };
     world.note(|| format!("{side}: signed {} nonce {}", tx.intent, tx.nonce));
+    let same = |known: &Rc<Tx>| known.from == tx.from && known.nonce == tx.nonce && known.data == tx.data;
+    let is_first = !world.signed.values().any(same);
+    if let Some(violation) = truth::allowed(side, &tx, &world.disk).filter(|_| is_first) {
+        world.violated(violation.invariant, violation.found);
+    }
     world.signed.insert(signature.hash, Rc::new(tx));
 }
 

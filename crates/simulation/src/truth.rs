@@ -8,11 +8,11 @@ use crate::disk::{Disk, Row};
 use crate::names::{FOREIGN_GATEWAY, Pair};
 use crate::state::incoming;
 use crate::world::{SIDES, Violation};
-use facilitator_eth::{B256, U256};
+use facilitator_eth::{Address, B256, U256};
 use facilitator_protocol::events::Event;
 use facilitator_protocol::hashes;
 use facilitator_protocol::model::{Kind, MessageStatus, Side, State, Step};
-use facilitator_store::journal::{EntryState, Signature};
+use facilitator_store::journal::{Entry, EntryState, Signature};
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
@@ -43,6 +43,8 @@ pub(crate) struct Truth {
     anchored: BTreeSet<(Side, u64)>,
     revealed: BTreeSet<B256>,
     sent: Vec<Sent>,
+    /// The database was lost: the journal does not tell of all that was done.
+    lost: bool,
     /// Where requests stand on the chain as it is: transaction to block.
     pub(crate) asked: Pair<BTreeMap<B256, u64>>,
 }
@@ -66,6 +68,7 @@ impl Truth {
             anchored: BTreeSet::new(),
             revealed: BTreeSet::new(),
             sent: Vec::new(),
+            lost: false,
             asked: Pair::default(),
         }
     }
@@ -114,6 +117,7 @@ impl Truth {
 
     /// The database is lost, and with it what is known about transactions on their way.
     pub(crate) fn forget(&mut self) {
+        self.lost = true;
         for sent in &mut self.sent {
             sent.forgotten = true;
         }
@@ -144,15 +148,16 @@ impl Truth {
     fn reached_twice(&self, chain: &Chain) -> Found {
         let block = chain.blocks.last()?;
         for (tx, _) in block.mined.iter().filter(|(_, fate)| *fate == Fate::Succeeded) {
-            let effect = effect(tx).filter(|effect| !self.may_be_reached_again(effect));
+            // A storage root may be pushed out of the gateway's buffer; then it is proven once more.
+            let Some(effect) = effect(tx).filter(|effect| !effect.starts_with("proveGateway")) else { continue };
             let succeeded = |sent: &&Sent| {
                 sent.side == chain.side
-                    && sent.effect.is_some()
-                    && sent.effect == effect
+                    && sent.effect.as_ref() == Some(&effect)
                     && sent.tx.hash != tx.hash
                     && chain.index.get(&sent.tx.hash).is_some_and(|(_, fate)| *fate == Fate::Succeeded)
             };
-            if let Some(other) = self.sent.iter().find(succeeded) {
+            let others: Vec<&Sent> = self.sent.iter().filter(succeeded).collect();
+            if let Some(other) = others.last().filter(|_| others.len() >= self.times(&effect)) {
                 return found("one effect, one transaction", format!("{} and {}", tx.intent, other.tx.intent));
             }
         }
@@ -197,38 +202,35 @@ impl Truth {
 
     /// Never two transactions for one effect that may both be mined.
     fn same_effect(&self, chain: &Chain, tx: &Tx, effect: Option<&str>) -> Found {
-        let again = |effect: &str| is_accept(effect) && self.may_be_reached_again(effect);
-        let effect = effect.filter(|effect| !self.deep && !again(effect))?;
+        let effect = effect.filter(|_| !self.deep)?;
         let rivals = self.sent.iter().filter(|sent| {
             let other = !sent.forgotten && (sent.tx.from != tx.from || sent.tx.nonce != tx.nonce);
             sent.side == chain.side && sent.effect.as_deref() == Some(effect) && other
         });
         let finals = chain.final_height().unwrap_or(0);
-        for rival in rivals.map(|sent| &sent.tx) {
+        let is_alive = |rival: &&Tx| {
             let dead = match chain.index.get(&rival.hash) {
                 // A storage root may be pushed out of the gateway's buffer; then it is proven once more.
                 Some((block, Fate::Succeeded)) => effect.starts_with("proveGateway") && *block <= finals,
                 Some((block, Fate::Reverted)) => *block <= finals,
                 None => chain.block(finals).is_some_and(|block| block.state.nonce(rival.from) > rival.nonce),
             };
-            if !dead {
-                let text =
-                    format!("{} with nonce {} while {} with nonce {}", tx.intent, tx.nonce, rival.intent, rival.nonce);
-                return found("one effect, one transaction", text);
-            }
-        }
-        None
+            !dead
+        };
+        let alive: Vec<&Tx> = rivals.map(|sent| &*sent.tx).filter(is_alive).collect();
+        let rival = alive.last().filter(|_| alive.len() >= self.times(effect))?;
+        let text = format!("{} with nonce {} while {} with nonce {}", tx.intent, tx.nonce, rival.intent, rival.nonce);
+        found("one effect, one transaction", text)
     }
 
-    /// A storage root may be pushed out of the gateway's buffer; a request may be made again.
-    fn may_be_reached_again(&self, effect: &str) -> bool {
-        let repeated = |hash: &B256| effect.ends_with(&hash.to_string()) && self.is_repeated(*hash);
-        effect.starts_with("proveGateway") || (is_accept(effect) && self.asked_for.keys().any(repeated))
+    /// How often an effect may be reached: an accept once for each time that its request was made.
+    fn times(&self, effect: &str) -> usize {
+        let of = |hash: &B256| effect.starts_with("accept") && effect.ends_with(&hash.to_string());
+        self.asked_for.iter().find(|(hash, _)| of(hash)).map_or(1, |(_, asked)| asked.len())
     }
 
     fn timely(&self, side: Side, tx: &Tx, disk: &Disk) -> Found {
         match function(&tx.data) {
-            "approve" => allowed(side, tx, disk),
             "acceptStakeRequest" => self.accepting(Kind::Stake, tx, disk),
             "acceptRedeemRequest" => self.accepting(Kind::Redeem, tx, disk),
             "proveGateway" => {
@@ -283,23 +285,55 @@ impl Truth {
     }
 }
 
-/// Law 10: an approval is at most what the living accepts of its account need.
-fn allowed(side: Side, tx: &Tx, disk: &Disk) -> Found {
+/// Law 10 for an approval that is signed for the first time: it is at most what the accepts of its account need that wait
+/// for it. Later signatures of the same nonce change its fee alone (law 2: never other bytes), even if the need is gone by
+/// then; what it leaves behind is measured by [`at_the_end`].
+pub(crate) fn allowed(side: Side, tx: &Tx, disk: &Disk) -> Found {
+    if function(&tx.data) != "approve" {
+        return None;
+    }
     let mut words = words(&tx.data);
     let amount = words.address().and_then(|_| words.uint()).unwrap_or(U256::ZERO);
-    let living = disk.journals[side].entries.values().filter(|entry| {
-        let alive = !matches!(entry.state, EntryState::Final | EntryState::Failed);
-        alive && entry.account == Some(tx.from) && entry.step == Step::Accept
-    });
-    let needs = living.filter_map(|entry| entry.allowance).fold(U256::ZERO, |sum, one| sum.saturating_add(one.amount));
+    let waiting = accepts(side, tx.from, disk).filter(|entry| entry.state == EntryState::Queued);
+    let needs = needs(waiting);
     if amount <= needs {
         return None;
     }
-    found("the allowance is the need", format!("{} approves {amount}, the accepts in flight need {needs}", tx.intent))
+    found("the allowance is the need", format!("{} approves {amount}, the accepts that wait need {needs}", tx.intent))
 }
 
-fn is_accept(effect: &str) -> bool {
-    effect.starts_with("accept")
+fn accepts(side: Side, account: Address, disk: &Disk) -> impl Iterator<Item = &Entry> {
+    let entries = disk.journals[side].entries.values();
+    entries.filter(move |entry| entry.step == Step::Accept && entry.account == Some(account))
+}
+
+fn needs<'a>(accepts: impl Iterator<Item = &'a Entry>) -> U256 {
+    accepts.filter_map(|entry| entry.allowance).fold(U256::ZERO, |sum, one| sum.saturating_add(one.amount))
+}
+
+/// Law 10 when all has ended: an allowance is left only by accepts that failed, no more of it than they needed, and by
+/// accepts that took less because the bounty fell after they were signed (protocol.md R14). Nobody but an accept of the
+/// same worker can take it (R12), and the next one uses it up before more is approved.
+fn left_over(truth: &Truth, chains: &Pair<Chain>, disk: &Disk) -> Found {
+    let state = chains.origin.state();
+    let taken = |entry: &Entry| {
+        let row = entry.request_id.and_then(|id| disk.requests.get(&id));
+        let message = row.and_then(|row| row.request.message_hash).and_then(|hash| state.outbox.get(&hash));
+        let bounty = message.filter(|_| entry.state != EntryState::Failed).map_or(0, |message| message.bounty);
+        U256::from(bounty)
+    };
+    for ((owner, spender), left) in state.allowances.iter().filter(|_| !truth.lost) {
+        let spared = accepts(Side::Origin, *owner, disk).filter_map(|entry| {
+            let needed = entry.allowance?.amount;
+            Some(needed.saturating_sub(taken(entry)))
+        });
+        let spared = spared.fold(U256::ZERO, U256::saturating_add);
+        if *left > spared {
+            let text = format!("{owner} leaves {left} to {spender}, its accepts spared {spared}");
+            return found("the allowance is the need", text);
+        }
+    }
+    None
 }
 
 /// What a transaction is for, whatever its intent is called; `None` for what may be done again.
@@ -351,7 +385,12 @@ pub(crate) fn open(truth: &Truth, chains: &Pair<Chain>, disk: &Disk) -> Option<S
                 Some(row) => {
                     let request = &row.request;
                     let (state, waits, error) = (request.state, &request.waiting_for, &request.last_error);
-                    return Some(format!("request {} is {state:?}, waits for {waits:?}; {error:?}", request.id));
+                    let Row { ready, claimed, retry_at_ms, wait, orphaned, .. } = row;
+                    return Some(format!(
+                        "request {} is {state:?}, waits for {waits:?}; {error:?}; ready {ready}, claimed {claimed}, again \
+                         at {retry_at_ms:?}, {wait:?}, orphaned {orphaned}",
+                        request.id
+                    ));
                 }
                 None => return Some(format!("{side}: the request of block {block} has no row")),
             }
@@ -391,5 +430,5 @@ pub(crate) fn at_the_end(truth: &Truth, chains: &Pair<Chain>, disk: &Disk) -> Fo
             return found("ends are true", text);
         }
     }
-    None
+    left_over(truth, chains, disk)
 }

@@ -96,11 +96,9 @@ pub(crate) struct World {
 impl World {
     pub(crate) fn new(seed: u64, mutation: Mutation, telling: Telling) -> Self {
         let mut rng = Rng::new(seed);
-        let workers = |side: Side, count: u8| -> Vec<Address> {
-            (0..count).filter_map(|number| names::key(side, number).map(|key| key.address())).collect()
-        };
         let count = if rng.chance(250) { 2 } else { 1 };
-        let workers = Pair { origin: workers(Side::Origin, count), auxiliary: workers(Side::Auxiliary, 1) };
+        let workers =
+            Pair { origin: names::workers(Side::Origin, count), auxiliary: names::workers(Side::Auxiliary, 1) };
         let deep = rng.chance(125) || mutation == Mutation::ForkWithoutUndoing;
         let mut chain = |side: Side| Chain::new(side, 1 + rng.below(3), endowed(&workers[side]));
         let chains = Pair { origin: chain(Side::Origin), auxiliary: chain(Side::Auxiliary) };
