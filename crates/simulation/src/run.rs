@@ -32,6 +32,8 @@ pub struct Outcome {
     pub requests: u64,
     /// Processes killed.
     pub deaths: u64,
+    /// How often each kind of trouble was met, and how many requests came to each end.
+    pub met: BTreeMap<&'static str, u64>,
     /// The first invariant that did not hold.
     pub violation: Option<Violation>,
     /// What happened last, if it was asked for.
@@ -95,6 +97,7 @@ pub fn run(seed: u64, mutation: Mutation, telling: Telling) -> Outcome {
         deep: world.truth.deep,
         requests: run.asked,
         deaths: run.deaths,
+        met: std::mem::take(&mut world.met),
         violation: world.violation.take(),
         tale: world.tale.drain(..).collect(),
     }
@@ -178,6 +181,14 @@ impl Run {
         let open = open.filter(|_| !deep);
         let World { truth, chains, disk, .. } = &mut *world;
         let lied = truth::at_the_end(truth, chains, disk);
+        let ends: Vec<&'static str> = disk.all().map(|request| request.state.name(request.kind)).collect();
+        let repeated = truth.repeated();
+        for end in ends {
+            world.meet(end);
+        }
+        if repeated {
+            world.meet("repeated request hash");
+        }
         if let Some(open) = open {
             world.violated("everything ends", open);
         }

@@ -49,6 +49,7 @@ impl Run {
         self.ghost = None;
         let mut world = self.world.borrow_mut();
         world.note(|| "the database is lost".to_owned());
+        world.meet("lost database");
         world.disk = Disk::default();
         world.truth.forget();
     }
@@ -58,6 +59,7 @@ impl Run {
         let mut world = self.world.borrow_mut();
         let place = [Place::Parent, Place::Scanner(side), Place::Sender(side), Place::Workers][world.rng.index(4)];
         let until = world.step + 20 + world.rng.below(150);
+        world.meet("pause");
         world.note(|| format!("SIGSTOP: {place:?} until step {until}"));
         self.stopped.insert(place, until);
     }
@@ -71,6 +73,11 @@ impl Run {
             (DiskState::Full | DiskState::ReadOnly, _) => DiskState::Well,
         };
         let state = world.disk_state;
+        match state {
+            DiskState::Full => world.meet("full disk"),
+            DiskState::ReadOnly => world.meet("read-only database"),
+            DiskState::Well => {}
+        }
         world.note(|| format!("the disk is {state:?}"));
     }
 
@@ -81,6 +88,7 @@ impl Run {
         let by = i64::try_from(by).unwrap_or(0);
         let by = if by < 20_000 { -by } else { by };
         world.skew_ms += by;
+        world.meet("clock jump");
         world.note(|| format!("the wall clock jumps by {by} ms"));
     }
 
@@ -97,6 +105,7 @@ impl Run {
         let (intent, author, to) = ("a foreign one".to_owned(), Author::Foreign, from);
         let (value, data) = (U256::ZERO, Bytes::default());
         chain.pool.push(Rc::new(Tx { hash, author, intent, from, nonce, to, value, data, price: 2_000 }));
+        world.meet("foreign use of a key");
         world.note(|| format!("{side}: somebody else uses our key with nonce {nonce}"));
     }
 
@@ -121,6 +130,11 @@ impl Run {
                 Change::Destroyed { number, sender: asked.sender }
             }
         };
+        world.meet(match change {
+            Change::Bounty { .. } => "bounty change",
+            Change::Whitelist { .. } => "whitelist change",
+            Change::Destroyed { .. } => "destroyed proxy",
+        });
         world.note(|| format!("{side}: {change:?}"));
         world.chains[side].waiting.push(Rc::new(change));
     }
@@ -178,6 +192,7 @@ impl Run {
         let depth = if beyond > 0 { confirmations + beyond } else { 1 + world.rng.below(confirmations) };
         let before = world.chains[side].tip();
         world.note(|| format!("{side}: reorg of {depth} blocks under {before}"));
+        world.meet("reorg");
         let World { chains, roots, rng, truth, .. } = world;
         chains[side].reorg(depth, roots, rng, 200);
         truth.forked(&chains[side]);

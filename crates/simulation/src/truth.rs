@@ -115,6 +115,11 @@ impl Truth {
         self.asked_for.get(&request_hash).is_some_and(|asked| asked.len() > 1)
     }
 
+    /// Whether any hash was asked for more than once.
+    pub(crate) fn repeated(&self) -> bool {
+        self.asked_for.values().any(|asked| asked.len() > 1)
+    }
+
     /// The database is lost, and with it what is known about transactions on their way.
     pub(crate) fn forget(&mut self) {
         self.lost = true;

@@ -89,6 +89,8 @@ pub(crate) struct World {
     pub(crate) signed: BTreeMap<B256, Rc<Tx>>,
     pub(crate) truth: Truth,
     pub(crate) violation: Option<Violation>,
+    /// How often each kind of trouble was met, and each end of a request.
+    pub(crate) met: BTreeMap<&'static str, u64>,
     pub(crate) tale: VecDeque<String>,
     telling: Telling,
 }
@@ -119,6 +121,7 @@ impl World {
             signed: BTreeMap::new(),
             truth: Truth::new(deep),
             violation: None,
+            met: BTreeMap::new(),
             tale: VecDeque::new(),
             telling,
             rng,
@@ -144,6 +147,10 @@ impl World {
     pub(crate) fn violated(&mut self, invariant: &'static str, found: String) {
         self.note(|| format!("VIOLATION of `{invariant}`: {found}"));
         self.violation.get_or_insert(Violation { invariant, found });
+    }
+
+    pub(crate) fn meet(&mut self, what: &'static str) {
+        *self.met.entry(what).or_default() += 1;
     }
 
     /// What the wall clock shows, Unix milliseconds.
