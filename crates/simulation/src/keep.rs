@@ -1,10 +1,10 @@
 //! The sender's journal on the simulated disk: each call is one commit, with a chance to die before and after it.
 
+use crate::allowance;
 use crate::chain::{Author, Tx};
 use crate::disk::JournalTable;
 use crate::mutation::Mutation;
 use crate::names;
-use crate::truth;
 use crate::world::{Shared, World, pause};
 use facilitator_eth::{Address, B256, U256};
 use facilitator_protocol::contracts::token;
@@ -86,7 +86,7 @@ fn remember(world: &mut World, side: Side, signature: &Signature) {
     world.note(|| format!("{side}: signed {} nonce {}", tx.intent, tx.nonce));
     let same = |known: &Rc<Tx>| known.from == tx.from && known.nonce == tx.nonce && known.data == tx.data;
     let is_first = !world.signed.values().any(same);
-    if let Some(violation) = truth::allowed(side, &tx, &world.disk).filter(|_| is_first) {
+    if let Some(violation) = allowance::allowed(side, &tx, &world.disk).filter(|_| is_first) {
         world.violated(violation.invariant, violation.found);
     }
     world.signed.insert(signature.hash, Rc::new(tx));

@@ -11,8 +11,8 @@ use crate::world::{SIDES, Violation};
 use facilitator_eth::{Address, B256, U256};
 use facilitator_protocol::events::Event;
 use facilitator_protocol::hashes;
-use facilitator_protocol::model::{Kind, MessageStatus, Side, State, Step};
-use facilitator_store::journal::{Entry, EntryState, Signature};
+use facilitator_protocol::model::{Kind, Side};
+use facilitator_store::journal::Signature;
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
@@ -44,14 +44,14 @@ pub(crate) struct Truth {
     revealed: BTreeSet<B256>,
     sent: Vec<Sent>,
     /// The database was lost: the journal does not tell of all that was done.
-    lost: bool,
+    pub(crate) lost: bool,
     /// Where requests stand on the chain as it is: transaction to block.
     pub(crate) asked: Pair<BTreeMap<B256, u64>>,
 }
 
-type Found = Option<Violation>;
+pub(crate) type Found = Option<Violation>;
 
-fn found(invariant: &'static str, found: String) -> Found {
+pub(crate) fn found(invariant: &'static str, found: String) -> Found {
     Some(Violation { invariant, found })
 }
 
@@ -129,7 +129,7 @@ impl Truth {
     }
 
     /// Whether a transaction in a pool is any sender's business.
-    fn is_ours(&self, tx: &Tx) -> bool {
+    pub(crate) fn is_ours(&self, tx: &Tx) -> bool {
         let forgotten = || self.sent.iter().any(|sent| sent.tx.hash == tx.hash && sent.forgotten);
         tx.author == Author::Own && !forgotten()
     }
@@ -223,7 +223,9 @@ impl Truth {
             !dead
         };
         let alive: Vec<&Tx> = rivals.map(|sent| &*sent.tx).filter(is_alive).collect();
-        let rival = alive.last().filter(|_| alive.len() >= self.times(effect))?;
+        // Those of one nonce are one transaction at several fees.
+        let places: BTreeSet<(Address, u64)> = alive.iter().map(|rival| (rival.from, rival.nonce)).collect();
+        let rival = alive.last().filter(|_| places.len() >= self.times(effect))?;
         let text = format!("{} with nonce {} while {} with nonce {}", tx.intent, tx.nonce, rival.intent, rival.nonce);
         found("one effect, one transaction", text)
     }
@@ -290,57 +292,6 @@ impl Truth {
     }
 }
 
-/// Law 10 for an approval that is signed for the first time: it is at most what the accepts of its account need that wait
-/// for it. Later signatures of the same nonce change its fee alone (law 2: never other bytes), even if the need is gone by
-/// then; what it leaves behind is measured by [`at_the_end`].
-pub(crate) fn allowed(side: Side, tx: &Tx, disk: &Disk) -> Found {
-    if function(&tx.data) != "approve" {
-        return None;
-    }
-    let mut words = words(&tx.data);
-    let amount = words.address().and_then(|_| words.uint()).unwrap_or(U256::ZERO);
-    let waiting = accepts(side, tx.from, disk).filter(|entry| entry.state == EntryState::Queued);
-    let needs = needs(waiting);
-    if amount <= needs {
-        return None;
-    }
-    found("the allowance is the need", format!("{} approves {amount}, the accepts that wait need {needs}", tx.intent))
-}
-
-fn accepts(side: Side, account: Address, disk: &Disk) -> impl Iterator<Item = &Entry> {
-    let entries = disk.journals[side].entries.values();
-    entries.filter(move |entry| entry.step == Step::Accept && entry.account == Some(account))
-}
-
-fn needs<'a>(accepts: impl Iterator<Item = &'a Entry>) -> U256 {
-    accepts.filter_map(|entry| entry.allowance).fold(U256::ZERO, |sum, one| sum.saturating_add(one.amount))
-}
-
-/// Law 10 when all has ended: an allowance is left only by accepts that failed, no more of it than they needed, and by
-/// accepts that took less because the bounty fell after they were signed (protocol.md R14). Nobody but an accept of the
-/// same worker can take it (R12), and the next one uses it up before more is approved.
-fn left_over(truth: &Truth, chains: &Pair<Chain>, disk: &Disk) -> Found {
-    let state = chains.origin.state();
-    let taken = |entry: &Entry| {
-        let row = entry.request_id.and_then(|id| disk.requests.get(&id));
-        let message = row.and_then(|row| row.request.message_hash).and_then(|hash| state.outbox.get(&hash));
-        let bounty = message.filter(|_| entry.state != EntryState::Failed).map_or(0, |message| message.bounty);
-        U256::from(bounty)
-    };
-    for ((owner, spender), left) in state.allowances.iter().filter(|_| !truth.lost) {
-        let spared = accepts(Side::Origin, *owner, disk).filter_map(|entry| {
-            let needed = entry.allowance?.amount;
-            Some(needed.saturating_sub(taken(entry)))
-        });
-        let spared = spared.fold(U256::ZERO, U256::saturating_add);
-        if *left > spared {
-            let text = format!("{owner} leaves {left} to {spender}, its accepts spared {spared}");
-            return found("the allowance is the need", text);
-        }
-    }
-    None
-}
-
 /// What a transaction is for, whatever its intent is called; `None` for what may be done again.
 fn effect(tx: &Tx) -> Option<String> {
     let name = function(&tx.data);
@@ -378,62 +329,4 @@ pub(crate) fn always(truth: &Truth, chains: &Pair<Chain>, disk: &Disk) -> Found 
         }
     }
     None
-}
-
-/// What is still open when the weather is good; `None` when all is done.
-pub(crate) fn open(truth: &Truth, chains: &Pair<Chain>, disk: &Disk) -> Option<String> {
-    for side in SIDES {
-        for (tx, block) in &truth.asked[side] {
-            let row = disk.requests.values().find(|row| row.request.position.tx_hash == *tx);
-            match row {
-                Some(row) if row.request.state.is_end() => {}
-                Some(row) => {
-                    let request = &row.request;
-                    let (state, waits, error) = (request.state, &request.waiting_for, &request.last_error);
-                    let Row { ready, claimed, retry_at_ms, wait, orphaned, .. } = row;
-                    return Some(format!(
-                        "request {} is {state:?}, waits for {waits:?}; {error:?}; ready {ready}, claimed {claimed}, again \
-                         at {retry_at_ms:?}, {wait:?}, orphaned {orphaned}",
-                        request.id
-                    ));
-                }
-                None => return Some(format!("{side}: the request of block {block} has no row")),
-            }
-        }
-        let dead = [EntryState::Final, EntryState::Failed];
-        if let Some(entry) = disk.journals[side].entries.values().find(|entry| !dead.contains(&entry.state)) {
-            let (intent, state, nonce) = (&entry.intent, entry.state, entry.nonce);
-            return Some(format!("{side}: {intent} is {state} with nonce {nonce:?}, {:?}", entry.waiting_for));
-        }
-        if let Some(tx) = chains[side].pool.iter().find(|tx| truth.is_ours(tx)) {
-            return Some(format!("{side}: {} with nonce {} is in the pool for ever", tx.intent, tx.nonce));
-        }
-    }
-    None
-}
-
-/// Whether the ends are true: complete where both boxes say so, and the other way round.
-pub(crate) fn at_the_end(truth: &Truth, chains: &Pair<Chain>, disk: &Disk) -> Found {
-    if truth.deep {
-        return None;
-    }
-    for row in disk.requests.values().filter(|row| !row.orphaned) {
-        let request = &row.request;
-        let Some(message) = request.message_hash else { continue };
-        // Made again after a withdrawal, it has the same message: that is the later one's.
-        let again = |row: &&Row| row.request.message_hash == Some(message) && row.request.id > request.id;
-        if request.state == State::Revoked && disk.requests.values().any(|row| again(&row)) {
-            continue;
-        }
-        let outbox = chains[request.kind.source()].state().outbox_status(message);
-        let inbox = chains[request.kind.target()].state().inbox_status(message);
-        let done = outbox == MessageStatus::Progressed && inbox == MessageStatus::Progressed;
-        let stranded = outbox == MessageStatus::Declared || (outbox == MessageStatus::Progressed) != done;
-        if stranded || (request.state == State::Complete) != done {
-            let text =
-                format!("request {} is {:?}: {outbox} in the outbox, {inbox} in the inbox", request.id, request.state);
-            return found("ends are true", text);
-        }
-    }
-    left_over(truth, chains, disk)
 }

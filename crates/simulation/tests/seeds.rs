@@ -15,6 +15,7 @@ const NAMED: &[(u64, &str)] = &[
     ),
     (909, "the bounty fell after the approval: the accept takes less, and the difference is left"),
     (18_314, "as 22, after a withdrawal: the allowance that stays is the next accept's"),
+    (116_791, "the invariant took one accept at two fees for two, beside that of the same request made again"),
     (23_683, "the model heard a sender that was given up and not replaced yet, and a worker waited for ever"),
 ];
 
