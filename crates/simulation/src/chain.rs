@@ -18,10 +18,20 @@ pub(crate) const GAS: u64 = 100_000;
 /// Price of gas in quiet times, wei.
 const QUIET_FEE: u64 = 10;
 
+/// Who signed a transaction with a worker's key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Author {
+    /// A sender of ours.
+    Own,
+    /// Somebody else: another program, the operator by hand.
+    Foreign,
+}
+
 /// A signed transaction of one of the workers.
 #[derive(Debug, Clone)]
 pub(crate) struct Tx {
     pub(crate) hash: B256,
+    pub(crate) author: Author,
     pub(crate) intent: String,
     pub(crate) from: Address,
     pub(crate) nonce: u64,
@@ -180,7 +190,7 @@ impl Chain {
             }
             let mut after = state.clone();
             let call = Call { from: tx.from, to: tx.to, value: tx.value, data: &tx.data };
-            let done = execute(&mut after, &Place { side: self.side, roots }, call);
+            let done = execute(&mut after, &Place { side: self.side, roots, number: block.number }, call);
             let (fate, events) = match done {
                 Ok(done) => (Fate::Succeeded, done.events),
                 Err(_) => {
@@ -273,5 +283,6 @@ pub(crate) fn endowed(workers: &[Address]) -> State {
         state.tokens.insert(*worker, 100_000);
     }
     state.escrow = names::BOUNTY * 1_000_000;
+    state.bounty = names::BOUNTY;
     state
 }

@@ -20,7 +20,11 @@ pub(crate) enum Task {
 
 /// One turn of the clerk: one order, one commit.
 pub(crate) fn write(world: &mut World) {
-    let now_ms = world.now_ms;
+    let now_ms = world.wall_ms();
+    if world.disk_refuses().is_some() {
+        // Tried again until it is taken; nobody hears "saved" before.
+        return;
+    }
     let Some(task) = world.parent.tasks.pop_front() else { return };
     match task {
         Task::Save(worker, id, update) => {
@@ -52,6 +56,7 @@ pub(crate) fn write(world: &mut World) {
                     continue;
                 };
                 let number = world.parent.next_life();
+                world.note(|| format!("worker {number} begins with request {id}"));
                 let mail = Mail::default();
                 let hand = Hand { request: id, mail: Rc::clone(&mail), parking: false, open: Vec::new() };
                 world.parent.hands.insert(number, hand);

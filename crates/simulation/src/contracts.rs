@@ -1,6 +1,6 @@
 //! Transactions to the modelled contracts: from call data to a new state, events and return data, or to a revert.
 
-use crate::names::{self, BOUNTY, FOREIGN_GATEWAY};
+use crate::names::{self, FOREIGN_GATEWAY};
 use crate::state::{Message, PROVEN, Snapshot, State, incoming, outgoing};
 use facilitator_eth::abi::{AbiError, Words};
 use facilitator_eth::{Address, B256, Bytes, U256};
@@ -19,6 +19,8 @@ pub(crate) type Roots = BTreeMap<B256, Snapshot>;
 pub(crate) struct Place<'a> {
     pub(crate) side: Side,
     pub(crate) roots: &'a Roots,
+    /// The block that it is in, or would be.
+    pub(crate) number: u64,
 }
 
 /// A transaction or call.
@@ -82,7 +84,7 @@ fn approve(state: &mut State, call: Call<'_>) -> Result<Outcome, AbiError> {
     Ok(Ok(Done::default()))
 }
 
-/// The terms and the hash lock of an accept.
+/// The terms and the hash lock of an accept; the proxy is not among its arguments.
 pub(crate) fn accepted(kind: Kind, data: &Bytes) -> Result<(Terms, B256), AbiError> {
     let mut words = words(data);
     let (amount, beneficiary) = (words.uint()?, words.address()?);
@@ -95,7 +97,7 @@ pub(crate) fn accepted(kind: Kind, data: &Bytes) -> Result<(Terms, B256), AbiErr
         gas_limit,
         nonce,
         sender,
-        sender_proxy: names::proxy(sender),
+        sender_proxy: Address::ZERO,
         gateway,
         request_hash: B256::ZERO,
     };
@@ -104,7 +106,14 @@ pub(crate) fn accepted(kind: Kind, data: &Bytes) -> Result<(Terms, B256), AbiErr
 }
 
 fn accept(state: &mut State, place: &Place<'_>, kind: Kind, call: Call<'_>) -> Result<Outcome, AbiError> {
-    let (terms, hash_lock) = accepted(kind, call.data)?;
+    let (mut terms, hash_lock) = accepted(kind, call.data)?;
+    if state.expires_at(call.from) < U256::from(place.number) {
+        return Ok(Err("Only whitelisted workers are allowed to call this method.".to_owned()));
+    }
+    match state.proxy(terms.sender) {
+        Some(proxy) => terms.sender_proxy = proxy,
+        None => return Ok(Err("StakerProxy address is null.".to_owned())),
+    }
     if state.pending.get(&(terms.sender, terms.gateway)) != Some(&terms.request_hash) || kind.source() != place.side {
         return Ok(Err(format!("{} request must exists.", if kind == Kind::Stake { "Stake" } else { "Redeem" })));
     }
@@ -126,7 +135,7 @@ fn accept(state: &mut State, place: &Place<'_>, kind: Kind, call: Call<'_>) -> R
     let parts = parts_of(kind, &terms, hash_lock);
     let hash = hashes::message_hash(&parts);
     state.escrow = state.escrow.saturating_sub(terms.amount.to_u64().unwrap_or(0));
-    let message = Message { status: MessageStatus::Declared, parts };
+    let message = Message { status: MessageStatus::Declared, parts, bounty: state.bounty };
     state.declare(terms.sender, terms.gateway, hash, message);
     let events = vec![(terms.gateway, declared(kind, hash, &terms))];
     Ok(Ok(Done { output: Bytes(hash.0.to_vec()), events }))
@@ -146,7 +155,7 @@ pub(crate) fn parts_of(kind: Kind, terms: &Terms, hash_lock: B256) -> MessagePar
 
 fn take_bounty(state: &mut State, kind: Kind, terms: &Terms, call: Call<'_>) -> Result<(), String> {
     // A foreign gateway names whatever bounty the allowance gives.
-    let bounty = if terms.gateway == FOREIGN_GATEWAY { U256::ONE } else { U256::from(BOUNTY) };
+    let bounty = if terms.gateway == FOREIGN_GATEWAY { U256::ONE } else { U256::from(state.bounty) };
     if kind == Kind::Redeem {
         return if call.value == bounty { Ok(()) } else { Err("Bounty amount must be received.".to_owned()) };
     }
@@ -234,7 +243,7 @@ fn confirm(state: &mut State, place: &Place<'_>, kind: Kind, call: Call<'_>) -> 
         return refuse("Merkle proof verification failed.");
     }
     state.in_active.insert(parts.sender, hash);
-    state.inbox.insert(hash, Message { status: MessageStatus::Declared, parts });
+    state.inbox.insert(hash, Message { status: MessageStatus::Declared, parts, bounty: 0 });
     Ok(Ok(Done { output: Bytes::default(), events: vec![(call.to, confirmation(kind, hash, &parts, height))] }))
 }
 
@@ -262,25 +271,25 @@ pub(crate) fn revealed(data: &Bytes) -> Result<(B256, B256), AbiError> {
     Ok((words.word()?, words.word()?))
 }
 
-fn unlock(message: Option<&mut Message>, secret: B256) -> Result<MessageParts, String> {
+fn unlock(message: Option<&mut Message>, secret: B256) -> Result<Message, String> {
     let message = message.filter(|message| hashes::hash_lock(&secret.0) == message.parts.hash_lock);
     let message = message.ok_or("Invalid unlock secret.")?;
     if message.status != MessageStatus::Declared {
         return Err("Message must be Declared.".to_owned());
     }
     message.status = MessageStatus::Progressed;
-    Ok(message.parts)
+    Ok(*message)
 }
 
 fn progress_source(state: &mut State, place: &Place<'_>, call: Call<'_>) -> Result<Outcome, AbiError> {
     let (hash, secret) = revealed(call.data)?;
-    let parts = match unlock(state.outbox.get_mut(&hash), secret) {
-        Ok(parts) => parts,
+    let Message { parts, bounty, .. } = match unlock(state.outbox.get_mut(&hash), secret) {
+        Ok(message) => message,
         Err(reason) => return Ok(Err(reason)),
     };
     let kind = outgoing(place.side);
     if kind == Kind::Stake {
-        *state.tokens.entry(call.from).or_default() += BOUNTY;
+        *state.tokens.entry(call.from).or_default() += bounty;
     }
     Ok(Ok(Done { output: Bytes::default(), events: vec![(call.to, source_progressed(kind, hash, &parts, secret))] }))
 }
@@ -303,7 +312,7 @@ pub(crate) fn source_progressed(kind: Kind, message_hash: B256, parts: &MessageP
 fn progress_target(state: &mut State, place: &Place<'_>, call: Call<'_>) -> Result<Outcome, AbiError> {
     let (message_hash, unlock_secret) = revealed(call.data)?;
     let parts = match unlock(state.inbox.get_mut(&message_hash), unlock_secret) {
-        Ok(parts) => parts,
+        Ok(message) => message.parts,
         Err(reason) => return Ok(Err(reason)),
     };
     let (zero, beneficiary, proof_progress) = (U256::ZERO, Address::ZERO, false);

@@ -27,6 +27,8 @@ pub(crate) struct Asked {
     pub(crate) kind: Kind,
     pub(crate) sender: Address,
     pub(crate) special: Trait,
+    /// Number of the request whose amount it has: its own, or an earlier one's.
+    pub(crate) amount_of: u64,
 }
 
 fn tx_hash(what: &str, number: u64) -> B256 {
@@ -34,20 +36,21 @@ fn tx_hash(what: &str, number: u64) -> B256 {
 }
 
 impl Asked {
-    fn gateway(&self) -> Address {
+    pub(crate) fn gateway(&self) -> Address {
         if self.special == Trait::Foreign { FOREIGN_GATEWAY } else { names::gateways().box_on(self.kind.source()) }
     }
 
     /// The terms in this state: the nonce is the next one of the sender's proxy.
-    pub(crate) fn terms(&self, nonce: U256) -> Terms {
+    pub(crate) fn terms(&self, state: &State) -> Terms {
+        let sender_proxy = state.next_proxy(self.sender);
         let mut terms = Terms {
-            amount: U256::from(1_000_000 + self.number),
+            amount: U256::from(1_000_000 + self.amount_of),
             beneficiary: Address([0x77; 20]),
             gas_price: U256::from(if self.special == Trait::Cheap { 0_u64 } else { 2 }),
             gas_limit: U256::from(1_000_u64),
-            nonce,
+            nonce: state.next_out(sender_proxy),
             sender: self.sender,
-            sender_proxy: names::proxy(self.sender),
+            sender_proxy,
             gateway: self.gateway(),
             request_hash: B256::ZERO,
         };
@@ -66,7 +69,8 @@ impl Deed for Asked {
         if state.pending.contains_key(&key) {
             return None;
         }
-        let terms = self.terms(state.next_out(names::proxy(self.sender)));
+        state.bare.remove(&self.sender);
+        let terms = self.terms(state);
         state.pending.insert(key, terms.request_hash);
         Some(vec![(names::pool(self.kind), requested(self.kind, &terms))])
     }
@@ -150,8 +154,8 @@ impl Deed for Snatched {
             return None;
         }
         let key = (asked.sender, asked.gateway());
-        let proxy = names::proxy(asked.sender);
-        let terms = asked.terms(state.next_out(proxy));
+        let proxy = state.proxy(asked.sender)?;
+        let terms = asked.terms(state);
         let last = state.out_active.get(&proxy).map(|hash| state.outbox_status(*hash));
         if state.pending.get(&key) != Some(&terms.request_hash) || last == Some(MessageStatus::Declared) {
             return None;
@@ -159,7 +163,12 @@ impl Deed for Snatched {
         let parts = parts_of(asked.kind, &terms, hashes::hash_lock(&self.secret().0));
         let hash = hashes::message_hash(&parts);
         // They are quick: both chains' legs follow at once, here by decree (see `Finished`).
-        state.declare(asked.sender, terms.gateway, hash, Message { status: MessageStatus::Progressed, parts });
+        state.declare(
+            asked.sender,
+            terms.gateway,
+            hash,
+            Message { status: MessageStatus::Progressed, parts, bounty: 0 },
+        );
         let box_of = names::gateways().box_on(asked.kind.source());
         let progressed = source_progressed(asked.kind, hash, &parts, self.secret());
         Some(vec![(box_of, declared(asked.kind, hash, &terms)), (box_of, progressed)])
@@ -184,7 +193,9 @@ impl Deed for Finished {
             return None;
         }
         state.in_active.insert(self.message.parts.sender, self.hash);
-        state.inbox.insert(self.hash, Message { status: MessageStatus::Progressed, parts: self.message.parts });
+        state
+            .inbox
+            .insert(self.hash, Message { status: MessageStatus::Progressed, parts: self.message.parts, bounty: 0 });
         Some(Vec::new())
     }
 }
@@ -206,5 +217,41 @@ impl Deed for Anchored {
         let (block_height, state_root) = (self.height, self.root);
         let taken = state.anchor(block_height, state_root);
         taken.then(|| vec![(self.anchor, ev::StateRootAvailable { block_height, state_root }.into())])
+    }
+}
+
+/// The organization or a sender changes what requests meet later.
+#[derive(Debug)]
+pub(crate) enum Change {
+    /// An accept locks so much from now on.
+    Bounty { number: u64, bounty: u64 },
+    /// A worker may accept no more from a block on; `None`: it may for ever.
+    Whitelist { number: u64, worker: Address, until: Option<u64> },
+    /// A sender destroys its proxy, whatever is pending or declared.
+    Destroyed { number: u64, sender: Address },
+}
+
+impl Deed for Change {
+    fn hash(&self) -> B256 {
+        let (Self::Bounty { number, .. } | Self::Whitelist { number, .. } | Self::Destroyed { number, .. }) = self;
+        tx_hash("change", *number)
+    }
+
+    fn act(&self, state: &mut State) -> Option<Vec<(Address, Event)>> {
+        match self {
+            Self::Bounty { bounty, .. } => state.bounty = *bounty,
+            Self::Whitelist { worker, until: Some(block), .. } => {
+                state.expiries.insert(*worker, *block);
+            }
+            Self::Whitelist { worker, until: None, .. } => {
+                state.expiries.remove(worker);
+            }
+            Self::Destroyed { sender, .. } => {
+                if state.bare.insert(*sender) {
+                    *state.destroyed.entry(*sender).or_default() += 1;
+                }
+            }
+        }
+        Some(Vec::new())
     }
 }

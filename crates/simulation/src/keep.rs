@@ -1,6 +1,7 @@
 //! The sender's journal on the simulated disk: each call is one commit, with a chance to die before and after it.
 
-use crate::chain::Tx;
+use crate::allowance;
+use crate::chain::{Author, Tx};
 use crate::disk::JournalTable;
 use crate::mutation::Mutation;
 use crate::names;
@@ -32,7 +33,10 @@ impl Journal {
                 let (name, waited_ms) = ("simulated".to_owned(), 5_000);
                 return Err(StoreError::Busy { name, waited_ms });
             }
-            write(&mut world)
+            match world.disk_refuses() {
+                Some(error) => Err(error),
+                None => write(&mut world),
+            }
         };
         pause().await;
         done
@@ -54,6 +58,11 @@ impl Journal {
         .await
     }
 
+    async fn look<T>(&self, read: impl FnOnce(&JournalTable) -> Result<T>) -> Result<T> {
+        pause().await;
+        read(&self.world.borrow().disk.journals[self.side])
+    }
+
     async fn table<T>(&self, write: impl FnOnce(&mut JournalTable) -> Result<T>) -> Result<T> {
         self.commit(|world| write(&mut world.disk.journals[self.side])).await
     }
@@ -65,6 +74,7 @@ fn remember(world: &mut World, side: Side, signature: &Signature) {
     let Some(data) = call_data(entry, signature) else { return };
     let tx = Tx {
         hash: signature.hash,
+        author: Author::Own,
         intent: entry.intent.clone(),
         from: signature.account,
         nonce: signature.nonce,
@@ -74,6 +84,11 @@ fn remember(world: &mut World, side: Side, signature: &Signature) {
         price: fee::price(signature.fee).to_u64().unwrap_or(u64::MAX),
     };
     world.note(|| format!("{side}: signed {} nonce {}", tx.intent, tx.nonce));
+    let same = |known: &Rc<Tx>| known.from == tx.from && known.nonce == tx.nonce && known.data == tx.data;
+    let is_first = !world.signed.values().any(same);
+    if let Some(violation) = allowance::allowed(side, &tx, &world.disk).filter(|_| is_first) {
+        world.violated(violation.invariant, violation.found);
+    }
     world.signed.insert(signature.hash, Rc::new(tx));
 }
 
@@ -85,10 +100,10 @@ fn call_data(entry: &Entry, signature: &Signature) -> Option<facilitator_eth::By
 
 /// [`Mutation::BroadcastBeforeJournal`]: the commit that should have been there before.
 pub(crate) fn commit_late(world: &mut World, side: Side, hash: B256) {
-    let late = world.truth.uncommitted.remove(&hash);
+    let (late, wall_ms) = (world.truth.uncommitted.remove(&hash), world.wall_ms());
     if let Some(signature) = late {
         // A sender that died since has signed something else; then this one is lost, as it would be.
-        let _lost = world.disk.journals[side].sign(&[signature], world.now_ms);
+        let _lost = world.disk.journals[side].sign(&[signature], wall_ms);
     }
 }
 
@@ -190,23 +205,23 @@ impl Keep for Journal {
     }
 
     async fn live(&self) -> Result<Vec<Entry>> {
-        self.table(|table| Ok(table.live())).await
+        self.look(|table| Ok(table.live())).await
     }
 
     async fn by_intent(&self, intent: &str) -> Result<Option<Entry>> {
-        self.table(|table| Ok(table.by_intent(intent))).await
+        self.look(|table| Ok(table.by_intent(intent))).await
     }
 
     async fn highest_nonce(&self, account: Address) -> Result<Option<u64>> {
-        self.table(|table| Ok(table.highest_nonce(account))).await
+        self.look(|table| Ok(table.highest_nonce(account))).await
     }
 
     async fn holding(&self, account: Address, nonce: u64) -> Result<Option<Entry>> {
-        self.table(|table| Ok(table.holding(account, nonce))).await
+        self.look(|table| Ok(table.holding(account, nonce))).await
     }
 
     async fn last_account(&self) -> Result<Option<Address>> {
-        self.table(|table| Ok(table.last_account())).await
+        self.look(|table| Ok(table.last_account())).await
     }
 
     async fn acquire_lease(&self, account: Address, owner: &str, ttl_ms: i64, now_ms: i64) -> Result<Acquired> {

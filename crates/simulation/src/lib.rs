@@ -7,12 +7,14 @@
 //!
 //! Invariant: no threads, no clock, no other source of chance. The same seed gives the same run.
 
+mod allowance;
 mod chain;
 mod clerk;
 mod contracts;
 mod deeds;
 mod desk;
 mod disk;
+mod ending;
 mod hire;
 mod keep;
 mod mutation;
@@ -24,6 +26,7 @@ mod scanner;
 mod sender;
 mod slot;
 mod state;
+mod strangers;
 mod trie;
 mod trouble;
 mod truth;

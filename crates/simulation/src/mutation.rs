@@ -1,6 +1,7 @@
 //! Laws turned off one at a time, to show that the invariants would notice.
 //!
 //! Each is made where the simulated surroundings meet the product's code, which stays as it is.
+//! The crate's README lists them law by law, beside those to be made by hand in the product's code.
 
 /// What is wrong on purpose.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -5,8 +5,9 @@ use facilitator_protocol::gateway::{GatewaySet, Mints};
 use facilitator_protocol::model::{Kind, Side};
 use facilitator_protocol::proof::MESSAGE_BOX_OFFSET;
 use std::ops::{Index, IndexMut};
+use std::sync::LazyLock;
 
-/// Bounty of every accept, smallest units.
+/// Bounty of an accept at the beginning, smallest units.
 pub(crate) const BOUNTY: u64 = 50;
 /// A gateway that is not configured: its accept would take the worker's tokens.
 pub(crate) const FOREIGN_GATEWAY: Address = Address([0xee; 20]);
@@ -75,11 +76,26 @@ pub(crate) fn sender(number: u64) -> Address {
     named(0x40 + u8::try_from(number % 16).unwrap_or(0))
 }
 
-/// The proxy of a staker or redeemer, the same for ever.
-pub(crate) fn proxy(sender: Address) -> Address {
+/// The proxy of a staker or redeemer that has destroyed so many before.
+pub(crate) fn proxy(sender: Address, destroyed: u8) -> Address {
     let mut bytes = sender.0;
-    bytes[0] = 0xaa;
+    (bytes[0], bytes[1]) = (0xaa, destroyed);
     Address(bytes)
+}
+
+/// The accounts of the workers on a side; a key's address is too dear to be computed for every run.
+pub(crate) fn workers(side: Side, count: usize) -> Vec<Address> {
+    static ORIGIN: LazyLock<Vec<Address>> = LazyLock::new(|| addresses(Side::Origin));
+    static AUXILIARY: LazyLock<Vec<Address>> = LazyLock::new(|| addresses(Side::Auxiliary));
+    let all = match side {
+        Side::Origin => &*ORIGIN,
+        Side::Auxiliary => &*AUXILIARY,
+    };
+    all.iter().take(count).copied().collect()
+}
+
+fn addresses(side: Side) -> Vec<Address> {
+    (0..2).filter_map(|number| key(side, number).map(|key| key.address())).collect()
 }
 
 /// The key of the worker with this number on a side; the bytes are any that make a key.

@@ -51,7 +51,7 @@ impl Node {
         let chain = &world.chains[side];
         let number = block.unwrap_or_else(|| chain.head());
         let Some(block) = chain.told(number) else { return Err(Revert::Empty) };
-        let place = Place { side, roots: &world.roots };
+        let place = Place { side, roots: &world.roots, number: number + 1 };
         let call = Call { from: trial.from, to: trial.to, value: trial.value, data: &trial.data };
         views::call(&block.state, &place, call)
     }
@@ -195,7 +195,8 @@ pub(crate) fn read(world: &mut World, side: Side, query: &Query) -> Answer {
             let at = if eager { At::Latest } else { *at };
             let Some(block) = number(at).and_then(|number| chain.told(number)) else { return unknown() };
             let call = Call { from: from.unwrap_or_default(), to: *to, value: U256::ZERO, data };
-            match views::call(&block.state, &Place { side, roots: &world.roots }, call) {
+            let place = Place { side, roots: &world.roots, number: block.number };
+            match views::call(&block.state, &place, call) {
                 Ok(data) => Answer::Data(data),
                 Err(revert) => Answer::Reverted(revert),
             }

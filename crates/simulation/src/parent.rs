@@ -248,7 +248,7 @@ impl Parent {
         self.orders[side].borrow_mut().push_back(Order::Submit(worker, place, submit));
     }
 
-    fn worker_ended(&mut self, worker: u64, now_ms: i64) {
+    fn worker_ended(&mut self, worker: u64, wall_ms: i64) {
         self.reads.retain(|read| read.worker != worker);
         let Some(hand) = self.hands.remove(&worker) else { return };
         self.claim_wanted = true;
@@ -256,7 +256,7 @@ impl Parent {
             let deaths = self.deaths.entry(hand.request).or_default();
             *deaths += 1;
             let pause = 50_i64 << (*deaths - 1).min(6);
-            self.tasks.push_back(Task::PutBack(hand.request, now_ms + pause));
+            self.tasks.push_back(Task::PutBack(hand.request, wall_ms + pause));
         }
     }
 
@@ -294,7 +294,7 @@ impl Parent {
 
 /// One turn of the parent's loop: a letter, or what is due.
 pub(crate) fn turn(world: &mut World) {
-    let now_ms = world.now_ms;
+    let (now_ms, wall_ms) = (world.now_ms, world.wall_ms());
     if let Some(until) = world.parent.dead_until {
         if now_ms >= until {
             begin(world);
@@ -311,13 +311,18 @@ pub(crate) fn turn(world: &mut World) {
         Letter::Worker(worker, errand) => parent.worker_says(worker, errand),
         Letter::ScannerEnded(side, life) if parent.scanners[side].life == life => parent.scanner_ended(side, now_ms),
         Letter::SenderEnded(side, life) if parent.senders[side].life == life => parent.sender_ended(side, now_ms),
-        Letter::WorkerEnded(worker) => parent.worker_ended(worker, now_ms),
+        Letter::WorkerEnded(worker) => parent.worker_ended(worker, wall_ms),
         // Of a process that was replaced.
         Letter::Scanner(..) | Letter::Sender(..) | Letter::ScannerEnded(..) | Letter::SenderEnded(..) => {}
     }
 }
 
 fn begin(world: &mut World) {
+    if world.disk_refuses().is_some() {
+        // It says so and ends; the operator or the service manager tries again.
+        world.parent.dead_until = Some(world.now_ms + 200);
+        return;
+    }
     world.note(|| "the parent starts".to_owned());
     world.parent.dead_until = None;
     if world.mutation != Mutation::ClaimsOutliveParent {

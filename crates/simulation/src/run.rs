@@ -1,12 +1,14 @@
 //! One run: chance decides who goes next, who dies and what the chains do, until the weather clears and all must end.
 
-use crate::deeds::{Anchored, Asked, Finished, Snatched, TakenBack, Trait};
+use crate::chain::Deed;
+use crate::deeds::Asked;
 use crate::mutation::Mutation;
-use crate::names::{self, Pair};
+use crate::names::Pair;
 use crate::parent::{self, Birth, Letter};
-use crate::world::{SIDES, Shared, Telling, Violation, Weather, World};
-use crate::{clerk, desk, scanner, sender, truth};
-use facilitator_protocol::model::{Kind, MessageStatus, Side};
+use crate::strangers::wishes;
+use crate::world::{DiskState, SIDES, Shared, Telling, Violation, Weather, World};
+use crate::{clerk, desk, ending, scanner, sender, truth};
+use facilitator_protocol::model::Side;
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::pin::Pin;
@@ -14,7 +16,7 @@ use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 
 /// Steps with faults.
-const STORM: u64 = 700;
+pub(crate) const STORM: u64 = 700;
 /// Steps within which everything must have ended after the faults have.
 const CALM: u64 = 12_000;
 
@@ -31,6 +33,8 @@ pub struct Outcome {
     pub requests: u64,
     /// Processes killed.
     pub deaths: u64,
+    /// How often each kind of trouble was met, and how many requests came to each end.
+    pub met: BTreeMap<&'static str, u64>,
     /// The first invariant that did not hold.
     pub violation: Option<Violation>,
     /// What happened last, if it was asked for.
@@ -39,6 +43,15 @@ pub struct Outcome {
 
 pub(crate) type Task = Pin<Box<dyn Future<Output = ()>>>;
 
+/// Where a process runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Place {
+    Parent,
+    Scanner(Side),
+    Sender(Side),
+    Workers,
+}
+
 pub(crate) struct Run {
     pub(crate) world: Shared,
     pub(crate) scanners: Pair<Option<(u64, Task)>>,
@@ -46,8 +59,14 @@ pub(crate) struct Run {
     pub(crate) workers: BTreeMap<u64, Task>,
     /// A sender that was replaced and does not know it.
     pub(crate) ghost: Option<Task>,
-    wishes: Vec<(u64, Asked)>,
-    asked: u64,
+    /// Until which step a process takes none, as after SIGSTOP.
+    pub(crate) stopped: BTreeMap<Place, u64>,
+    pub(crate) wishes: Vec<(u64, Asked)>,
+    /// What strangers will do, and when.
+    pub(crate) plans: Vec<(u64, Side, Rc<dyn Deed>)>,
+    pub(crate) known: Vec<Asked>,
+    pub(crate) changes: u64,
+    pub(crate) asked: u64,
     pub(crate) deaths: u64,
 }
 
@@ -62,7 +81,11 @@ pub fn run(seed: u64, mutation: Mutation, telling: Telling) -> Outcome {
         senders: Pair::default(),
         workers: BTreeMap::new(),
         ghost: None,
+        stopped: BTreeMap::new(),
         wishes,
+        plans: Vec::new(),
+        known: Vec::new(),
+        changes: 0,
         asked: 0,
         deaths: 0,
     };
@@ -75,27 +98,10 @@ pub fn run(seed: u64, mutation: Mutation, telling: Telling) -> Outcome {
         deep: world.truth.deep,
         requests: run.asked,
         deaths: run.deaths,
+        met: std::mem::take(&mut world.met),
         violation: world.violation.take(),
         tale: world.tale.drain(..).collect(),
     }
-}
-
-/// Who asks for what, and at which step.
-fn wishes(world: &mut World) -> Vec<(u64, Asked)> {
-    let rng = &mut world.rng;
-    let count = 1 + rng.below(4);
-    let wish = |number: u64, rng: &mut crate::rng::Rng| {
-        let kind = if rng.chance(900) { Kind::Stake } else { Kind::Redeem };
-        let special = match rng.below(10) {
-            0 => Trait::Cheap,
-            1 => Trait::Foreign,
-            _ => Trait::Ordinary,
-        };
-        (rng.below(STORM / 2), Asked { number, kind, sender: names::sender(rng.below(3)), special })
-    };
-    let mut wishes: Vec<(u64, Asked)> = (0..count).map(|number| wish(number, rng)).collect();
-    wishes.sort_by_key(|(at, asked)| (*at, asked.number));
-    wishes
 }
 
 impl Run {
@@ -116,10 +122,13 @@ impl Run {
         {
             let mut world = self.world.borrow_mut();
             world.weather = Weather::Quiet;
+            world.disk_state = DiskState::Well;
             world.note(|| "the faults end".to_owned());
             world.chains.origin.quiet();
             world.chains.auxiliary.quiet();
         }
+        self.stopped.clear();
+        self.mend();
         let end = self.world.borrow().step + CALM;
         while self.world.borrow().step < end && !self.is_broken() {
             self.work();
@@ -129,6 +138,8 @@ impl Run {
                     break;
                 }
                 self.finish_foreign();
+                self.ask();
+                self.free_the_orphaned();
                 for side in SIDES {
                     self.anchor(side);
                 }
@@ -141,13 +152,21 @@ impl Run {
         let mut world = self.world.borrow_mut();
         let World { truth, chains, disk, .. } = &mut *world;
         let deep = truth.deep;
-        let open = truth::open(truth, chains, disk);
+        let open = ending::open(truth, chains, disk);
         if let Some(open) = &open {
             world.note(|| format!("still open: {open}"));
         }
         let open = open.filter(|_| !deep);
         let World { truth, chains, disk, .. } = &mut *world;
-        let lied = truth::at_the_end(truth, chains, disk);
+        let lied = ending::at_the_end(truth, chains, disk);
+        let ends: Vec<&'static str> = disk.all().map(|request| request.state.name(request.kind)).collect();
+        let repeated = truth.repeated();
+        for end in ends {
+            world.meet(end);
+        }
+        if repeated {
+            world.meet("repeated request hash");
+        }
         if let Some(open) = open {
             world.violated("everything ends", open);
         }
@@ -163,7 +182,7 @@ impl Run {
     fn is_done(&self) -> bool {
         let world = self.world.borrow();
         let waits = SIDES.iter().any(|side| !world.chains[*side].waiting.is_empty());
-        !waits && truth::open(&world.truth, &world.chains, &world.disk).is_none() && self.all_scanned(&world)
+        !waits && ending::open(&world.truth, &world.chains, &world.disk).is_none() && self.all_scanned(&world)
     }
 
     fn all_scanned(&self, world: &World) -> bool {
@@ -185,10 +204,15 @@ impl Run {
         }
     }
 
+    fn is_stopped(&self, place: Place) -> bool {
+        self.stopped.get(&place).is_some_and(|until| self.world.borrow().step < *until)
+    }
+
     /// Somebody does what is next for it.
     fn work(&mut self) {
         let chosen = self.world.borrow_mut().rng.below(100);
         match chosen {
+            0..50 if self.is_stopped(Place::Parent) => {}
             0..28 => parent::turn(&mut self.world.borrow_mut()),
             28..40 => clerk::write(&mut self.world.borrow_mut()),
             40..50 => parent::answer_a_read(&mut self.world.borrow_mut()),
@@ -232,6 +256,14 @@ impl Run {
             let rng = &mut self.world.borrow_mut().rng;
             (rng.below(10), 1 + rng.below(8), rng.index(self.workers.len()))
         };
+        let place_of = match chosen {
+            0..2 => Place::Scanner(SIDES[usize::from(chosen == 0)]),
+            2..6 => Place::Sender(SIDES[usize::from(chosen % 2 == 0)]),
+            _ => Place::Workers,
+        };
+        if chosen != 6 && self.is_stopped(place_of) {
+            return;
+        }
         for _ in 0..burst {
             match chosen {
                 0..2 => self.poll_scanner(SIDES[usize::from(chosen == 0)]),
@@ -271,68 +303,6 @@ impl Run {
             let life = *life;
             self.senders[side] = None;
             self.world.borrow_mut().parent.post(Letter::SenderEnded(side, life));
-        }
-    }
-
-    /// Stakers ask when their time has come.
-    fn ask(&mut self) {
-        let mut world = self.world.borrow_mut();
-        while self.wishes.first().is_some_and(|(at, _)| *at <= world.step) {
-            let (_, asked) = self.wishes.remove(0);
-            self.asked += 1;
-            let source = asked.kind.source();
-            world.note(|| format!("{source}: {asked:?}"));
-            if world.rng.chance(100) {
-                world.chains[source].waiting.push(Rc::new(TakenBack(asked.clone())));
-            }
-            if world.rng.chance(60) {
-                world.chains[source].waiting.push(Rc::new(Snatched(asked.clone())));
-            }
-            world.chains[source].waiting.insert(0, Rc::new(asked));
-        }
-    }
-
-    fn strangers(&mut self) {
-        let side = SIDES[self.world.borrow_mut().rng.index(2)];
-        self.finish_foreign();
-        self.anchor(side);
-    }
-
-    /// The organization anchors on `side` the newest block of the other chain that it takes for final.
-    fn anchor(&self, side: Side) {
-        let mut world = self.world.borrow_mut();
-        let other = &world.chains[side.other()];
-        let hasty = world.truth.deep;
-        let height = if hasty { Some(other.tip()) } else { other.final_height() };
-        let Some(snapshot) = height.and_then(|height| other.snapshot(height)).filter(|block| block.height > 0) else {
-            return;
-        };
-        let (height, root) = (snapshot.height, snapshot.root());
-        world.roots.insert(root, snapshot);
-        let anchor = names::gateways().anchor_on(side);
-        world.note(|| format!("{side}: the organization anchors block {height}"));
-        world.chains[side].waiting.push(Rc::new(Anchored { anchor, height, root }));
-    }
-
-    /// The other facilitator finishes its messages once they are final.
-    fn finish_foreign(&self) {
-        let mut world = self.world.borrow_mut();
-        for side in SIDES {
-            let Some(block) = world.chains[side].final_height().and_then(|number| world.chains[side].block(number))
-            else {
-                continue;
-            };
-            let source = Rc::clone(&block.state);
-            let target = world.chains[side.other()].state();
-            let finished = source.outbox.iter().filter(|(_, message)| message.status == MessageStatus::Progressed);
-            let theirs = finished.filter(|(hash, _)| target.inbox_status(**hash) == MessageStatus::Undeclared);
-            for (number, (hash, message)) in theirs.enumerate() {
-                let ours = world.disk.all().any(|request| request.message_hash == Some(*hash));
-                let again = Finished { number: number as u64, hash: *hash, message: *message };
-                if !ours && world.chains[side.other()].waiting.len() < 16 {
-                    world.chains[side.other()].waiting.push(Rc::new(again));
-                }
-            }
         }
     }
 }

@@ -35,7 +35,13 @@ impl Scenery {
 
     async fn commit<T>(&self, write: impl FnOnce(&mut World) -> Result<T, StoreError>) -> Result<T, StoreError> {
         pause().await;
-        let done = write(&mut self.world.borrow_mut());
+        let done = {
+            let mut world = self.world.borrow_mut();
+            match world.disk_refuses() {
+                Some(error) => Err(error),
+                None => write(&mut world),
+            }
+        };
         pause().await;
         done
     }
@@ -142,11 +148,13 @@ impl Scene for Scenery {
     }
 
     async fn checkpoint(&self, _chain_id: u64) -> Result<Option<BlockRef>, StoreError> {
-        self.commit(|world| Ok(world.disk.checkpoints[self.side])).await
+        pause().await;
+        Ok(self.world.borrow().disk.checkpoints[self.side])
     }
 
     async fn recent_blocks(&self, _chain_id: u64, _limit: u32) -> Result<Vec<Block>, StoreError> {
-        self.commit(|world| Ok(world.disk.blocks[self.side].values().rev().copied().collect())).await
+        pause().await;
+        Ok(self.world.borrow().disk.blocks[self.side].values().rev().copied().collect())
     }
 
     async fn commit_scan(&self, commit: &ScanCommit) -> Result<Committed, StoreError> {
@@ -154,21 +162,21 @@ impl Scene for Scenery {
         if apart {
             let bare = ScanCommit { events: Vec::new(), ..commit.clone() };
             self.commit(|world| {
-                let now_ms = world.now_ms;
+                let now_ms = world.wall_ms();
                 world.disk.commit_scan(self.side, &bare, now_ms)
             })
             .await?;
             let rest = ScanCommit { previous: Some(commit.checkpoint), ..commit.clone() };
             return self
                 .commit(|world| {
-                    let now_ms = world.now_ms;
+                    let now_ms = world.wall_ms();
                     world.disk.commit_scan(self.side, &rest, now_ms)
                 })
                 .await;
         }
         let committed = self
             .commit(|world| {
-                let now_ms = world.now_ms;
+                let now_ms = world.wall_ms();
                 world.disk.commit_scan(self.side, commit, now_ms)
             })
             .await?;

@@ -60,7 +60,7 @@ async fn serve(world: Shared, side: Side, life: u64, mail: Mail<Order>) -> Resul
         let settings = settings(names::gateways().chain_id(side), world.chains[side].confirmations);
         let own = u8::try_from(life % 251).unwrap_or(0);
         let key = if world.mutation == Mutation::NewSecretAfterRestart { own } else { 9 };
-        (settings, world.now_ms, world.workers[side].len(), HashLockKey::new([key; 32]))
+        (settings, world.wall_ms(), world.workers[side].len(), HashLockKey::new([key; 32]))
     };
     let keys: Vec<SecretKey> =
         (0..count).filter_map(|number| names::key(side, u8::try_from(number).unwrap_or(0))).collect();
@@ -74,7 +74,7 @@ async fn serve(world: Shared, side: Side, life: u64, mail: Mail<Order>) -> Resul
     loop {
         let wake = desk.sender.next_wake();
         let begun = desk.world.borrow().now_ms;
-        let due = || wake.is_some_and(|at| at <= desk.world.borrow().now_ms);
+        let due = || wake.is_some_and(|at| at <= desk.world.borrow().wall_ms());
         until(|| !mail.borrow().is_empty() || due()).await;
         let orders: Vec<Order> = mail.borrow_mut().drain(..).collect();
         spins = if orders.is_empty() && desk.world.borrow().now_ms == begun { spins + 1 } else { 0 };
@@ -101,7 +101,7 @@ impl Desk {
                 Order::Submit(worker, place, submit) => submits.push((worker, place, *submit)),
                 Order::Secret(worker, input) => self.say(Said::Secret(worker, secret::derive(&self.key, &input))),
                 Order::Head(head) => {
-                    let now_ms = self.world.borrow().now_ms;
+                    let now_ms = self.world.borrow().wall_ms();
                     self.sender.on_head(head, now_ms);
                 }
             }
@@ -114,9 +114,9 @@ impl Desk {
         let asks: Vec<(u64, usize, String)> =
             submits.iter().map(|(worker, place, submit)| (*worker, *place, submit.intent.clone())).collect();
         let submits: Vec<Submit> = submits.into_iter().map(|(_, _, submit)| submit).collect();
-        let now_ms = self.world.borrow().now_ms;
+        let now_ms = self.world.borrow().wall_ms();
         let answers = if submits.is_empty() { Vec::new() } else { self.sender.submit(submits, now_ms).await? };
-        let now_ms = self.world.borrow().now_ms;
+        let now_ms = self.world.borrow().wall_ms();
         let outcomes = self.sender.work(now_ms).await?;
         let woke = !outcomes.is_empty();
         let newest: HashMap<String, _> =

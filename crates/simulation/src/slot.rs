@@ -35,6 +35,8 @@ impl Slot {
 
     pub(crate) fn died(&mut self, now_ms: i64) {
         self.ready = false;
+        // What a process says that was given up is not heard any more, even before another one has its place.
+        self.life = 0;
         let Seat::Taken { since } = self.seat else { return };
         let lived = Duration::from_millis(u64::try_from(now_ms - since).unwrap_or(0));
         self.seat = match self.history.died(lived, &POLICY) {

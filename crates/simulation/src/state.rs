@@ -9,7 +9,7 @@ use facilitator_eth::{Address, B256, Bytes, U256, rlp};
 use facilitator_protocol::hashes::MessageParts;
 use facilitator_protocol::model::{Kind, MessageStatus, Side};
 use facilitator_protocol::proof::{self, AccountProof, MESSAGE_BOX_OFFSET, StorageProof};
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::rc::Rc;
 
 /// State roots that an anchor keeps.
@@ -22,6 +22,8 @@ pub(crate) const PROVEN: usize = 3;
 pub(crate) struct Message {
     pub(crate) status: MessageStatus,
     pub(crate) parts: MessageParts,
+    /// Locked with it.
+    pub(crate) bounty: u64,
 }
 
 /// Everything after a block.
@@ -36,6 +38,14 @@ pub(crate) struct State {
     /// Pending requests by sender and gateway.
     pub(crate) pending: BTreeMap<(Address, Address), B256>,
     pub(crate) escrow: u64,
+    /// What an accept locks now.
+    pub(crate) bounty: u64,
+    /// First block at which a worker may not accept any more; without an entry it may for ever.
+    pub(crate) expiries: BTreeMap<Address, u64>,
+    /// How often each sender destroyed its proxy.
+    pub(crate) destroyed: BTreeMap<Address, u8>,
+    /// Senders whose proxy is gone and not deployed again.
+    pub(crate) bare: BTreeSet<Address>,
     pub(crate) outbox: BTreeMap<B256, Message>,
     pub(crate) inbox: BTreeMap<B256, Message>,
     pub(crate) out_active: BTreeMap<Address, B256>,
@@ -53,6 +63,21 @@ impl State {
 
     pub(crate) fn coins(&self, account: Address) -> u64 {
         self.coins.get(&account).copied().unwrap_or(0)
+    }
+
+    /// The proxy that a sender has now.
+    pub(crate) fn proxy(&self, sender: Address) -> Option<Address> {
+        (!self.bare.contains(&sender)).then(|| self.next_proxy(sender))
+    }
+
+    /// The same, or the one that its next request deploys.
+    pub(crate) fn next_proxy(&self, sender: Address) -> Address {
+        names::proxy(sender, self.destroyed.get(&sender).copied().unwrap_or(0))
+    }
+
+    /// First block at which a worker may not accept any more.
+    pub(crate) fn expires_at(&self, worker: Address) -> U256 {
+        self.expiries.get(&worker).map_or(U256::MAX, |block| U256::from(*block))
     }
 
     pub(crate) fn tokens(&self, account: Address) -> u64 {

@@ -1,26 +1,38 @@
-//! What goes wrong while the weather is bad: deaths, forks, forgetful and lagging nodes, dear gas.
+//! What goes wrong while the weather is bad: deaths and pauses, a lost or full disk, a clock that jumps, forks, forgetful
+//! and lagging nodes, dear gas, a key that others use, terms that change.
 
+use crate::chain::{Author, Tx};
+use crate::deeds::Change;
+use crate::disk::Disk;
 use crate::names::Pair;
 use crate::parent::Letter;
-use crate::run::Run;
-use crate::world::{SIDES, World};
+use crate::run::{Place, Run};
+use crate::world::{DiskState, SIDES, World};
+use facilitator_eth::{Bytes, U256, keccak256};
 use facilitator_protocol::model::Side;
+use std::rc::Rc;
 
 impl Run {
     /// Something goes wrong.
     pub(crate) fn trouble(&mut self) {
         let (chosen, side) = {
             let rng = &mut self.world.borrow_mut().rng;
-            (rng.below(100), SIDES[rng.index(2)])
+            (rng.below(1_000), SIDES[rng.index(2)])
         };
         match chosen {
-            0..6 => self.kill_parent(),
-            6..16 => self.kill_scanner(side),
-            16..40 => self.kill_sender(side),
-            40..60 => self.kill_worker(),
-            60..70 => self.reorg(side),
-            70..80 => self.lose_pool(side),
-            80..90 => {
+            0..50 => self.kill_parent(),
+            50..60 => self.lose_database(),
+            60..130 => self.kill_scanner(side),
+            130..320 => self.kill_sender(side),
+            320..480 => self.kill_worker(),
+            480..560 => self.stop(side),
+            560..620 => self.trouble_the_disk(),
+            620..650 => self.turn_the_clock(),
+            650..740 => self.reorg(side),
+            740..820 => self.lose_pool(side),
+            820..850 => self.use_our_key(side),
+            850..880 => self.change(side),
+            880..940 => {
                 let mut world = self.world.borrow_mut();
                 world.chains[side].lag = world.rng.below(3);
             }
@@ -29,6 +41,102 @@ impl Run {
                 world.chains[side].base_fee = [10, 10, 12, 30, 100, 1_500][world.rng.index(6)];
             }
         }
+    }
+
+    /// The file is gone, and every process with it: what follows begins with the chains and the keys alone.
+    fn lose_database(&mut self) {
+        self.kill_parent();
+        self.ghost = None;
+        let mut world = self.world.borrow_mut();
+        world.note(|| "the database is lost".to_owned());
+        world.meet("lost database");
+        world.disk = Disk::default();
+        world.truth.forget();
+    }
+
+    /// A process takes no steps for long and then goes on as if nothing were.
+    fn stop(&mut self, side: Side) {
+        let mut world = self.world.borrow_mut();
+        let place = [Place::Parent, Place::Scanner(side), Place::Sender(side), Place::Workers][world.rng.index(4)];
+        let until = world.step + 20 + world.rng.below(150);
+        world.meet("pause");
+        world.note(|| format!("SIGSTOP: {place:?} until step {until}"));
+        self.stopped.insert(place, until);
+    }
+
+    /// Full or read-only for a while; then well again.
+    fn trouble_the_disk(&mut self) {
+        let mut world = self.world.borrow_mut();
+        world.disk_state = match (world.disk_state, world.rng.below(3)) {
+            (DiskState::Well, 0 | 1) => DiskState::Full,
+            (DiskState::Well, _) => DiskState::ReadOnly,
+            (DiskState::Full | DiskState::ReadOnly, _) => DiskState::Well,
+        };
+        let state = world.disk_state;
+        match state {
+            DiskState::Full => world.meet("full disk"),
+            DiskState::ReadOnly => world.meet("read-only database"),
+            DiskState::Well => {}
+        }
+        world.note(|| format!("the disk is {state:?}"));
+    }
+
+    /// Somebody sets the wall clock: hours forward, or back by less than any pause is long.
+    fn turn_the_clock(&mut self) {
+        let mut world = self.world.borrow_mut();
+        let by = if world.rng.chance(500) { world.rng.below(10_000_000) } else { world.rng.below(20_000) };
+        let by = i64::try_from(by).unwrap_or(0);
+        let by = if by < 20_000 { -by } else { by };
+        world.skew_ms += by;
+        world.meet("clock jump");
+        world.note(|| format!("the wall clock jumps by {by} ms"));
+    }
+
+    /// Another program, or the operator by hand, sends a transaction from one of our accounts.
+    fn use_our_key(&mut self, side: Side) {
+        let mut guard = self.world.borrow_mut();
+        let world = &mut *guard;
+        let from = world.workers[side][world.rng.index(world.workers[side].len())];
+        let chain = &mut world.chains[side];
+        let pooled = chain.pool.iter().filter(|tx| tx.from == from).map(|tx| tx.nonce + 1).max();
+        let nonce = pooled.unwrap_or(0).max(chain.state().nonce(from));
+        self.changes += 1;
+        let hash = keccak256([b"foreign".as_slice(), &self.changes.to_be_bytes()].concat());
+        let (intent, author, to) = ("a foreign one".to_owned(), Author::Foreign, from);
+        let (value, data) = (U256::ZERO, Bytes::default());
+        chain.pool.push(Rc::new(Tx { hash, author, intent, from, nonce, to, value, data, price: 2_000 }));
+        world.meet("foreign use of a key");
+        world.note(|| format!("{side}: somebody else uses our key with nonce {nonce}"));
+    }
+
+    /// The bounty, a whitelist or a proxy changes.
+    fn change(&mut self, side: Side) {
+        let mut guard = self.world.borrow_mut();
+        let world = &mut *guard;
+        self.changes += 1;
+        let number = self.changes;
+        let change = match world.rng.below(3) {
+            0 => Change::Bounty { number, bounty: [10, 50, 70, 200][world.rng.index(4)] },
+            1 => {
+                let worker = world.workers[side][world.rng.index(world.workers[side].len())];
+                let until = Some(world.chains[side].tip() + world.rng.below(14));
+                Change::Whitelist { number, worker, until }
+            }
+            _ => {
+                let Some(asked) = self.known.get(world.rng.index(self.known.len())) else { return };
+                if asked.kind.source() != side {
+                    return;
+                }
+                Change::Destroyed { number, sender: asked.sender }
+            }
+        };
+        world.meet(match change {
+            Change::Bounty { .. } => "bounty change",
+            Change::Whitelist { .. } => "whitelist change",
+            Change::Destroyed { .. } => "destroyed proxy",
+        });
+        world.note(|| format!("{side}: {change:?}"));
+        world.chains[side].waiting.push(Rc::new(change));
     }
 
     pub(crate) fn kill_parent(&mut self) {
@@ -84,6 +192,7 @@ impl Run {
         let depth = if beyond > 0 { confirmations + beyond } else { 1 + world.rng.below(confirmations) };
         let before = world.chains[side].tip();
         world.note(|| format!("{side}: reorg of {depth} blocks under {before}"));
+        world.meet("reorg");
         let World { chains, roots, rng, truth, .. } = world;
         chains[side].reorg(depth, roots, rng, 200);
         truth.forked(&chains[side]);

@@ -2,17 +2,17 @@
 
 #![expect(clippy::wildcard_enum_match_arm, reason = "few events of the contracts tell what is final")]
 
-use crate::chain::{Chain, Fate, Tx};
+use crate::chain::{Author, Chain, Fate, Tx};
 use crate::contracts::{accepted, confirmed, function, revealed, words};
 use crate::disk::{Disk, Row};
 use crate::names::{FOREIGN_GATEWAY, Pair};
 use crate::state::incoming;
 use crate::world::{SIDES, Violation};
-use facilitator_eth::{B256, U256};
+use facilitator_eth::{Address, B256, U256};
 use facilitator_protocol::events::Event;
 use facilitator_protocol::hashes;
-use facilitator_protocol::model::{Kind, MessageStatus, Side, State, Step};
-use facilitator_store::journal::{EntryState, Signature};
+use facilitator_protocol::model::{Kind, Side};
+use facilitator_store::journal::Signature;
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
@@ -22,6 +22,8 @@ struct Sent {
     side: Side,
     tx: Rc<Tx>,
     effect: Option<String>,
+    /// Its journal is lost: nobody knows of it any more but the chain.
+    forgotten: bool,
 }
 
 /// See the head of the module.
@@ -34,18 +36,22 @@ pub(crate) struct Truth {
     /// Height up to which final blocks were looked at, and its hash.
     finals: Pair<u64>,
     requests: BTreeSet<B256>,
+    /// The transactions that asked for each request hash.
+    asked_for: BTreeMap<B256, BTreeSet<B256>>,
     declared: BTreeSet<B256>,
     confirmed: BTreeSet<B256>,
     anchored: BTreeSet<(Side, u64)>,
     revealed: BTreeSet<B256>,
     sent: Vec<Sent>,
+    /// The database was lost: the journal does not tell of all that was done.
+    pub(crate) lost: bool,
     /// Where requests stand on the chain as it is: transaction to block.
     pub(crate) asked: Pair<BTreeMap<B256, u64>>,
 }
 
-type Found = Option<Violation>;
+pub(crate) type Found = Option<Violation>;
 
-fn found(invariant: &'static str, found: String) -> Found {
+pub(crate) fn found(invariant: &'static str, found: String) -> Found {
     Some(Violation { invariant, found })
 }
 
@@ -56,11 +62,13 @@ impl Truth {
             uncommitted: BTreeMap::new(),
             finals: Pair::default(),
             requests: BTreeSet::new(),
+            asked_for: BTreeMap::new(),
             declared: BTreeSet::new(),
             confirmed: BTreeSet::new(),
             anchored: BTreeSet::new(),
             revealed: BTreeSet::new(),
             sent: Vec::new(),
+            lost: false,
             asked: Pair::default(),
         }
     }
@@ -95,8 +103,35 @@ impl Truth {
 
     fn locate(&mut self, side: Side, events: &[(facilitator_protocol::events::Log, Event)]) {
         let asks = |event: &Event| matches!(event, Event::StakeRequested(_) | Event::RedeemRequested(_));
-        let asked = events.iter().filter(|(_, event)| asks(event)).map(|(log, _)| (log.tx_hash, log.block_number));
-        self.asked[side].extend(asked);
+        for (log, event) in events.iter().filter(|(_, event)| asks(event)) {
+            self.asked[side].insert(log.tx_hash, log.block_number);
+            self.asked_for.entry(event.request_hash().unwrap_or_default()).or_default().insert(log.tx_hash);
+        }
+    }
+
+    /// A request that is made again after a withdrawal, or by way of another proxy, has the same hash, and each is a
+    /// request of its own.
+    fn is_repeated(&self, request_hash: B256) -> bool {
+        self.asked_for.get(&request_hash).is_some_and(|asked| asked.len() > 1)
+    }
+
+    /// Whether any hash was asked for more than once.
+    pub(crate) fn repeated(&self) -> bool {
+        self.asked_for.values().any(|asked| asked.len() > 1)
+    }
+
+    /// The database is lost, and with it what is known about transactions on their way.
+    pub(crate) fn forget(&mut self) {
+        self.lost = true;
+        for sent in &mut self.sent {
+            sent.forgotten = true;
+        }
+    }
+
+    /// Whether a transaction in a pool is any sender's business.
+    pub(crate) fn is_ours(&self, tx: &Tx) -> bool {
+        let forgotten = || self.sent.iter().any(|sent| sent.tx.hash == tx.hash && sent.forgotten);
+        tx.author == Author::Own && !forgotten()
     }
 
     fn note_final(&mut self, side: Side, event: &Event) {
@@ -118,15 +153,16 @@ impl Truth {
     fn reached_twice(&self, chain: &Chain) -> Found {
         let block = chain.blocks.last()?;
         for (tx, _) in block.mined.iter().filter(|(_, fate)| *fate == Fate::Succeeded) {
-            let effect = effect(tx).filter(|effect| !effect.starts_with("proveGateway"));
+            // A storage root may be pushed out of the gateway's buffer; then it is proven once more.
+            let Some(effect) = effect(tx).filter(|effect| !effect.starts_with("proveGateway")) else { continue };
             let succeeded = |sent: &&Sent| {
                 sent.side == chain.side
-                    && sent.effect.is_some()
-                    && sent.effect == effect
+                    && sent.effect.as_ref() == Some(&effect)
                     && sent.tx.hash != tx.hash
                     && chain.index.get(&sent.tx.hash).is_some_and(|(_, fate)| *fate == Fate::Succeeded)
             };
-            if let Some(other) = self.sent.iter().find(succeeded) {
+            let others: Vec<&Sent> = self.sent.iter().filter(succeeded).collect();
+            if let Some(other) = others.last().filter(|_| others.len() >= self.times(&effect)) {
                 return found("one effect, one transaction", format!("{} and {}", tx.intent, other.tx.intent));
             }
         }
@@ -147,7 +183,7 @@ impl Truth {
         if function(&tx.data).starts_with("progress") {
             self.revealed.extend(revealed(&tx.data).map(|(message, _)| message));
         }
-        self.sent.push(Sent { side, tx: Rc::clone(tx), effect });
+        self.sent.push(Sent { side, tx: Rc::clone(tx), effect, forgotten: false });
         verdict
     }
 
@@ -163,7 +199,7 @@ impl Truth {
     fn same_nonce(&self, side: Side, tx: &Tx) -> Found {
         let other = |sent: &&Sent| {
             let same = sent.side == side && sent.tx.from == tx.from && sent.tx.nonce == tx.nonce;
-            same && (sent.tx.data != tx.data || sent.tx.to != tx.to || sent.tx.value != tx.value)
+            !sent.forgotten && same && (sent.tx.data != tx.data || sent.tx.to != tx.to || sent.tx.value != tx.value)
         };
         let other = self.sent.iter().find(other).filter(|_| !self.deep)?;
         found("one nonce, one content", format!("nonce {}: {} after {}", tx.nonce, tx.intent, other.tx.intent))
@@ -173,29 +209,35 @@ impl Truth {
     fn same_effect(&self, chain: &Chain, tx: &Tx, effect: Option<&str>) -> Found {
         let effect = effect.filter(|_| !self.deep)?;
         let rivals = self.sent.iter().filter(|sent| {
-            let other = sent.tx.from != tx.from || sent.tx.nonce != tx.nonce;
+            let other = !sent.forgotten && (sent.tx.from != tx.from || sent.tx.nonce != tx.nonce);
             sent.side == chain.side && sent.effect.as_deref() == Some(effect) && other
         });
         let finals = chain.final_height().unwrap_or(0);
-        for rival in rivals.map(|sent| &sent.tx) {
+        let is_alive = |rival: &&Tx| {
             let dead = match chain.index.get(&rival.hash) {
                 // A storage root may be pushed out of the gateway's buffer; then it is proven once more.
                 Some((block, Fate::Succeeded)) => effect.starts_with("proveGateway") && *block <= finals,
                 Some((block, Fate::Reverted)) => *block <= finals,
                 None => chain.block(finals).is_some_and(|block| block.state.nonce(rival.from) > rival.nonce),
             };
-            if !dead {
-                let text =
-                    format!("{} with nonce {} while {} with nonce {}", tx.intent, tx.nonce, rival.intent, rival.nonce);
-                return found("one effect, one transaction", text);
-            }
-        }
-        None
+            !dead
+        };
+        let alive: Vec<&Tx> = rivals.map(|sent| &*sent.tx).filter(is_alive).collect();
+        // Those of one nonce are one transaction at several fees.
+        let places: BTreeSet<(Address, u64)> = alive.iter().map(|rival| (rival.from, rival.nonce)).collect();
+        let rival = alive.last().filter(|_| places.len() >= self.times(effect))?;
+        let text = format!("{} with nonce {} while {} with nonce {}", tx.intent, tx.nonce, rival.intent, rival.nonce);
+        found("one effect, one transaction", text)
+    }
+
+    /// How often an effect may be reached: an accept once for each time that its request was made.
+    fn times(&self, effect: &str) -> usize {
+        let of = |hash: &B256| effect.starts_with("accept") && effect.ends_with(&hash.to_string());
+        self.asked_for.iter().find(|(hash, _)| of(hash)).map_or(1, |(_, asked)| asked.len())
     }
 
     fn timely(&self, side: Side, tx: &Tx, disk: &Disk) -> Found {
         match function(&tx.data) {
-            "approve" => allowed(side, tx, disk),
             "acceptStakeRequest" => self.accepting(Kind::Stake, tx, disk),
             "acceptRedeemRequest" => self.accepting(Kind::Redeem, tx, disk),
             "proveGateway" => {
@@ -242,26 +284,12 @@ impl Truth {
             let rival: &facilitator_protocol::model::Terms = rival;
             rival.request_hash == terms.request_hash && *lock != hash_lock
         };
-        if others.filter(other).count() > 0 && self.revealed.is_empty() {
+        let repeated = self.is_repeated(terms.request_hash);
+        if !repeated && others.filter(other).count() > 0 && self.revealed.is_empty() {
             return found("one secret for a request", format!("{}: another lock was sent before", tx.intent));
         }
         None
     }
-}
-
-/// Law 10: an approval is at most what the living accepts of its account need.
-fn allowed(side: Side, tx: &Tx, disk: &Disk) -> Found {
-    let mut words = words(&tx.data);
-    let amount = words.address().and_then(|_| words.uint()).unwrap_or(U256::ZERO);
-    let living = disk.journals[side].entries.values().filter(|entry| {
-        let alive = !matches!(entry.state, EntryState::Final | EntryState::Failed);
-        alive && entry.account == Some(tx.from) && entry.step == Step::Accept
-    });
-    let needs = living.filter_map(|entry| entry.allowance).fold(U256::ZERO, |sum, one| sum.saturating_add(one.amount));
-    if amount <= needs {
-        return None;
-    }
-    found("the allowance is the need", format!("{} approves {amount}, the accepts in flight need {needs}", tx.intent))
 }
 
 /// What a transaction is for, whatever its intent is called; `None` for what may be done again.
@@ -298,54 +326,6 @@ pub(crate) fn always(truth: &Truth, chains: &Pair<Chain>, disk: &Disk) -> Found 
             if scanned && !disk.all().any(|request| request.position.tx_hash == *tx) {
                 return found("no request lost", format!("{side}: {tx} in block {block}, checkpoint {checkpoint}"));
             }
-        }
-    }
-    None
-}
-
-/// What is still open when the weather is good; `None` when all is done.
-pub(crate) fn open(truth: &Truth, chains: &Pair<Chain>, disk: &Disk) -> Option<String> {
-    for side in SIDES {
-        for (tx, block) in &truth.asked[side] {
-            let row = disk.requests.values().find(|row| row.request.position.tx_hash == *tx);
-            match row {
-                Some(row) if row.request.state.is_end() => {}
-                Some(row) => {
-                    let request = &row.request;
-                    let (state, waits, error) = (request.state, &request.waiting_for, &request.last_error);
-                    return Some(format!("request {} is {state:?}, waits for {waits:?}; {error:?}", request.id));
-                }
-                None => return Some(format!("{side}: the request of block {block} has no row")),
-            }
-        }
-        let dead = [EntryState::Final, EntryState::Failed];
-        if let Some(entry) = disk.journals[side].entries.values().find(|entry| !dead.contains(&entry.state)) {
-            let (intent, state, nonce) = (&entry.intent, entry.state, entry.nonce);
-            return Some(format!("{side}: {intent} is {state} with nonce {nonce:?}, {:?}", entry.waiting_for));
-        }
-        if let Some(tx) = chains[side].pool.first() {
-            return Some(format!("{side}: {} with nonce {} is in the pool for ever", tx.intent, tx.nonce));
-        }
-    }
-    None
-}
-
-/// Whether the ends are true: complete where both boxes say so, and the other way round.
-pub(crate) fn at_the_end(truth: &Truth, chains: &Pair<Chain>, disk: &Disk) -> Found {
-    if truth.deep {
-        return None;
-    }
-    for row in disk.requests.values().filter(|row| !row.orphaned) {
-        let request = &row.request;
-        let Some(message) = request.message_hash else { continue };
-        let outbox = chains[request.kind.source()].state().outbox_status(message);
-        let inbox = chains[request.kind.target()].state().inbox_status(message);
-        let done = outbox == MessageStatus::Progressed && inbox == MessageStatus::Progressed;
-        let stranded = outbox == MessageStatus::Declared || (outbox == MessageStatus::Progressed) != done;
-        if stranded || (request.state == State::Complete) != done {
-            let text =
-                format!("request {} is {:?}: {outbox} in the outbox, {inbox} in the inbox", request.id, request.state);
-            return found("ends are true", text);
         }
     }
     None

@@ -1,7 +1,7 @@
 //! Questions to the modelled contracts, answered from one state.
 
 use crate::contracts::{self, Call, Place, execute, words};
-use crate::names::{self, BOUNTY};
+use crate::names;
 use crate::state::{State, number_of};
 use facilitator_eth::abi::{AbiError, Revert, Value, encode};
 use facilitator_eth::{Address, B256, Bytes, U256};
@@ -29,7 +29,9 @@ fn view(state: &State, data: &Bytes) -> Result<Option<Vec<Value>>, AbiError> {
             let key = (words.address()?, words.address()?);
             Value::Word(state.pending.get(&key).copied().unwrap_or(B256::ZERO))
         }
-        "stakerProxies(address)" | "redeemerProxies(address)" => Value::Address(names::proxy(words.address()?)),
+        "stakerProxies(address)" | "redeemerProxies(address)" => {
+            Value::Address(state.proxy(words.address()?).unwrap_or(Address::ZERO))
+        }
         "getNonce(address)" => Value::Uint(state.next_out(words.address()?)),
         "getOutboxActiveProcess(address)" => {
             let hash = active(state.out_active.get(&words.address()?));
@@ -41,9 +43,9 @@ fn view(state: &State, data: &Bytes) -> Result<Option<Vec<Value>>, AbiError> {
         }
         "messages(bytes32)" => return Ok(Some(message(state, words.word()?))),
         "balanceOf(address)" => number(balance(state, words.address()?)),
-        "bounty()" => number(BOUNTY),
+        "bounty()" => number(state.bounty),
         "activated()" | "exists(address)" | "increaseSupply(address,uint256)" => Value::Bool(true),
-        "workers(address)" => Value::Uint(U256::MAX),
+        "workers(address)" => Value::Uint(state.expires_at(words.address()?)),
         _ => return Ok(None),
     };
     Ok(Some(vec![value]))

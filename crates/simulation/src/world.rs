@@ -11,6 +11,7 @@ use crate::truth::Truth;
 use facilitator_chain::rpc::RpcError;
 use facilitator_eth::{Address, B256};
 use facilitator_protocol::model::Side;
+use facilitator_store::StoreError;
 use std::cell::RefCell;
 use std::collections::{BTreeMap, VecDeque};
 use std::future::poll_fn;
@@ -45,6 +46,14 @@ pub(crate) enum Weather {
     Quiet,
 }
 
+/// How the database takes what is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum DiskState {
+    Well,
+    Full,
+    ReadOnly,
+}
+
 /// Whether events are kept for a report.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Telling {
@@ -60,10 +69,14 @@ pub enum Telling {
 #[derive(Debug)]
 pub(crate) struct World {
     pub(crate) rng: Rng,
+    /// Time that passes evenly, as timers see it, milliseconds.
     pub(crate) now_ms: i64,
+    /// What the wall clock shows beyond it.
+    pub(crate) skew_ms: i64,
     pub(crate) step: u64,
     pub(crate) mutation: Mutation,
     pub(crate) weather: Weather,
+    pub(crate) disk_state: DiskState,
     pub(crate) chains: Pair<Chain>,
     pub(crate) roots: Roots,
     pub(crate) disk: Disk,
@@ -76,6 +89,8 @@ pub(crate) struct World {
     pub(crate) signed: BTreeMap<B256, Rc<Tx>>,
     pub(crate) truth: Truth,
     pub(crate) violation: Option<Violation>,
+    /// How often each kind of trouble was met, and each end of a request.
+    pub(crate) met: BTreeMap<&'static str, u64>,
     pub(crate) tale: VecDeque<String>,
     telling: Telling,
 }
@@ -83,19 +98,19 @@ pub(crate) struct World {
 impl World {
     pub(crate) fn new(seed: u64, mutation: Mutation, telling: Telling) -> Self {
         let mut rng = Rng::new(seed);
-        let workers = |side: Side, count: u8| -> Vec<Address> {
-            (0..count).filter_map(|number| names::key(side, number).map(|key| key.address())).collect()
-        };
         let count = if rng.chance(250) { 2 } else { 1 };
-        let workers = Pair { origin: workers(Side::Origin, count), auxiliary: workers(Side::Auxiliary, 1) };
+        let workers =
+            Pair { origin: names::workers(Side::Origin, count), auxiliary: names::workers(Side::Auxiliary, 1) };
         let deep = rng.chance(125) || mutation == Mutation::ForkWithoutUndoing;
         let mut chain = |side: Side| Chain::new(side, 1 + rng.below(3), endowed(&workers[side]));
         let chains = Pair { origin: chain(Side::Origin), auxiliary: chain(Side::Auxiliary) };
         Self {
             now_ms: 1_000_000,
+            skew_ms: 0,
             step: 0,
             mutation,
             weather: Weather::Faults,
+            disk_state: DiskState::Well,
             chains,
             roots: Roots::new(),
             disk: Disk::default(),
@@ -106,6 +121,7 @@ impl World {
             signed: BTreeMap::new(),
             truth: Truth::new(deep),
             violation: None,
+            met: BTreeMap::new(),
             tale: VecDeque::new(),
             telling,
             rng,
@@ -131,6 +147,25 @@ impl World {
     pub(crate) fn violated(&mut self, invariant: &'static str, found: String) {
         self.note(|| format!("VIOLATION of `{invariant}`: {found}"));
         self.violation.get_or_insert(Violation { invariant, found });
+    }
+
+    pub(crate) fn meet(&mut self, what: &'static str) {
+        *self.met.entry(what).or_default() += 1;
+    }
+
+    /// What the wall clock shows, Unix milliseconds.
+    pub(crate) const fn wall_ms(&self) -> i64 {
+        self.now_ms.saturating_add(self.skew_ms)
+    }
+
+    /// Whether the database refuses to be written to.
+    pub(crate) fn disk_refuses(&self) -> Option<StoreError> {
+        let name = "simulated".to_owned();
+        match self.disk_state {
+            DiskState::Well => None,
+            DiskState::Full => Some(StoreError::Full { name }),
+            DiskState::ReadOnly => Some(StoreError::ReadOnly { name }),
+        }
     }
 
     /// True by chance while the weather is bad.
