@@ -14,7 +14,7 @@ use facilitator_roles::child::ChildError;
 use facilitator_roles::messages::{ChainSetup, ConnectorSetup, FromScanner, ScannerSetup};
 use facilitator_roles::scanner::{Follower, Scene};
 use facilitator_store::StoreError;
-use facilitator_store::scan::{Block, BlockRef, Committed, RolledBack, ScanCommit};
+use facilitator_store::scan::{Block, BlockRef, Committed, Rewound, RolledBack, ScanCommit};
 use std::future::poll_fn;
 use std::pin::pin;
 use std::task::Poll;
@@ -197,6 +197,15 @@ impl Scene for Scenery {
         .await
     }
 
+    async fn rewind(&self, _chain_id: u64, to: u64) -> Result<Option<Rewound>, StoreError> {
+        self.commit(|world| {
+            let undone = world.disk.rollback_to(self.side, BlockRef { number: to, hash: B256::ZERO });
+            world.disk.checkpoints[self.side] = None;
+            Ok(Some(Rewound { to: None, undone }))
+        })
+        .await
+    }
+
     async fn remember_blocks(&self, _chain_id: u64, blocks: &[Block]) -> Result<(), StoreError> {
         self.commit(|world| {
             world.disk.blocks[self.side].extend(blocks.iter().map(|block| (block.number, *block)));
@@ -215,6 +224,9 @@ impl Scene for Scenery {
     }
 
     async fn tell(&self, message: FromScanner) -> Result<(), ChildError> {
+        if let FromScanner::InStep(_) | FromScanner::Trouble(_) = &message {
+            self.world.borrow_mut().note(|| format!("{}: the scanner says {message:?}", self.side));
+        }
         self.world.borrow_mut().parent.post(Letter::Scanner(self.side, self.life, message));
         Ok(())
     }

@@ -30,6 +30,12 @@ impl Local {
         self.blocks.last_key_value().map(block)
     }
 
+    /// The oldest block.
+    #[must_use]
+    pub fn first(&self) -> Option<Checkpoint> {
+        self.blocks.first_key_value().map(block)
+    }
+
     /// The hash at a height, if it is remembered.
     #[must_use]
     pub fn hash(&self, number: u64) -> Option<B256> {

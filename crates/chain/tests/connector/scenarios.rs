@@ -78,6 +78,21 @@ fn after_a_long_absence_the_remembered_blocks_without_events_are_read_too() {
 }
 
 #[test]
+fn a_fork_beyond_the_first_block_that_matters_begins_anew() {
+    let mut world = World::new(11, 100, 1, |settings| settings.start_block = 90);
+    world.run_until(20_000, World::is_at_work);
+    world.reorg(20, 22);
+    world.run_until(20_000, World::is_at_work);
+    assert!(world.alarms.is_empty(), "{:?}", world.alarms);
+    // Nothing tells where a chain parted that is remembered only in its newest part.
+    let mut world = World::new(12, 300, 1, |settings| settings.start_block = 200);
+    world.run_until(20_000, World::is_at_work);
+    world.reorg(120, 130);
+    world.run(5_000);
+    assert!(matches!(world.alarms.as_slice(), [Alarm::ForkProtection { .. }]), "{:?}", world.alarms);
+}
+
+#[test]
 fn pt3_a_shallow_fork_replaces_hashes_above_the_common_block() {
     let mut world = synced(200, 3);
     let before = world.states.len();

@@ -377,6 +377,14 @@ impl World {
                 }
                 self.later(3, Due::Answer(Event::Deleted { to }));
             }
+            Effect::DeleteAll { below } => {
+                assert!(self.head() - below < self.settings.fork_protection, "deletes too many blocks");
+                assert!(self.store.keys().all(|number| *number > below), "keeps a block");
+                self.store.clear();
+                self.released.clear();
+                self.events_to = None;
+                self.later(3, Due::Answer(Event::Rewound { blocks: Vec::new(), released: None }));
+            }
             Effect::Ready => self.ready += 1,
             Effect::ModeChanged(mode) => assert_eq!(mode, self.connector.mode()),
             Effect::Alarm(alarm) => self.alarms.push(alarm),
@@ -478,7 +486,8 @@ impl World {
         let hash = |number| self.claim(endpoint, number).ok_or(FetchError::Missing { number });
         let before = span.from.checked_sub(1).map(hash).transpose().map_err(RangeError::Fetch)?;
         let stored = span.from.checked_sub(1).and_then(|number| self.store.get(&number).copied());
-        if before != stored || fault == Fault::FalseRanges {
+        let is_first = span.from == self.settings.start_block;
+        if (before != stored && !is_first) || fault == Fault::FalseRanges {
             return Err(RangeError::NotLinked);
         }
         let numbers: Vec<u64> = match keep {

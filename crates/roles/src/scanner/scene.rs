@@ -16,7 +16,7 @@ use facilitator_chain::scan::{
     fetch_range,
 };
 use facilitator_chain::types::Header;
-use facilitator_store::scan::{Block, BlockRef, Committed, RolledBack, ScanCommit};
+use facilitator_store::scan::{Block, BlockRef, Committed, Rewound, RolledBack, ScanCommit};
 use facilitator_store::{Store, StoreError};
 use std::time::Instant;
 
@@ -48,6 +48,8 @@ pub trait Scene {
     async fn commit_scan(&self, commit: &ScanCommit) -> Result<Committed, StoreError>;
     /// As [`Store::rollback_to`].
     async fn rollback_to(&self, chain_id: u64, to: BlockRef) -> Result<RolledBack, StoreError>;
+    /// As [`Store::rewind`].
+    async fn rewind(&self, chain_id: u64, to: u64) -> Result<Option<Rewound>, StoreError>;
     /// As [`Store::remember_blocks`].
     async fn remember_blocks(&self, chain_id: u64, blocks: &[Block]) -> Result<(), StoreError>;
     /// As [`Store::forget_blocks`].
@@ -175,6 +177,10 @@ impl<A: Audience> Scene for Live<A> {
 
     async fn rollback_to(&self, chain_id: u64, to: BlockRef) -> Result<RolledBack, StoreError> {
         self.store.rollback_to(chain_id, to, clock::now_ms()).await
+    }
+
+    async fn rewind(&self, chain_id: u64, to: u64) -> Result<Option<Rewound>, StoreError> {
+        self.store.rewind(chain_id, to, clock::now_ms()).await
     }
 
     async fn remember_blocks(&self, chain_id: u64, blocks: &[Block]) -> Result<(), StoreError> {

@@ -124,6 +124,7 @@ impl Connector {
                     }
                 }
                 SearchStep::Found(ancestor) => return self.found(ancestor, fx),
+                SearchStep::TooDeep { ancestor: None, .. } => return self.beyond_memory(fx),
                 SearchStep::TooDeep { .. } => return self.refuse(fx),
             }
         }
@@ -142,6 +143,24 @@ impl Connector {
         }
         self.deleting = Some(ancestor);
         fx.push(Effect::DeleteAbove { to: ancestor, undo_events });
+    }
+
+    /// A fork whose ancestor is not remembered. Where all blocks from the first that matters are, and they are few, all of
+    /// them are read again.
+    fn beyond_memory(&mut self, fx: &mut Vec<Effect>) {
+        let (Some(head), Some(first)) = (self.local.head(), self.local.first()) else { return self.refuse(fx) };
+        let depth = head.number.saturating_sub(self.settings.start_block).saturating_add(1);
+        let from_the_start = first.number <= self.settings.start_block && depth < self.settings.fork_protection;
+        let Some(below) = self.settings.start_block.checked_sub(1).filter(|_| from_the_start) else {
+            return self.refuse(fx);
+        };
+        let backed = self.settled && self.outvoted().is_some_and(|voted| voted.number >= first.number);
+        if self.released.is_some() && !backed {
+            let why = "one endpoint alone has another branch from the first block on";
+            return self.look_again(self.settings.cycle_interval_ms, why, fx);
+        }
+        self.deleting = Some(Checkpoint { number: below, hash: B256::ZERO });
+        fx.push(Effect::DeleteAll { below });
     }
 
     fn refuse(&mut self, fx: &mut Vec<Effect>) {

@@ -340,7 +340,7 @@ impl Connector {
         self.alarm_over(AlarmKind::ForkProtection, fx);
         self.set_mode(Mode::Resynchronise, fx);
         if self.state != State::Connecting {
-            self.look_again(0, "the operator rewound the chain", fx);
+            self.look_again(0, "the chain is read again", fx);
         }
     }
 }

@@ -238,6 +238,12 @@ pub enum Effect {
         /// Whether blocks with stored events are among those removed; if not, the checkpoint must stay where it is.
         undo_events: bool,
     },
+    /// Forget all remembered blocks and undo, in one transaction, what was derived from them: a fork goes back beyond the
+    /// first block that matters, and is not too deep. Answer with [`Event::Rewound`] or [`Event::DeleteFailed`].
+    DeleteAll {
+        /// The block before the first one that matters.
+        below: u64,
+    },
     /// Entered [`State::Rebuild`] to wait for the other chain.
     Ready,
     /// Whether the chain may be acted upon has changed.

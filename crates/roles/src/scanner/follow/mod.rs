@@ -262,6 +262,7 @@ impl<'s, S: Scene + 's> Follower<'s, S> {
                 self.scene.set_final(to.number);
             }
             Effect::DeleteAbove { to, undo_events } => self.delete_above(to, undo_events).await?,
+            Effect::DeleteAll { below } => self.delete_all(below).await?,
             Effect::Ready | Effect::ModeChanged(_) => {}
             Effect::Alarm(alarm) => self.alarmed(&alarm),
             Effect::AlarmOver(kind) => self.told.over(kind),
@@ -318,6 +319,30 @@ impl<'s, S: Scene + 's> Follower<'s, S> {
                 }
                 self.told.database(None);
                 self.feed(Event::Deleted { to });
+                Ok(())
+            }
+            Err(error) => {
+                self.feed(Event::DeleteFailed);
+                self.store_refused(error).await
+            }
+        }
+    }
+
+    /// Forgets all blocks, none of which is on the chain any more, and undoes what was derived from them.
+    async fn delete_all(&mut self, below: u64) -> Result<(), ChildError> {
+        self.release.forget();
+        self.early.clear();
+        self.unsaved.clear();
+        let done = match self.checkpoint {
+            Some(_) => self.scene.rewind(self.chain_id, below).await.map(drop),
+            None => self.scene.forget_blocks(self.chain_id, below).await,
+        };
+        match done {
+            Ok(()) => {
+                tracing::warn!(chain = self.chain_id, "every block so far was replaced: reading again from the first");
+                self.checkpoint = None;
+                self.scene.tell(FromScanner::Woke).await?;
+                self.feed(Event::Rewound { blocks: Vec::new(), released: None });
                 Ok(())
             }
             Err(error) => {
