@@ -12,6 +12,7 @@ mod running;
 mod start;
 mod status;
 mod stop;
+mod sync;
 
 use crate::cli::{Cli, Command, LogFormat};
 use crate::failure::{Exit, Failure};
@@ -56,6 +57,7 @@ fn perform(cli: Cli) -> Result<Exit, Failure> {
         | Command::Stop(_)
         | Command::List(_)
         | Command::Status(_)
+        | Command::Sync(_)
         | Command::Requests(_)
         | Command::Doctor(_)) => {
             logging.begin("warn", facilitator_telemetry::LogFormat::Text, "command")?;
@@ -70,6 +72,7 @@ async fn perform_async(command: Command) -> Result<Exit, Failure> {
         Command::Stop(args) => stop::run(args).await,
         Command::List(args) => list::run(args).await,
         Command::Status(args) => status::run(args).await,
+        Command::Sync(command) => sync::run(command).await,
         Command::Requests(command) => requests::run(command).await,
         Command::Doctor(args) => doctor::run(args).await,
         Command::Start(_) | Command::Recover(_) | Command::Completions { .. } => Ok(Exit::Done),
