@@ -44,6 +44,8 @@ pub struct AnvilOptions {
     pub hardfork: Option<String>,
     /// Gas of a block; anvil's own default when not given.
     pub gas_limit: Option<u64>,
+    /// Blocks of an epoch: `finalized` is two epochs behind the head. Anvil's own default when not given.
+    pub slots_in_an_epoch: Option<u64>,
 }
 
 /// A running node.
@@ -151,6 +153,9 @@ fn arguments(options: &AnvilOptions, port: u16) -> Vec<String> {
     }
     if let Some(gas_limit) = options.gas_limit {
         arguments.extend(["--gas-limit".into(), gas_limit.to_string()]);
+    }
+    if let Some(slots) = options.slots_in_an_epoch {
+        arguments.extend(["--slots-in-an-epoch".into(), slots.to_string()]);
     }
     arguments
 }

@@ -35,6 +35,8 @@ pub struct DevnetOptions {
     pub hardfork: Option<String>,
     /// Gas of a block; anvil's default when not given.
     pub gas_limit: Option<u64>,
+    /// Blocks of an epoch of both nodes; anvil's default when not given.
+    pub slots_in_an_epoch: Option<u64>,
     /// Bounties and buffers.
     pub deploy: DeployOptions,
 }
@@ -47,6 +49,7 @@ impl Default for DevnetOptions {
             mining: Mining::Auto,
             hardfork: None,
             gas_limit: None,
+            slots_in_an_epoch: None,
             deploy: DeployOptions::default(),
         }
     }
@@ -115,6 +118,7 @@ impl Devnet {
             mining: options.mining,
             hardfork: options.hardfork.clone(),
             gas_limit: options.gas_limit,
+            slots_in_an_epoch: options.slots_in_an_epoch,
         };
         let (origin_options, auxiliary_options) = (anvil(options.origin_chain_id), anvil(options.auxiliary_chain_id));
         let (first, second) = tokio::try_join!(Anvil::start(&origin_options), Anvil::start(&auxiliary_options))?;

@@ -55,6 +55,9 @@ pub(crate) enum Command {
     List(JsonArg),
     /// Show how a facilitator is doing: chains, processes, queue, the oldest unfinished request and why it waits.
     Status(StatusArgs),
+    /// How the two chains are synchronised with each other.
+    #[command(subcommand)]
+    Sync(SyncCommand),
     /// Look at requests, or try one again.
     #[command(subcommand)]
     Requests(RequestsCommand),
@@ -282,6 +285,20 @@ pub(crate) enum ScannerCommand {
     },
 }
 
+/// Commands about the synchronisation of the pair.
+#[derive(Debug, Subcommand)]
+pub(crate) enum SyncCommand {
+    /// Show stage, heights and what each chain waits for. No work is done before both are in stage `working`.
+    Status {
+        /// Which facilitator.
+        #[command(flatten)]
+        pair: PairArgs,
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
+    },
+}
+
 /// Commands about requests.
 #[derive(Debug, Subcommand)]
 pub(crate) enum RequestsCommand {
@@ -337,7 +354,8 @@ impl Command {
             Self::Doctor(args) => args.json,
             Self::Recover(args) => args.json,
             Self::Connections(args) => args.json,
-            Self::Scanner(ScannerCommand::Rewind { json, .. })
+            Self::Sync(SyncCommand::Status { json, .. })
+            | Self::Scanner(ScannerCommand::Rewind { json, .. })
             | Self::Requests(
                 RequestsCommand::List { json, .. }
                 | RequestsCommand::Show { json, .. }

@@ -169,6 +169,29 @@ impl<K: Kind> Kind for Maybe<K> {
     }
 }
 
+/// Yes or no.
+pub(crate) struct Switch;
+
+impl Kind for Switch {
+    type Value = bool;
+
+    fn read(&self, node: &Node<'_>) -> Result<bool, ConfigError> {
+        node.value.as_bool().ok_or_else(|| node.error(format!("must be {}, not {}", self.allowed(), node.value)))
+    }
+
+    fn show(&self, value: &bool) -> Value {
+        (*value).into()
+    }
+
+    fn unit(&self) -> String {
+        "yes or no".to_owned()
+    }
+
+    fn allowed(&self) -> String {
+        "true or false".to_owned()
+    }
+}
+
 /// One of a few words.
 pub(crate) struct Choice<T: 'static>(pub(crate) &'static [(&'static str, T)]);
 

@@ -3,7 +3,7 @@
 
 use crate::{
     ConfigError,
-    kinds::{Choice, Kind, Maybe, Millis, Seconds, Small, Wei, count},
+    kinds::{Choice, Kind, Maybe, Millis, Seconds, Small, Switch, Wei, count},
     node::Fields,
 };
 use facilitator_eth::U256;
@@ -164,6 +164,10 @@ settings! {
     "endpoint_backoff_ms" endpoint_backoff: Duration = Duration::from_secs(1), Millis(10, 3_600_000);
     /// Longest pause of an endpoint, and the pause of one that was caught with a false answer.
     "endpoint_backoff_max_ms" endpoint_backoff_max: Duration = Duration::from_secs(30), Millis(10, 3_600_000);
+    /// Blocks of one epoch: in epochs is counted how far a chain may fall behind, and what is final on a node that has no `finalized` block.
+    "slots_per_epoch" slots_per_epoch: u64 = 32, count("blocks", 1, 1_000_000);
+    /// Whether the node's `finalized` block is asked for; otherwise, and where a node has none, the block two epochs back counts as finalized.
+    "use_finalized_tag" use_finalized_tag: bool = true, Switch;
     /// Cap of the gas price, or of the fee per gas with EIP-1559, that is ever paid.
     "max_fee_per_gas" max_fee_per_gas: U256 = U256::from(500 * GWEI), Wei("wei per gas");
     /// Tip per gas with EIP-1559.
@@ -229,6 +233,12 @@ settings! {
     "restart_window_s" restart_window: Duration = Duration::from_secs(60), Seconds(1, 86_400);
     /// Pause until a child in quarantine is tried again; once it lives as long as `restart_window_s`, all is forgiven.
     "quarantine_retry_s" quarantine_retry: Duration = Duration::from_secs(300), Seconds(1, 86_400);
+    /// Pause between two attempts of the origin chain to agree with the auxiliary chain that both are synchronised.
+    "head_sync_ready_interval_ms" head_sync_ready_interval: Duration = Duration::from_secs(1), Millis(50, 600_000);
+    /// Time after which a step of that agreement lapses that nobody goes on with; then it starts over.
+    "head_sync_timeout_s" head_sync_timeout: Duration = Duration::from_secs(120), Seconds(1, 86_400);
+    /// Epochs that a chain may fall behind its head before both stop working and synchronise again.
+    "resync_epochs" resync_epochs: u64 = 2, count("epochs", 1, 1_000_000);
     /// How much is logged; `RUST_LOG` and `--log-level` win.
     "log_level" log_level: LogLevel = LogLevel::Info, Choice(&LogLevel::WORDS);
     /// The form of log lines; `--log-format` wins.

@@ -60,6 +60,16 @@ impl GatewaySet {
         }
     }
 
+    /// Whether both are the same contracts, by what comes from the configuration.
+    #[must_use]
+    pub fn has_addresses_of(&self, other: &Self) -> bool {
+        let configured = |set: &Self| {
+            let chains = (set.origin_chain_id, set.auxiliary_chain_id);
+            (chains, set.composer, set.gateway, set.anchor, set.cogateway, set.co_anchor, set.redeem_pool)
+        };
+        configured(self) == configured(other)
+    }
+
     /// The chain id of a side.
     #[must_use]
     pub const fn chain_id(&self, side: Side) -> u64 {

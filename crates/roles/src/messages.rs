@@ -8,6 +8,7 @@ use crate::connections::Connections;
 use bincode::{Decode, Encode};
 use facilitator_chain::connector::Settings;
 use facilitator_chain::reader::{Answer, Query};
+use facilitator_chain::sync::{self, Relayed, Said};
 use facilitator_eth::{Address, B256, U256};
 use facilitator_protocol::gateway::{GatewaySet, Mints};
 use facilitator_protocol::model::{Park, Request, Side, Step, Update};
@@ -19,7 +20,7 @@ use std::fmt;
 use zeroize::Zeroize;
 
 /// Version of all frames of this module; the first thing a child says.
-pub const PROTOCOL_VERSION: u32 = 2;
+pub const PROTOCOL_VERSION: u32 = 3;
 
 /// Names one question of a child, unique within that child, so that answers find their way back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Encode, Decode)]
@@ -59,6 +60,8 @@ pub struct ScannerSetup {
     pub max_log_range: u64,
     /// How several endpoints are made one.
     pub connector: ConnectorSetup,
+    /// How it agrees with the other chain before anything is done; `None` reads this chain alone.
+    pub pair: Option<PairSetup>,
     /// Contracts of the configured gateways, as far as the configuration names them.
     pub gateways: Vec<ConfiguredGateway>,
     /// Worker keys whose balances are watched.
@@ -106,6 +109,30 @@ impl Default for ConnectorSetup {
     }
 }
 
+/// The operator's numbers for the synchronisation of the pair; see the fields of the same name of [`sync::Settings`].
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+#[expect(missing_docs, reason = "named as what they set")]
+pub struct PairSetup {
+    pub slots_per_epoch: u64,
+    pub use_finalized_tag: bool,
+    pub head_sync_ready_interval_ms: u64,
+    pub head_sync_timeout_secs: u64,
+    pub resync_epochs: u64,
+}
+
+impl From<&PairSetup> for sync::Settings {
+    fn from(setup: &PairSetup) -> Self {
+        Self {
+            slots_per_epoch: setup.slots_per_epoch,
+            head_sync_ready_interval_ms: setup.head_sync_ready_interval_ms,
+            head_sync_timeout_secs: setup.head_sync_timeout_secs,
+            resync_epochs: setup.resync_epochs,
+            use_finalized_tag: setup.use_finalized_tag,
+            ..Self::default()
+        }
+    }
+}
+
 /// Time beyond the limit of one call until the connector gives up on its answer, milliseconds.
 const ANSWER_GRACE_MS: u64 = 2_000;
 
@@ -135,6 +162,7 @@ impl ScannerSetup {
             strikes: own.strikes,
             backoff_ms: own.backoff_ms,
             backoff_max_ms: own.backoff_max_ms,
+            wait_for_pair: self.pair.is_some(),
             ..usual
         }
     }
@@ -199,6 +227,8 @@ pub enum ToScanner {
     Begin,
     /// Read the chain for a worker.
     Read(Ask, Vec<Query>),
+    /// From the other chain's scanner, or about it.
+    Sync(Box<Relayed>),
     /// Commit the checkpoint and end.
     Stop,
 }
@@ -227,6 +257,10 @@ pub enum FromScanner {
     Woke,
     /// Whether the chain may be acted upon: it has been read to its newest final block, and a quorum of endpoints agrees.
     InStep(bool),
+    /// For the other chain's scanner, and how this one stands with it.
+    Sync(Box<Said>),
+    /// The pair can't work together, and an operator should look: until it works again.
+    Critical(String),
     /// The endpoint that is read from now on, as its place in the configuration: the sender is to use it too.
     Elected(u64),
     /// How the endpoints are, whenever that has changed.

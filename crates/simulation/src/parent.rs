@@ -177,6 +177,8 @@ impl Parent {
             | FromScanner::Answers(..)
             | FromScanner::Elected(_)
             | FromScanner::Connections(_)
+            | FromScanner::Sync(_)
+            | FromScanner::Critical(_)
             | FromScanner::Trouble(_) => {}
         }
     }

@@ -258,6 +258,7 @@ fn setup(world: &World, side: Side) -> ScannerSetup {
         start_block: 1,
         max_log_range: 16,
         connector: ConnectorSetup::default(),
+        pair: None,
         gateways: Vec::new(),
         workers: Vec::new(),
     }

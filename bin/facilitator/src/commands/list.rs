@@ -6,7 +6,6 @@ use crate::failure::{Exit, Failure};
 use crate::output;
 use facilitator_config::{Home, Selection};
 use facilitator_roles::clock::now_ms;
-use facilitator_roles::parent::Standing;
 use serde::Serialize;
 
 #[derive(Serialize)]
@@ -50,7 +49,7 @@ async fn look(chain_id: u64, home: &Home) -> Result<Option<Running>, Failure> {
     let loaded = context::load_config(&selection, home).await?;
     let Some(store) = context::open_if_made(&loaded).await? else { return Ok(None) };
     let Some(process) = running::find(&store, now_ms()).await? else { return Ok(None) };
-    let standing = process.detail.as_deref().and_then(|detail| serde_json::from_str::<Standing>(detail).ok());
+    let standing = running::standing(&process);
     Ok(Some(Running {
         chain_id,
         origin_chain_id: loaded.facilitator.origin.chain_id,

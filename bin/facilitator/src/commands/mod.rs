@@ -14,6 +14,7 @@ mod scanner;
 mod start;
 mod status;
 mod stop;
+mod sync;
 
 use crate::cli::{Cli, Command, LogFormat};
 use crate::failure::{Exit, Failure};
@@ -58,6 +59,7 @@ fn perform(cli: Cli) -> Result<Exit, Failure> {
         | Command::Stop(_)
         | Command::List(_)
         | Command::Status(_)
+        | Command::Sync(_)
         | Command::Requests(_)
         | Command::Connections(_)
         | Command::Scanner(_)
@@ -74,6 +76,7 @@ async fn perform_async(command: Command) -> Result<Exit, Failure> {
         Command::Stop(args) => stop::run(args).await,
         Command::List(args) => list::run(args).await,
         Command::Status(args) => status::run(args).await,
+        Command::Sync(command) => sync::run(command).await,
         Command::Requests(command) => requests::run(command).await,
         Command::Connections(args) => connections::run(args).await,
         Command::Scanner(command) => scanner::run(command).await,

@@ -1,7 +1,7 @@
 //! `facilitator requests list | show | retry`.
 
-use super::context;
 use super::status::{age, time};
+use super::{context, running};
 use crate::cli::{PairArgs, RequestsCommand};
 use crate::failure::{Exit, Failure};
 use crate::output;
@@ -326,6 +326,21 @@ fn print_transactions(view: &View) {
     output::line(&output::table(&rows));
 }
 
+/// A facilitator that runs takes nothing up before both chains are synchronised. One that does not run finds the row at
+/// its next start.
+async fn refuse_while_synchronising(store: &Store) -> Result<(), Failure> {
+    let Some(process) = running::find(store, now_ms()).await? else { return Ok(()) };
+    let standing = running::standing(&process);
+    let refusal = match &standing {
+        Some(standing) => standing.synchronization.as_deref(),
+        None => Some("synchronization: the facilitator is starting"),
+    };
+    let Some(why) = refusal else { return Ok(()) };
+    let text =
+        format!("{why}. Nothing was changed; see `facilitator sync status`, and retry once both chains are working");
+    Err(Failure::new(Exit::Failed, text))
+}
+
 async fn retry(pair: &PairArgs, hash: Option<&str>, state: Option<&str>, json: bool) -> Result<Exit, Failure> {
     #[derive(Serialize)]
     struct Taken {
@@ -335,6 +350,7 @@ async fn retry(pair: &PairArgs, hash: Option<&str>, state: Option<&str>, json: b
     }
     let filter = Filter { states: states(state)?, limit: u32::MAX, ..Filter::default() };
     let store = open(pair, Access::Writer).await?;
+    refuse_while_synchronising(&store).await?;
     let records = match hash {
         Some(hash) => vec![find(&store, hash).await?],
         None => store.list(&filter).await?,

@@ -1,5 +1,6 @@
 //! Which facilitators run: what their databases say, checked against the processes of this host.
 
+use facilitator_roles::parent::Standing;
 use facilitator_store::Store;
 use facilitator_store::processes::{Process, ProcessKind};
 use std::fs;
@@ -43,6 +44,11 @@ pub(crate) async fn find(store: &Store, now_ms: i64) -> Result<Option<Process>, 
     let processes = store.processes().await?;
     let is_parent = |process: &&Process| process.registered.kind == ProcessKind::Facilitator;
     Ok(processes.iter().filter(is_parent).find(|process| is_alive(process, &host, now_ms)).cloned())
+}
+
+/// What a facilitator has reported last; `None` before its first word, or where another version says it differently.
+pub(crate) fn standing(process: &Process) -> Option<Standing> {
+    process.detail.as_deref().and_then(|detail| serde_json::from_str(detail).ok())
 }
 
 #[cfg(test)]

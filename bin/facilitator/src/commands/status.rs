@@ -100,10 +100,7 @@ async fn look(store: &Store) -> Result<Status, Failure> {
     let now = now_ms();
     let pair = store.pair();
     let process = running::find(store, now).await?;
-    let standing = process.as_ref().and_then(|process| process.detail.as_deref()).and_then(|detail| {
-        // Another version may say it differently: then the rest is still worth showing.
-        serde_json::from_str::<Standing>(detail).ok()
-    });
+    let standing = process.as_ref().and_then(running::standing);
     let mut queue = BTreeMap::new();
     let mut unfinished = 0;
     for count in store.counts().await? {
@@ -197,6 +194,14 @@ fn show_standing(standing: &Standing, status: &Status) {
     output::line("");
     output::line(&output::table(&rows));
     show_balances(standing);
+    if let Some(why) = &standing.synchronization {
+        output::line(&format!("\nNo work is done. Waits for {why}"));
+    }
+    for chain in &standing.chains {
+        if let Some(text) = &chain.critical {
+            output::line(&format!("\nALARM from the {} chain: {text}", chain.side));
+        }
+    }
     let troubles = standing.chains.iter().filter_map(|chain| chain.trouble.as_ref().map(|text| (&chain.side, text)));
     for (side, trouble) in troubles {
         output::line(&format!("\nTrouble on the {side} chain: {trouble}"));

@@ -30,6 +30,8 @@ pub struct SyncRow {
     pub ready_since_ms: Option<u64>,
     /// What it waits for; none when the pair works.
     pub waits_for: Option<String>,
+    /// What went wrong last; none once it works.
+    pub last_error: Option<String>,
 }
 
 impl SyncRow {
@@ -78,7 +80,9 @@ impl PairGate {
         Side::ALL.iter().map(|side| self.row(*side)).collect()
     }
 
-    fn row(&self, side: Side) -> SyncRow {
+    /// One chain, for `status` and `sync status`.
+    #[must_use]
+    pub fn row(&self, side: Side) -> SyncRow {
         let standing = self.standing(side);
         SyncRow {
             side: side.to_string(),
@@ -92,6 +96,7 @@ impl PairGate {
             since_ms: standing.map(|standing| standing.since_ms),
             ready_since_ms: standing.and_then(|standing| standing.ready_since_ms),
             waits_for: self.waits_for(side, standing),
+            last_error: standing.and_then(|standing| standing.last_error.clone()),
         }
     }
 

@@ -94,6 +94,7 @@ fn setup() -> Box<ScannerSetup> {
         start_block: 0,
         max_log_range: 1000,
         connector: ConnectorSetup::default(),
+        pair: None,
         gateways: vec![],
         workers: vec![],
     })

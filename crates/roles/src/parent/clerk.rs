@@ -11,7 +11,7 @@ use crate::clock::now_ms;
 use crate::messages::Ask;
 use facilitator_kill::kill_point;
 use facilitator_protocol::gateway::GatewaySet;
-use facilitator_protocol::model::{Park, Request, RequestId, Update};
+use facilitator_protocol::model::{Park, Request, RequestId, Side, Update};
 use facilitator_protocol::transfer::Backoff;
 use facilitator_store::requests::{Brief, Change};
 use facilitator_store::{Store, StoreError};
@@ -35,6 +35,7 @@ enum Order {
     Change(Box<Change>, Receipt),
     Claim(u32),
     Gateways(Vec<GatewaySet>),
+    Addresses(Side, Vec<GatewaySet>),
     Heartbeat(String),
     Close,
 }
@@ -62,6 +63,8 @@ pub(super) enum Report {
     Claimed(Vec<Claimed>),
     /// The gateways are known to the database.
     Gateways(Vec<GatewaySet>),
+    /// Their addresses are, as far as the chain of that side needs them.
+    Addresses(Side),
     Trouble(Option<String>),
     Broken(ClerkError),
 }
@@ -131,6 +134,11 @@ impl Clerk {
 
     pub(super) fn store_gateways(&self, gateways: Vec<GatewaySet>) {
         self.order(Order::Gateways(gateways));
+    }
+
+    /// Stores gateways of which only the addresses are known, unless the database knows more of the same ones.
+    pub(super) fn store_addresses(&self, side: Side, gateways: Vec<GatewaySet>) {
+        self.order(Order::Addresses(side, gateways));
     }
 
     /// Tells whoever reads the database how things stand.
@@ -221,6 +229,14 @@ impl Desk {
                     self.persist(|| self.store.set_gateways(&gateways, now_ms())).await?;
                     kill_point!("parent.gateways_committed");
                     self.report(Report::Gateways(gateways)).await;
+                }
+                Order::Addresses(side, gateways) => {
+                    let known = self.persist(|| self.store.gateways()).await?;
+                    let has = |set: &GatewaySet| known.iter().any(|known| known.has_addresses_of(set));
+                    if known.len() != gateways.len() || !gateways.iter().all(has) {
+                        self.persist(|| self.store.set_gateways(&gateways, now_ms())).await?;
+                    }
+                    self.report(Report::Addresses(side)).await;
                 }
                 Order::Heartbeat(detail) => {
                     self.persist(|| self.store.report(self.process, &detail, now_ms())).await?;

@@ -1,18 +1,34 @@
-//! Whether anything may be done on the chains: only while both are known to be in step.
+//! Whether anything may be done on the chains: only while the pair works and each chain is known to be in step.
 //!
 //! The gate stands at three places: no row is claimed, no transaction is handed over, and the senders sign and send
 //! nothing. What is in flight is followed by its sender meanwhile.
 
 use super::stop::Phase;
 use super::{Parent, tell};
-use crate::messages::ToSender;
+use crate::messages::{ToScanner, ToSender};
+use facilitator_chain::sync::{GateEffect, Said, Stage};
 use facilitator_kill::kill_point;
 use facilitator_protocol::model::Side;
+use tokio::time::Instant;
 
 impl Parent {
     /// Whether both chains may be acted upon.
     pub(super) fn is_in_step(&self) -> bool {
-        self.in_step.iter().all(|in_step| *in_step)
+        self.pair.is_open() && self.in_step.iter().all(|in_step| *in_step)
+    }
+
+    /// Why nothing is done, beginning with `synchronization`; `None` while the gate is open.
+    pub(super) fn refusal(&self) -> Option<String> {
+        if let Some(why) = self.pair.refusal() {
+            return Some(why);
+        }
+        let behind = Side::ALL.iter().copied().find(|side| !self.in_step[*side])?;
+        let chain_id = self.setup.scanners[behind].chain.chain_id;
+        let trouble = self.scanners[behind].trouble.as_ref().map(|text| format!(": {text}")).unwrap_or_default();
+        Some(format!(
+            "synchronization: {behind} chain {chain_id} is in {}, but not at its head{trouble}",
+            Stage::Working
+        ))
     }
 
     /// A scanner says whether its chain may be acted upon, or has died.
@@ -22,15 +38,68 @@ impl Parent {
             self.in_step[side] = in_step;
             tracing::debug!(%side, in_step, "the chain");
         }
+        self.gate_was(was);
+    }
+
+    /// A scanner says how it stands, or something to the other one.
+    pub(super) fn pair_says(&mut self, side: Side, said: Said) {
+        let was = self.is_in_step();
+        let stage = |parent: &Self| parent.pair.standing(side).map(|standing| standing.stage);
+        let before = stage(self);
+        let effects = self.pair.heard(side, said);
+        let now = stage(self);
+        if now != before {
+            // Whoever looks is to see it at once.
+            self.next_heartbeat = Instant::now();
+        }
+        if now == Some(Stage::Working) {
+            self.critical[side] = None;
+        }
+        // Once it has caught up it hears questions, whatever becomes of its step.
+        self.scanners[side].ready |= now.is_some_and(|stage| !stage.is_catching_up());
+        self.carry_out(effects);
+        self.gate_was(was);
+    }
+
+    /// A scanner has ended: the other one falls back and is not restarted.
+    pub(super) fn pair_lost(&mut self, side: Side) {
+        let was = self.is_in_step();
+        self.in_step[side] = false;
+        self.critical[side] = None;
+        let effects = self.pair.ended(side);
+        self.carry_out(effects);
+        self.gate_was(was);
+    }
+
+    fn carry_out(&self, effects: Vec<GateEffect>) {
+        for effect in effects {
+            match effect {
+                GateEffect::Relay(side, relayed) => {
+                    if let Some(scanner) = self.scanners[side].child() {
+                        tell(scanner.send(&ToScanner::Sync(Box::new(relayed))));
+                    }
+                }
+                GateEffect::Open => tracing::info!("both chains are synchronised"),
+                GateEffect::Close { why } if self.phase == Phase::Working => {
+                    tracing::warn!(why, "nothing is claimed, signed or sent until both chains are synchronised");
+                }
+                GateEffect::Close { .. } => {}
+            }
+        }
+    }
+
+    /// Tells who has to know when the gate is not any more what it was.
+    fn gate_was(&mut self, was: bool) {
         let is = self.is_in_step();
         // During a stop the scanners end, and the senders see through what was handed over.
         if was == is || self.phase != Phase::Working {
             return;
         }
+        self.next_heartbeat = Instant::now();
         if is {
             self.claim_wanted = true;
-        } else if self.on_ready.is_none() {
-            tracing::warn!(%side, "not in step with the chain: nothing is signed or sent until it is");
+        } else if let Some(why) = self.refusal() {
+            tracing::debug!(why, "the gate is closed");
         }
         for sender in self.senders.iter().filter_map(super::slot::Slot::ready_child) {
             tell(sender.send(&ToSender::Gate(is)));

@@ -53,8 +53,11 @@ impl Parent {
     /// What the contracts of one chain say. Both chains together make the gateways, if they agree.
     pub(super) fn discovered(&mut self, side: Side, found: Vec<Discovered>) {
         self.discovered[side] = Some(found);
-        let (Some(origin), Some(auxiliary)) = (&self.discovered.origin, &self.discovered.auxiliary) else { return };
         let configured = &self.setup.scanners.origin.gateways;
+        let (Some(origin), Some(auxiliary)) = (&self.discovered.origin, &self.discovered.auxiliary) else {
+            // The other node may be away for long. What happens here is read and recorded meanwhile.
+            return self.clerk.store_addresses(side, configured.iter().map(super::setup::addresses).collect());
+        };
         let sets: Result<Vec<GatewaySet>, String> =
             configured.iter().map(|gateway| super::setup::combine(gateway, origin, auxiliary)).collect();
         match sets {
@@ -71,6 +74,11 @@ impl Parent {
         for side in [Side::Origin, Side::Auxiliary] {
             self.begin_scanning(side);
         }
+    }
+
+    /// The database knows the gateways' addresses, and with them which events of the checked chain are genuine.
+    pub(super) fn addresses_stored(&self, side: Side) {
+        self.begin_scanning(side);
     }
 
     fn begin_scanning(&self, side: Side) {

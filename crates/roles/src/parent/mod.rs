@@ -25,6 +25,7 @@ use crate::{scanner, sender};
 use asks::{Answerer, Asks, WorkerNo};
 use clerk::{Clerk, Report};
 use crew::Crew;
+use facilitator_chain::sync::PairGate;
 use facilitator_kill::kill_point;
 use facilitator_protocol::gateway::GatewaySet;
 use facilitator_protocol::model::Side;
@@ -148,6 +149,10 @@ struct Parent {
     balances: PerSide<Vec<WorkerBalance>>,
     /// Whether each chain may be acted upon, as its scanner says.
     in_step: PerSide<bool>,
+    /// How the chains stand with each other.
+    pair: PairGate,
+    /// What an operator should look into, as a scanner says, until the pair works.
+    critical: PerSide<Option<String>>,
     /// The endpoint that each chain is read from, by its place in the configuration.
     elected: PerSide<Option<u64>>,
     /// How the endpoints are.
@@ -166,6 +171,7 @@ impl Parent {
         let crew = Crew::new(setup.max_workers, setup.worker_timeout);
         let parent = Self {
             spawner: setup.spawner(),
+            pair: PairGate::new(setup.origin_chain_id, setup.auxiliary_chain_id),
             setup,
             outbox: Outbox { scanners, senders, workers },
             scanners: PerSide { origin: Slot::new(), auxiliary: Slot::new() },
@@ -184,6 +190,7 @@ impl Parent {
             gateways: Vec::new(),
             balances: PerSide::default(),
             in_step: PerSide::default(),
+            critical: PerSide::default(),
             elected: PerSide::default(),
             connections: PerSide::default(),
             database_trouble: None,

@@ -5,6 +5,7 @@ use super::stop::Phase;
 use super::{Parent, PerSide};
 use crate::clock::now_ms;
 use crate::connections::Connections;
+use facilitator_chain::sync::SyncRow;
 use facilitator_protocol::model::Side;
 use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
@@ -24,6 +25,9 @@ pub struct Standing {
     pub max_workers: usize,
     /// What the database keeps refusing, if it does.
     pub database_trouble: Option<String>,
+    /// Why no work is done, beginning with `synchronization`; none while it is.
+    #[serde(default)]
+    pub synchronization: Option<String>,
 }
 
 /// One chain as the facilitator sees it.
@@ -33,7 +37,7 @@ pub struct ChainStanding {
     pub side: String,
     /// Its id.
     pub chain_id: u64,
-    /// `starting`, `syncing` or `working`.
+    /// `checkpoint-sync`, `dag-sync`, `head-sync-ready`, `head-sync`, `working` or `resync`; `starting` before.
     pub stage: String,
     /// Newest block seen.
     pub head: Option<u64>,
@@ -43,6 +47,12 @@ pub struct ChainStanding {
     pub trouble: Option<String>,
     /// Balances of the worker keys: account, base coin, bounty token where there is one.
     pub workers: Vec<WorkerBalance>,
+    /// What an operator should look into, until the pair works again.
+    #[serde(default)]
+    pub critical: Option<String>,
+    /// How it stands with the other chain.
+    #[serde(default)]
+    pub sync: Option<SyncRow>,
     /// The endpoints, once the scanner has told of them.
     #[serde(default)]
     pub connections: Option<Connections>,
@@ -106,6 +116,7 @@ impl Parent {
             workers: self.crew.len(),
             max_workers: self.setup.max_workers,
             database_trouble: self.database_trouble.clone(),
+            synchronization: self.refusal(),
         }
     }
 
@@ -113,19 +124,17 @@ impl Parent {
         let scanner = &self.scanners[side];
         let chain = &self.setup.scanners[side].chain;
         let head = self.heads[side].map(|head| head.number);
-        let stage = match (self.in_step[side], scanner.ready, head) {
-            (true, ..) => "working",
-            (false, true, _) | (false, false, Some(_)) => "syncing",
-            (false, false, None) => "starting",
-        };
+        let sync = self.pair.row(side);
         ChainStanding {
             side: side.to_string(),
             chain_id: chain.chain_id,
-            stage: stage.to_owned(),
+            stage: sync.stage.clone().unwrap_or_else(|| "starting".to_owned()),
             head,
             final_block: head.map(|head| head.saturating_sub(chain.confirmations)),
             trouble: scanner.trouble.clone().or_else(|| self.senders[side].trouble.clone()),
             workers: self.balances[side].clone(),
+            critical: self.critical[side].clone(),
+            sync: Some(sync),
             connections: self.connections[side].clone(),
         }
     }

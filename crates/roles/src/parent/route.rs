@@ -12,6 +12,7 @@ use facilitator_protocol::secret::SecretInput;
 use facilitator_sender::{Failure, Submit, SubmitAnswer};
 use facilitator_supervisor::{End, Event};
 use std::time::Duration;
+use tokio::time::Instant;
 
 /// Pause before the row of a worker that died is taken up again; doubles with each death in a row.
 const RESUME: Duration = Duration::from_millis(50);
@@ -30,7 +31,7 @@ impl Parent {
     }
 
     fn scanner_ended(&mut self, side: Side, end: &End) -> String {
-        self.note_step(side, false);
+        self.pair_lost(side);
         self.connections[side] = None;
         let slot = &mut self.scanners[side];
         if self.phase == Phase::Working {
@@ -43,14 +44,19 @@ impl Parent {
 
     fn scanner_says(&mut self, side: Side, message: FromScanner) {
         match message {
-            FromScanner::Checked(found) => self.discovered(side, found),
+            FromScanner::Checked(found) => {
+                // Whatever kept it from its preparations is over; what comes later it tells anew.
+                self.scanners[side].troubled("scanner", side, None);
+                self.discovered(side, found);
+            }
             FromScanner::Balances(balances) => self.balances[side] = balances.iter().map(balance_text).collect(),
             FromScanner::Head(head) => self.note_head(side, head),
             FromScanner::Woke => self.claim_wanted = true,
-            FromScanner::InStep(in_step) => {
-                // Once it has caught up it hears questions, whatever becomes of its step.
-                self.scanners[side].ready |= in_step;
-                self.note_step(side, in_step);
+            FromScanner::InStep(in_step) => self.note_step(side, in_step),
+            FromScanner::Sync(said) => self.pair_says(side, *said),
+            FromScanner::Critical(text) => {
+                self.critical[side] = Some(text);
+                self.next_heartbeat = Instant::now();
             }
             FromScanner::Elected(index) => self.elected(side, index),
             FromScanner::Connections(connections) => self.connections[side] = Some(*connections),
@@ -220,6 +226,7 @@ impl Parent {
                 self.claim_wanted = true;
             }
             Report::Gateways(sets) => self.gateways_stored(sets),
+            Report::Addresses(side) => self.addresses_stored(side),
             Report::Lost(request) => self.crew.dismiss(request),
             Report::Claimed(claimed) => {
                 self.clerk.claimed();

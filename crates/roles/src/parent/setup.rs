@@ -2,7 +2,8 @@
 
 use crate::messages::{ConfiguredGateway, Discovered, PROTOCOL_VERSION, ScannerSetup, SenderSetup};
 use crate::terms::{Terms, VARIABLE};
-use facilitator_protocol::gateway::GatewaySet;
+use facilitator_eth::Address;
+use facilitator_protocol::gateway::{GatewaySet, Mints};
 use facilitator_protocol::model::Side;
 use facilitator_protocol::transfer::Backoff;
 use facilitator_protocol::transfer::accept::Policy;
@@ -110,6 +111,27 @@ impl Setup {
     /// What the sender of a chain is told; wiped when dropped.
     pub(super) fn brief_sender(&self, side: Side) -> SenderSetup {
         self.senders[side].clone()
+    }
+}
+
+/// A gateway pair of which only the configured addresses are known: enough to tell which events are genuine, and for
+/// nothing else.
+pub(super) fn addresses(configured: &ConfiguredGateway) -> GatewaySet {
+    GatewaySet {
+        origin_chain_id: configured.origin_chain_id,
+        auxiliary_chain_id: configured.auxiliary_chain_id,
+        composer: configured.composer,
+        gateway: configured.gateway,
+        anchor: configured.anchor,
+        cogateway: configured.cogateway,
+        co_anchor: configured.co_anchor,
+        redeem_pool: configured.redeem_pool,
+        composer_organization: Address::ZERO,
+        value_token: Address::ZERO,
+        base_token: Address::ZERO,
+        utility_token: Address::ZERO,
+        mints: Mints::Token,
+        message_box_offset: 0,
     }
 }
 

@@ -86,6 +86,8 @@ impl Audience for Ear<'_> {
             FromScanner::Balances(_)
             | FromScanner::Checked(_)
             | FromScanner::Woke
+            | FromScanner::Sync(_)
+            | FromScanner::Critical(_)
             | FromScanner::Elected(_)
             | FromScanner::Connections(_)
             | FromScanner::Answers(..)
@@ -109,7 +111,9 @@ pub(super) async fn chain(
     let names = endpoints.names();
     let scene = Live { store: store.clone(), endpoints, reader, audience, began: Instant::now().into_std() };
     let failed = |error| failure(side, error);
-    let mut follower = Follower::begin(setup, names, scene).await.map_err(failed)?;
+    // Nothing is done on the chains here: each is read by itself.
+    let setup = ScannerSetup { pair: None, ..setup.clone() };
+    let mut follower = Follower::begin(&setup, names, scene).await.map_err(failed)?;
     let mut last = None;
     loop {
         let due = follower.wait();

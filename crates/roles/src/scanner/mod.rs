@@ -10,6 +10,7 @@ pub mod check;
 mod endpoints;
 mod follow;
 mod funds;
+mod pair;
 mod scene;
 
 use crate::child::{self, ChildError, ms};
@@ -25,6 +26,7 @@ use facilitator_chain::rpc::Rpc;
 use facilitator_ipc::{FrameReader, FrameSender};
 use facilitator_kill::kill_point;
 pub use follow::{Follower, Heard};
+use pair::Pair;
 pub use scene::Scene;
 pub(crate) use scene::{Audience, Live};
 use std::time::Duration;
@@ -72,14 +74,16 @@ async fn serve(setup: ScannerSetup, parent: ToParent, mut orders: FromParent) ->
     }
     let audience = parent.clone();
     let scene = Live {
-        store,
+        store: store.clone(),
         endpoints: endpoints.clone(),
         reader: reader.clone(),
         audience,
         began: Instant::now().into_std(),
     };
     let follower = Follower::begin(&setup, endpoints.names(), scene).await?;
-    watch(setup, follower, endpoints, reader, parent, orders).await
+    let begin = |pair| Pair::begin(&setup, pair, &follower, store, endpoints.clone(), parent.clone());
+    let pair = setup.pair.as_ref().map(begin);
+    watch(setup, follower, pair, endpoints, reader, parent, orders).await
 }
 
 /// Checks nodes and contracts until they answer, then waits for the other chain's scanner to have done so too. `false`:
@@ -114,7 +118,7 @@ async fn prepare(
             () = tokio::time::sleep(pause) => pause = (pause * 2).min(MAX_PAUSE),
             order = orders.next() => match order? {
                 Some(ToScanner::Stop) | None => return Ok(false),
-                Some(ToScanner::Setup(_) | ToScanner::Begin | ToScanner::Read(..)) => {}
+                Some(ToScanner::Setup(_) | ToScanner::Begin | ToScanner::Read(..) | ToScanner::Sync(_)) => {}
             },
         }
     }
@@ -165,7 +169,7 @@ async fn wait_for_begin(orders: &mut FromParent) -> Result<bool, ChildError> {
         match orders.next().await? {
             Some(ToScanner::Begin) => return Ok(true),
             Some(ToScanner::Stop) | None => return Ok(false),
-            Some(ToScanner::Setup(_) | ToScanner::Read(..)) => {}
+            Some(ToScanner::Setup(_) | ToScanner::Read(..) | ToScanner::Sync(_)) => {}
         }
     }
 }
@@ -173,6 +177,7 @@ async fn wait_for_begin(orders: &mut FromParent) -> Result<bool, ChildError> {
 async fn watch(
     setup: ScannerSetup,
     mut follower: Follower<'static, Live<ToParent>>,
+    mut pair: Option<Pair>,
     endpoints: Endpoints,
     reader: Reader,
     parent: ToParent,
@@ -200,6 +205,12 @@ async fn watch(
                         }
                     });
                 }
+                Some(ToScanner::Sync(relayed)) => {
+                    if let Some(pair) = &mut pair {
+                        pulse::busy();
+                        pair.relayed(*relayed, &mut follower).await?;
+                    }
+                }
                 Some(ToScanner::Stop) => return follower.close().await,
                 Some(ToScanner::Setup(_) | ToScanner::Begin) => {}
                 None => return Err(ChildError::ParentGone),
@@ -208,9 +219,24 @@ async fn watch(
             heard = follower.hear() => { pulse::busy(); follower.take(heard).await? },
             Some(heard) = announcements.recv() => { pulse::busy(); follower.take(heard).await? },
             () = tokio::time::sleep(due) => { pulse::busy(); follower.tick().await? },
+            came = hear(&mut pair) => if let Some(pair) = &mut pair {
+                pulse::busy();
+                pair.take(came, &mut follower).await?;
+            },
             _ = funds.tick() => funds::report(&setup, &reader, &parent),
             _ = shown.tick() => board.show(&follower, &parent).await?,
         }
+        if let Some(pair) = &mut pair {
+            pair.look(&mut follower).await?;
+        }
+    }
+}
+
+/// Never returns where a chain is read alone.
+async fn hear(pair: &mut Option<Pair>) -> Option<pair::Came> {
+    match pair {
+        Some(pair) => pair.hear().await,
+        None => std::future::pending().await,
     }
 }
 

@@ -5,7 +5,7 @@ use crate::{
     db::{Row, Tx, args},
     error::Result,
 };
-use facilitator_eth::B256;
+use facilitator_eth::{Address, B256};
 use std::fmt;
 
 /// Blocks behind the checkpoint whose hashes are remembered: far more than the deepest reorg that is followed.
@@ -98,12 +98,44 @@ impl Store {
     ///
     /// # Errors
     /// [`crate::StoreError`] of the database.
-    pub async fn newest_root(&self, chain_id: u64, anchor: facilitator_eth::Address) -> Result<Option<(u64, B256)>> {
+    pub async fn newest_root(&self, chain_id: u64, anchor: Address) -> Result<Option<(u64, B256)>> {
         let sql = "SELECT height, root FROM anchored_roots WHERE chain_id = $1 AND anchor = $2
             ORDER BY height DESC LIMIT 1";
         let found = self.db.fetch(sql, args![chain_id, anchor]).await?;
         found.into_iter().next().map(|mut row| Ok((row.take()?, row.take()?))).transpose()
     }
+
+    /// The `limit` roots of the greatest heights that these anchors of a chain have published finally, highest first.
+    ///
+    /// # Errors
+    /// [`crate::StoreError`] of the database.
+    pub async fn anchored_roots(&self, chain_id: u64, anchors: &[Address], limit: u32) -> Result<Vec<PublishedRoot>> {
+        let mut roots = Vec::new();
+        for anchor in anchors {
+            let sql = "SELECT height, root, block_number FROM anchored_roots WHERE chain_id = $1 AND anchor = $2
+                ORDER BY height DESC LIMIT $3";
+            for mut row in self.db.fetch(sql, args![chain_id, *anchor, limit]).await? {
+                let (height, root, published_in) = (row.take()?, row.take()?, row.take()?);
+                roots.push(PublishedRoot { anchor: *anchor, height, root, published_in });
+            }
+        }
+        roots.sort_by_key(|root| std::cmp::Reverse(root.height));
+        roots.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
+        Ok(roots)
+    }
+}
+
+/// A state root that an anchor has published.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PublishedRoot {
+    /// The anchor.
+    pub anchor: Address,
+    /// Height of the other chain's block whose root it is.
+    pub height: u64,
+    /// The root.
+    pub root: B256,
+    /// Block of the anchor's chain in which it was published.
+    pub published_in: u64,
 }
 
 const CHECKPOINT: &str = "SELECT block_number, block_hash FROM checkpoints WHERE chain_id = $1";

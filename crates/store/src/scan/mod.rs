@@ -8,7 +8,7 @@ mod blocks;
 mod derive;
 mod rollback;
 
-pub use blocks::{Block, BlockRef};
+pub use blocks::{Block, BlockRef, PublishedRoot};
 pub use rollback::{Rewound, RolledBack};
 
 use crate::{

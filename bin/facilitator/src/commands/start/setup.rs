@@ -2,12 +2,14 @@
 
 use super::super::{Logging, context, running};
 use crate::failure::{Exit, Failure};
-use facilitator_config::{Chain, ChainSettings, GatewayAddresses, Keys, Loaded, LogFormat};
+use facilitator_config::{Chain, ChainSettings, GatewayAddresses, Keys, Loaded, LogFormat, Settings};
 use facilitator_eth::{Address, U256};
 use facilitator_protocol::model::Side;
 use facilitator_protocol::transfer::Backoff;
 use facilitator_protocol::transfer::accept::Policy;
-use facilitator_roles::messages::{ChainSetup, ConfiguredGateway, ConnectorSetup, KeyBytes, ScannerSetup, SenderSetup};
+use facilitator_roles::messages::{
+    ChainSetup, ConfiguredGateway, ConnectorSetup, KeyBytes, PairSetup, ScannerSetup, SenderSetup,
+};
 use facilitator_roles::parent::{PerSide, Setup};
 use facilitator_roles::terms::Terms;
 use facilitator_supervisor::RestartPolicy;
@@ -139,9 +141,20 @@ fn scanner(loaded: &Loaded, side: Side) -> Result<ScannerSetup, Failure> {
         start_block: configured.settings.start_block.unwrap_or(0),
         max_log_range: configured.settings.max_log_range,
         connector: connector(&configured.settings),
+        pair: Some(pair(&loaded.facilitator.settings, &configured.settings)),
         gateways: gateways(loaded)?,
         workers: configured.workers.clone(),
     })
+}
+
+fn pair(settings: &Settings, chain: &ChainSettings) -> PairSetup {
+    PairSetup {
+        slots_per_epoch: chain.slots_per_epoch,
+        use_finalized_tag: chain.use_finalized_tag,
+        head_sync_ready_interval_ms: millis(settings.head_sync_ready_interval),
+        head_sync_timeout_secs: settings.head_sync_timeout.as_secs(),
+        resync_epochs: settings.resync_epochs,
+    }
 }
 
 fn connector(settings: &ChainSettings) -> ConnectorSetup {

@@ -135,6 +135,13 @@ impl Connector {
         self.released
     }
 
+    /// The newest block there is to follow: the head of the endpoint that is read, as far as others have come near it.
+    #[must_use]
+    pub fn highest(&self) -> Option<u64> {
+        let head = self.the_client().and_then(|client| self.head_of(client))?;
+        Some(self.target(head))
+    }
+
     /// Rounds in a row that found this chain one block behind.
     #[must_use]
     pub const fn samples(&self) -> u32 {

@@ -5,6 +5,7 @@
 //! is up, and hands both in; nothing here waits for an endpoint, so one that stalls holds up nobody.
 
 mod headers;
+mod pair;
 mod ranges;
 mod release;
 mod tasks;

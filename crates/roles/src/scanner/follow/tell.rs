@@ -33,6 +33,12 @@ impl Told {
         self.alarms.contains_key(&AlarmKind::ForkProtection)
     }
 
+    /// What the connector can't go on with by itself, the worst first.
+    pub(super) fn alarms(&self) -> Option<String> {
+        let all: Vec<&str> = self.alarms.values().map(String::as_str).collect();
+        (!all.is_empty()).then(|| all.join("; "))
+    }
+
     /// All that keeps the scanner from its work, the worst first.
     fn present(&self) -> Option<String> {
         let all: Vec<&str> = self.alarms.values().chain(&self.database).map(String::as_str).collect();
