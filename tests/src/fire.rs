@@ -263,6 +263,17 @@ impl World {
         rows.iter().map(read).collect()
     }
 
+    /// The newest block of a chain whose events the facilitator has stored.
+    ///
+    /// # Errors
+    /// The database's, also while there is none.
+    pub async fn checkpoint(&self, side: Side) -> Result<Option<u64>> {
+        let chain = i64::try_from(self.devnet.node(side).chain_id)?;
+        let sql = "SELECT block_number FROM checkpoints WHERE chain_id = ?";
+        let found: Option<i64> = sqlx::query_scalar(sql).bind(chain).fetch_optional(&mut self.journal().await?).await?;
+        Ok(found.map(u64::try_from).transpose()?)
+    }
+
     async fn journalled(&self, side: Side) -> Result<Vec<Journalled>> {
         let (chain, worker) = (i64::try_from(self.devnet.node(side).chain_id)?, self.worker(side)?.to_lower_hex());
         let sql = "SELECT intent, state, nonce, block_number FROM transactions WHERE chain_id = ? AND account = ?";

@@ -119,6 +119,15 @@ impl Node {
         Ok(self.rpc.batch(&calls).await?)
     }
 
+    /// Calls of several methods in one request, all of which must succeed.
+    ///
+    /// # Errors
+    /// The first call's that failed.
+    pub async fn mixed(&self, calls: Vec<(&'static str, Json)>) -> Result<Vec<Json>> {
+        let calls: Vec<Call> = calls.into_iter().map(|(method, params)| Call::new(method, params)).collect();
+        Ok(self.rpc.batch(&calls).await?.into_iter().collect::<Result<Vec<Json>, RpcError>>()?)
+    }
+
     /// As [`Node::each`], and all of them must succeed.
     ///
     /// # Errors

@@ -36,7 +36,13 @@ struct Scene {
 
 impl Scene {
     async fn start() -> Result<Self> {
-        let options = AnvilOptions { chain_id: CHAIN, mining: Mining::Auto, hardfork: None, gas_limit: None, slots_in_an_epoch: None };
+        let options = AnvilOptions {
+            chain_id: CHAIN,
+            mining: Mining::Auto,
+            hardfork: None,
+            gas_limit: None,
+            slots_in_an_epoch: None,
+        };
         let anvil = Anvil::start(&options).await?;
         let proxy = RpcProxy::start(&anvil.url).await?;
         let truth = Node::new(&anvil.url, CHAIN)?;

@@ -138,6 +138,7 @@ fn leg(number: u64) -> ToSender {
         after: None,
         expect: None,
         visibility: Visibility::Public,
+        seen: 0,
     };
     ToSender::Submit(Ask(number), Box::new(submit))
 }

@@ -47,6 +47,7 @@ fn submit() -> Submit {
         after: None,
         expect: None,
         visibility: Visibility::Reveals,
+        seen: 0,
     }
 }
 

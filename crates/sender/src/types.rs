@@ -55,6 +55,9 @@ pub struct Submit {
     pub expect: Option<B256>,
     /// Whether the call data is a secret until it is signed.
     pub visibility: Visibility,
+    /// A block of this chain that was the newest before the state was read that makes it necessary: whoever read before
+    /// an earlier one was final is not believed that its effect is gone.
+    pub seen: u64,
 }
 
 impl fmt::Debug for Submit {

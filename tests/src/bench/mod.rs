@@ -1,5 +1,5 @@
-//! The parts of the benchmark: stakes beside a straight script, deaths of workers, the death of the parent, and a restart
-//! with many unfinished requests.
+//! The parts of the benchmark: stakes beside a straight script, deaths of workers, the death of the parent, a restart
+//! with many unfinished requests, and the reading of a long chain.
 //!
 //! Each part makes a world of its own, so that it can be run alone. Nothing here judges: figures stand beside what they
 //! are to be compared with.
@@ -8,6 +8,7 @@ mod backlog;
 pub mod deaths;
 pub mod orphans;
 pub mod restart;
+pub mod scan;
 pub mod stakes;
 
 use crate::{

@@ -39,6 +39,7 @@ fn submit(rng: &mut Rng) -> Submit {
         after: rng.chance(500).then(|| "prove".to_owned()),
         expect: Some(B256([6; 32])),
         visibility: Visibility::Reveals,
+        seen: rng.below(1_000),
     }
 }
 

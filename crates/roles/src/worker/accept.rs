@@ -177,5 +177,6 @@ fn transaction(case: &Case, gateway: &GatewaySet, attempt: Attempt, bounty: U256
         after: None,
         visibility: Visibility::Public,
         expect: Some(attempt.message_hash),
+        seen: case.head_on(case.source()),
     }
 }

@@ -45,6 +45,13 @@ impl Case {
         self.kind().target()
     }
 
+    /// The newest block of a side before this worker read anything.
+    pub(super) const fn head_on(&self, side: Side) -> u64 {
+        let is_source =
+            matches!((side, self.source()), (Side::Origin, Side::Origin) | (Side::Auxiliary, Side::Auxiliary));
+        if is_source { self.job.source_head.number } else { self.job.target_head.number }
+    }
+
     /// The key that signs on a side, as assigned at the accept.
     pub(super) const fn worker_on(&self, side: Side) -> Option<Address> {
         match side {

@@ -126,5 +126,6 @@ fn transaction(case: &Case, gateway: &GatewaySet, leg: &Leg, message: B256, secr
         after: None,
         visibility: Visibility::Reveals,
         expect: None,
+        seen: case.head_on(leg.side),
     }
 }

@@ -169,6 +169,7 @@ fn prove_transaction(case: &Case, prover: Address, account: &AccountProof, inten
         after: None,
         visibility: Visibility::Public,
         expect: None,
+        seen: case.head_on(case.target()),
     }
 }
 
@@ -204,6 +205,7 @@ fn confirm_transaction(
         after,
         visibility: Visibility::Public,
         expect: None,
+        seen: case.head_on(case.target()),
     })
 }
 

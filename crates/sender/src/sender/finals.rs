@@ -24,6 +24,8 @@ struct Suspect {
     account: Address,
     nonce: u64,
     at: Inclusion,
+    /// Newest block before the state was read that says otherwise.
+    seen: u64,
 }
 
 /// What becomes of a final entry.
@@ -46,12 +48,12 @@ impl<N: Ask, K: Keep> Sender<N, K> {
     /// Dying in between leaves each as it was, or free, or in flight, as the next submission finds it.
     pub(super) async fn recheck(
         &mut self,
-        finals: Vec<Entry>,
+        finals: Vec<(Entry, u64)>,
         now_ms: i64,
     ) -> Result<BTreeMap<String, SubmitAnswer>, SenderError> {
         let mut answers: BTreeMap<String, SubmitAnswer> =
-            finals.iter().map(|entry| (entry.intent.clone(), answer_of(entry))).collect();
-        let suspects: Vec<Suspect> = finals.into_iter().filter_map(|entry| self.suspect(entry)).collect();
+            finals.iter().map(|(entry, _)| (entry.intent.clone(), answer_of(entry))).collect();
+        let suspects: Vec<Suspect> = finals.into_iter().filter_map(|(entry, seen)| self.suspect(entry, seen)).collect();
         if suspects.is_empty() || self.node_is_resting(now_ms) {
             return Ok(answers);
         }
@@ -73,10 +75,10 @@ impl<N: Ask, K: Keep> Sender<N, K> {
     }
 
     /// An entry of another instance's account is theirs to judge.
-    fn suspect(&self, entry: Entry) -> Option<Suspect> {
+    fn suspect(&self, entry: Entry, seen: u64) -> Option<Suspect> {
         let account = entry.account.filter(|account| self.may_sign(*account))?;
         let (nonce, at) = (entry.nonce?, entry.inclusion?);
-        Some(Suspect { entry, account, nonce, at })
+        Some(Suspect { entry, account, nonce, at, seen })
     }
 
     /// `None` if the node does not answer.
@@ -111,7 +113,8 @@ impl<N: Ask, K: Keep> Sender<N, K> {
             Some(receipt) if receipt.success == Success::Yes => {
                 // One block beyond finality: whoever read the state before it was final is not believed.
                 let settled = receipt.inclusion.block_number.saturating_add(self.settings.confirmations);
-                if can_be_undone(suspect.entry.step) && head.number > settled { Fate::Undone } else { Fate::Stands }
+                let late = suspect.seen.min(head.number) > settled;
+                if can_be_undone(suspect.entry.step) && late { Fate::Undone } else { Fate::Stands }
             }
             Some(_) => Fate::Vanished,
             None => self.fate_without_receipt(suspect, head),

@@ -12,7 +12,7 @@ use crate::{
 use facilitator_eth::Address;
 use facilitator_kill::kill_point;
 use facilitator_store::journal::{self, EntryState, NewEntry};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 /// What a submission leads to before the journal is written.
 enum Verdict {
@@ -73,11 +73,16 @@ impl<N: Ask, K: Keep> Sender<N, K> {
 
     /// The answers for intents that are over and well.
     async fn ended(&mut self, submits: &[Submit], now_ms: i64) -> Result<BTreeMap<String, SubmitAnswer>, SenderError> {
-        let intents: BTreeSet<&String> = submits.iter().map(|submit| &submit.intent).collect();
+        let mut intents: BTreeMap<&String, u64> = BTreeMap::new();
+        for submit in submits {
+            let seen = intents.entry(&submit.intent).or_default();
+            *seen = submit.seen.max(*seen);
+        }
         let mut finals = Vec::new();
-        for intent in intents {
+        for (intent, seen) in intents {
             if self.book.by_intent(intent).is_none() {
-                finals.extend(self.journal.by_intent(intent).await?.filter(|entry| entry.state == EntryState::Final));
+                let entry = self.journal.by_intent(intent).await?.filter(|entry| entry.state == EntryState::Final);
+                finals.extend(entry.map(|entry| (entry, seen)));
             }
         }
         self.recheck(finals, now_ms).await

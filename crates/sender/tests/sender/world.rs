@@ -144,6 +144,7 @@ pub(crate) fn submit(intent: &str, data: Bytes) -> Submit {
         after: None,
         expect: None,
         visibility: Visibility::Public,
+        seen: u64::MAX,
     }
 }
 

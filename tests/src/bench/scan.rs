@@ -1,0 +1,144 @@
+//! Reading a long chain from its first block, beside a bare loop of the same calls.
+
+use super::LATENCY;
+use crate::{
+    anvil::Mining,
+    devnet::{DevnetOptions, Side},
+    node::Node,
+    rpc_proxy::{Counts, Fault},
+    table,
+    world::{World, WorldOptions},
+};
+use anyhow::{Context as _, Result, ensure};
+use serde_json::{Value as Json, json};
+use std::{
+    fmt,
+    sync::{Arc, Mutex, PoisonError},
+    time::{Duration, Instant},
+};
+
+/// Blocks that are mined at once.
+const MINED_AT_ONCE: u64 = 10_000;
+/// Blocks of one range of `eth_getLogs`.
+const RANGE: u64 = 10_000;
+/// Blocks below the head whose headers are all read, and how many at once.
+const DENSE: u64 = 1_024;
+const HEADERS: u64 = 200;
+/// Longest time for the whole chain.
+const LIMIT: Duration = Duration::from_secs(600);
+/// Pause between two looks at how far it has come.
+const LOOK: Duration = Duration::from_millis(2);
+
+/// What was measured.
+#[derive(Debug)]
+pub struct Scan {
+    blocks: u64,
+    facilitator: Duration,
+    bare: Duration,
+    calls: Counts,
+    bare_calls: Counts,
+}
+
+impl fmt::Display for Scan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { blocks, facilitator, bare, calls, bare_calls } = self;
+        writeln!(f, "{blocks} blocks from the first one on, a node {} ms away:", LATENCY.as_millis())?;
+        let row = |name: &str, took: Duration, calls: &Counts| {
+            let rate = u128::from(*blocks) * 1_000 / took.as_millis().max(1);
+            vec![
+                name.to_owned(),
+                format!("{} ms", took.as_millis()),
+                format!("{rate} blocks/s"),
+                calls.total().to_string(),
+                calls.requests.to_string(),
+            ]
+        };
+        let rows =
+            [row("facilitator, to the stored checkpoint", *facilitator, calls), row("bare loop", *bare, bare_calls)];
+        f.write_str(&table::layout(&["", "time", "rate", "calls", "requests"], &rows))?;
+        let percent = bare.as_millis() * 100 / facilitator.as_millis().max(1);
+        writeln!(f, "{percent} % of the bare loop's rate")
+    }
+}
+
+/// Reads `blocks` blocks twice.
+///
+/// # Errors
+/// When the world fails, or the facilitator does not come to the end.
+pub async fn run(blocks: u64) -> Result<Scan> {
+    let devnet = DevnetOptions { mining: Mining::OnDemand, ..DevnetOptions::default() };
+    let world =
+        World::new(WorldOptions { devnet, confirmations: 6, anchoring: None, ..WorldOptions::default() }).await?;
+    for mined in (0..blocks).step_by(usize::try_from(MINED_AT_ONCE)?) {
+        world.devnet.origin.mine(MINED_AT_ONCE.min(blocks - mined)).await?;
+    }
+    let head = world.devnet.origin.head().await?;
+    let proxy = &world.origin_proxy;
+    proxy.set_rule(|_| Fault::Delay(LATENCY));
+
+    let before = proxy.counts();
+    let first = first_logs(&world);
+    let daemon = world.operator.spawn()?;
+    let limit = Instant::now() + LIMIT;
+    let reached = loop {
+        if let Ok(Some(reached)) = world.checkpoint(Side::Origin).await
+            && reached >= head - 6
+        {
+            break Instant::now();
+        }
+        ensure!(Instant::now() < limit, "not read to the end: {}", daemon.log_tail());
+        tokio::time::sleep(LOOK).await;
+    };
+    let calls = proxy.counts().since(&before);
+    let began = first.lock().unwrap_or_else(PoisonError::into_inner).context("nothing was read")?;
+    world.operator.stop(daemon).await?;
+
+    proxy.set_rule(|_| Fault::Delay(LATENCY));
+    let before = proxy.counts();
+    let start = Instant::now();
+    bare(&Node::new(&proxy.url, world.devnet.origin.chain_id)?, &world, head).await?;
+    let bare = start.elapsed();
+    let bare_calls = proxy.counts().since(&before);
+    Ok(Scan { blocks: head + 1, facilitator: reached - began, bare, calls, bare_calls })
+}
+
+/// When the first logs were asked for.
+fn first_logs(world: &World) -> Arc<Mutex<Option<Instant>>> {
+    let first = Arc::new(Mutex::new(None));
+    let noted = Arc::clone(&first);
+    world.origin_proxy.set_rule(move |request| {
+        if request.methods.iter().any(|method| method == "eth_getLogs") {
+            noted.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert_with(Instant::now);
+        }
+        Fault::Delay(LATENCY)
+    });
+    first
+}
+
+/// The same ranges and headers, one after the other, and nothing done with them.
+async fn bare(node: &Node, world: &World, head: u64) -> Result<()> {
+    let origin = &world.devnet.contracts.origin;
+    let contracts = json!([origin.composer, origin.gateway, origin.anchor]);
+    let dense = head.saturating_sub(DENSE);
+    let block = |number: u64| json!([format!("{number:#x}"), false]);
+    for from in (0..dense).step_by(usize::try_from(RANGE)?) {
+        let to = (from + RANGE - 1).min(dense - 1);
+        let filter =
+            json!([{ "address": contracts, "fromBlock": format!("{from:#x}"), "toBlock": format!("{to:#x}") }]);
+        node.mixed(vec![
+            ("eth_getLogs", filter),
+            ("eth_getBlockByNumber", block(from)),
+            ("eth_getBlockByNumber", block(to)),
+        ])
+        .await?;
+    }
+    for from in (dense..=head).step_by(usize::try_from(HEADERS)?) {
+        let to = (from + HEADERS - 1).min(head);
+        let calls: Vec<(&'static str, Json)> =
+            (from..=to).map(|number| ("eth_getBlockByNumber", block(number))).collect();
+        for part in calls.chunks(100) {
+            node.mixed(part.to_vec()).await?;
+        }
+    }
+    Ok(())
+}
