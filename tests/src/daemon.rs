@@ -23,7 +23,7 @@ use tokio::{
 const READY_LIMIT: Duration = Duration::from_secs(60);
 const END_LIMIT: Duration = Duration::from_secs(60);
 /// Lines of the log that an error shows.
-const LOG_TAIL: usize = 40;
+const LOG_TAIL: usize = 60;
 
 /// A running daemon. Killed when dropped.
 #[derive(Debug)]
