@@ -151,11 +151,23 @@ async fn completions_name_every_command_and_no_hidden_role() -> Result<()> {
     for shell in ["bash", "zsh", "fish"] {
         let answer = operator.run(&["completions", shell]).await?;
         assert_eq!((answer.code, answer.stderr.as_str()), (Some(0), ""), "{shell}");
-        for word in ["init", "start", "stop", "list", "status", "requests", "doctor", "completions", "--chain-id"] {
+        for word in [
+            "init",
+            "start",
+            "stop",
+            "list",
+            "status",
+            "requests",
+            "doctor",
+            "connections",
+            "scanner",
+            "completions",
+            "--chain-id",
+        ] {
             let word = if shell == "fish" { word.trim_start_matches('-') } else { word };
             assert!(answer.stdout.contains(word), "{shell}: no {word}");
         }
-        assert!(!answer.stdout.contains("scanner"), "{shell}: shows a hidden role");
+        assert!(!answer.stdout.contains("sender"), "{shell}: shows a hidden role");
     }
     assert_eq!(operator.run(&["completions", "tcl"]).await?.code, Some(2));
     Ok(())
