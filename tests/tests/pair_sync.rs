@@ -219,7 +219,9 @@ async fn recorded_and_not_acted_upon(world: &World, daemon: &Daemon) -> Result<(
     let chain = world.operator.chains[1].to_string();
     let refused = world.operator.run(&["requests", "retry", "--chain-id", &chain, &hash]).await?;
     ensure!(refused.code == Some(1), "{refused:?}");
-    ensure!(refused.stderr.contains("synchronization"), "{refused:?}");
+    for word in ["synchronization", "head-sync-ready"] {
+        ensure!(refused.stderr.contains(word), "{refused:?}");
+    }
     let show = ["requests", "show", "--json", "--chain-id", &chain, &hash];
     let row = world.operator.ask(&show).await?;
     ensure!(row["state"] == "REQUESTED" && row["transactions"] == json!([]) && row["last_error"].is_null(), "{row:#}");
