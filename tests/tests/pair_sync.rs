@@ -219,7 +219,9 @@ async fn recorded_and_not_acted_upon(world: &World, daemon: &Daemon) -> Result<(
     let chain = world.operator.chains[1].to_string();
     let refused = world.operator.run(&["requests", "retry", "--chain-id", &chain, &hash]).await?;
     ensure!(refused.code == Some(1), "{refused:?}");
-    ensure!(refused.stderr.contains("synchronization"), "{refused:?}");
+    for word in ["synchronization", "head-sync-ready"] {
+        ensure!(refused.stderr.contains(word), "{refused:?}");
+    }
     let show = ["requests", "show", "--json", "--chain-id", &chain, &hash];
     let row = world.operator.ask(&show).await?;
     ensure!(row["state"] == "REQUESTED" && row["transactions"] == json!([]) && row["last_error"].is_null(), "{row:#}");
@@ -235,6 +237,8 @@ async fn recorded_and_not_acted_upon(world: &World, daemon: &Daemon) -> Result<(
 async fn a_false_root_keeps_the_pair_from_working_until_a_right_one_of_a_later_block_is_final() -> Result<()> {
     let world = world(WorldOptions { anchoring: None, ..steady() }).await?;
     let devnet = &world.devnet;
+    let stakers = Stakers::new(devnet, 0, 1).await?;
+    stakers.request_all(devnet, Pace::Natural).await?;
     let height = devnet.origin.head().await?;
     anchoring::lie(devnet, Side::Origin, height, B256([0xbd; 32])).await?;
     devnet.auxiliary.mine(3).await?;
@@ -257,10 +261,12 @@ async fn a_false_root_keeps_the_pair_from_working_until_a_right_one_of_a_later_b
     for chain in [3, 1406] {
         ensure!(!names(&stages(daemon.log(), chain)?).contains(&"working"), "worked on a false root");
     }
+    nothing_sent(&world)?;
     anchoring::once(devnet, Side::Origin).await?;
     daemon.ready().await?;
     let status = sync(&world).await?;
     ensure!(status["chains"][1]["critical"].is_null() && status["chains"][0]["last_error"].is_null(), "{status:#}");
+    world.operator.wait_requests(LIMIT, |rows| rows.iter().all(|row| row.state == "ACCEPTED")).await?;
     world.operator.stop(daemon).await
 }
 
@@ -394,5 +400,49 @@ async fn a_pair_without_anchored_roots_works() -> Result<()> {
         ensure!(chain["stage"] == "working" && chain["last_coord"] == 0, "{chain:#}");
     }
     ensure!(lines(daemon.log())?.iter().filter(|line| says(line, "readiness attempt")).count() <= 2);
+    world.operator.stop(daemon).await
+}
+
+/// A root may be right and yet useless: what it proves can't be read any more.
+#[tokio::test]
+async fn an_origin_node_without_the_checkpoints_state_is_not_worked_with() -> Result<()> {
+    let world = world(steady()).await?;
+    anchoring::once(&world.devnet, Side::Origin).await?;
+    tokio::try_join!(world.devnet.origin.mine(10), world.devnet.auxiliary.mine(10))?;
+    world.origin_proxy.set_edit(|method, params, answer| {
+        if method == "eth_getBalance" && params[1] != "latest" {
+            *answer = json!({ "jsonrpc": "2.0", "id": answer["id"], "error": { "code": -32000, "message": "missing trie node" } });
+        }
+    });
+    let mut daemon = world.operator.spawn()?;
+    let refused = async || {
+        let waiting = in_stage(&world, "origin", "head-sync-ready").await?;
+        let error = waiting["last_error"].as_str().map(str::to_owned);
+        Ok(error.filter(|error| error.contains("checkpoint state not found")))
+    };
+    until("the refusal", refused).await?;
+    nothing_sent(&world)?;
+    world.origin_proxy.clear_edit();
+    daemon.ready().await?;
+    let status = sync(&world).await?;
+    ensure!(status["chains"][0]["last_coord"].as_u64() > Some(0), "{status:#}");
+    world.operator.stop(daemon).await
+}
+
+#[tokio::test]
+async fn nodes_without_a_finalized_block_are_worked_with() -> Result<()> {
+    let world = world(steady()).await?;
+    for proxy in [&world.origin_proxy, &world.auxiliary_proxy] {
+        proxy.set_edit(|method, params, answer| {
+            if method == "eth_getBlockByNumber" && params[0] == "finalized" {
+                *answer =
+                    json!({ "jsonrpc": "2.0", "id": answer["id"], "error": { "code": -32602, "message": "bad tag" } });
+            }
+        });
+    }
+    let stakers = Stakers::new(&world.devnet, 0, 1).await?;
+    let daemon = world.operator.start().await?;
+    let stakes = stakers.request_all(&world.devnet, Pace::Natural).await?;
+    world.finish(&daemon, &stakes, LIMIT).await?;
     world.operator.stop(daemon).await
 }

@@ -351,6 +351,19 @@ mod tests {
     }
 
     #[test]
+    fn a_switch_is_true_or_false() {
+        for (value, read) in [(json!(false), Some(false)), (json!("no"), None), (json!(0), None), (json!(null), None)] {
+            let value = json!({ "use_finalized_tag": value });
+            let fields = Node::root(Path::new("f"), &value).fields(&[ChainSettings::KEYS]).unwrap();
+            match (ChainSettings::read(&fields), read) {
+                (Ok(settings), Some(read)) => assert_eq!(settings.use_finalized_tag, read),
+                (Err(error), None) => assert!(error.message.contains("must be true or false"), "{error}"),
+                other => panic!("{other:?}"),
+            }
+        }
+    }
+
+    #[test]
     fn a_default_gives_way_to_a_lowered_maximum() {
         let value = json!({ "retry_max_ms": 100 });
         let fields = Node::root(Path::new("f"), &value).fields(&[Settings::KEYS]).unwrap();

@@ -8,9 +8,10 @@ use std::path::Path;
 
 /// What the parent may name of the crates that know chains: the words in which others speak through it, nothing that
 /// asks a node, and nothing that reads bytes of a chain.
-const ALLOWED: [&str; 11] = [
+const ALLOWED: [&str; 12] = [
     "facilitator_chain::reader::Answer",
     "facilitator_chain::reader::Query",
+    "facilitator_chain::sync",
     "facilitator_eth::Address",
     "facilitator_protocol::gateway::GatewaySet",
     "facilitator_protocol::gateway::Mints",

@@ -51,6 +51,8 @@ pub(super) struct Coordinator {
     /// Last block of the other chain that it said is finalized, when it refused a checkpoint for that. For the next
     /// attempt alone: by the one after that more may be.
     anchored_at_most: Option<u64>,
+    /// Whether the follower was ready, or further, when it was last heard of.
+    peer_was_ready: bool,
 }
 
 impl Coordinator {
@@ -77,7 +79,7 @@ impl Coordinator {
             let (other, seconds) = (machine.other(), machine.settings.head_sync_timeout_secs);
             let text = format!("the handshake with {other} did not go on for {seconds} s");
             machine.count_failure(&text);
-            self.give_up(machine, text);
+            self.give_up(machine, Level::Warn, text);
         }
         match self.step {
             Step::Idle => {
@@ -317,13 +319,13 @@ impl Coordinator {
         if !refusal.is_wait() {
             machine.count_failure(&text);
         }
-        self.give_up(machine, text);
+        self.give_up(machine, refusal.level(), text);
     }
 
     /// Back to readiness; the next attempt comes at its time.
-    fn give_up(&mut self, machine: &mut Machine, text: String) {
+    fn give_up(&mut self, machine: &mut Machine, level: Level, text: String) {
         self.step = Step::Idle;
-        machine.note(text.clone());
+        machine.note(level, text.clone());
         match machine.stage {
             Stage::HeadSync => machine.leave_for(Stage::HeadSyncReady, text),
             Stage::Resync | Stage::CheckpointSync | Stage::DagSync | Stage::HeadSyncReady | Stage::Working => {}
@@ -332,6 +334,12 @@ impl Coordinator {
 
     /// How the follower stands.
     pub(super) fn hear(&mut self, machine: &mut Machine, peer: Option<Peer>) {
+        let is_ready = peer.is_some_and(|peer| !peer.stage.is_catching_up());
+        if is_ready && !self.peer_was_ready {
+            // It has just come to its head: there is nothing to wait for.
+            self.next_at = machine.now;
+        }
+        self.peer_was_ready = is_ready;
         let lost = match (machine.stage, peer) {
             (Stage::Resync | Stage::CheckpointSync | Stage::DagSync | Stage::HeadSyncReady, _) => false,
             (Stage::HeadSync | Stage::Working, None) => true,

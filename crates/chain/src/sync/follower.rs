@@ -55,12 +55,12 @@ impl Follower {
         self.reset();
         let seconds = machine.settings.head_sync_timeout_secs;
         let text = format!("the readiness lapsed: {} did not go on for {seconds} s", machine.other());
-        Self::give_up(machine, text);
+        Self::give_up(machine, Level::Warn, text);
     }
 
     /// Back to readiness, if it had gone on from there.
-    fn give_up(machine: &mut Machine, text: String) {
-        machine.note(text.clone());
+    fn give_up(machine: &mut Machine, level: Level, text: String) {
+        machine.note(level, text.clone());
         match machine.stage {
             Stage::HeadSync => machine.leave_for(Stage::HeadSyncReady, text),
             Stage::Resync | Stage::CheckpointSync | Stage::DagSync | Stage::HeadSyncReady | Stage::Working => {}
@@ -152,7 +152,7 @@ impl Follower {
             | Refusal::NotConnected
             | Refusal::LookUp(_) => {}
         }
-        Self::give_up(machine, text);
+        Self::give_up(machine, refusal.level(), text);
     }
 
     fn execute(&mut self, machine: &mut Machine, round: Round, mut items: Vec<Checkpoint>) {

@@ -104,9 +104,12 @@ fn messages_are_relayed_or_answered_for_who_is_not_there() {
 #[test]
 fn refusals_and_rows_tell_of_the_chain_that_is_waited_for() {
     let mut gate = PairGate::new(3, 1406);
-    assert_eq!(gate.refusal().unwrap(), "synchronization: origin chain 3 has no scanner running yet");
+    assert_eq!(gate.refusal().unwrap(), "synchronization: origin chain 3 is not being read yet");
     let _ = says(&mut gate, ORIGIN, Stage::DagSync, None);
-    assert_eq!(gate.refusal().unwrap(), "synchronization: auxiliary chain 1406 has no scanner running yet");
+    assert_eq!(
+        gate.refusal().unwrap(),
+        "synchronization: auxiliary chain 1406 is not being read yet, origin chain 3 is in dag-sync (block 120 of 300)"
+    );
     let _ = says(&mut gate, AUXILIARY, Stage::HeadSyncReady, None);
     assert_eq!(gate.refusal().unwrap(), "synchronization: origin chain 3 is in dag-sync (block 120 of 300)");
     let rows = gate.rows();

@@ -1,5 +1,6 @@
 //! What scanners say to one another through the parent, and to the parent.
 
+use super::event::Level;
 use bincode::{Decode, Encode};
 use facilitator_eth::{Address, B256};
 use facilitator_protocol::model::Side;
@@ -168,6 +169,24 @@ pub enum Refusal {
 }
 
 impl Refusal {
+    /// How loud it is: what mends itself by waiting or by the next attempt is as it should be.
+    pub(super) const fn level(&self) -> Level {
+        match self {
+            Self::Locked
+            | Self::Busy
+            | Self::NotReady
+            | Self::Synchronization
+            | Self::NotConnected
+            | Self::NotFinalized { .. } => Level::Info,
+            Self::BadParams
+            | Self::UnknownSpineHash
+            | Self::BadNumber
+            | Self::StateNotFound
+            | Self::LookUp(_)
+            | Self::Differs(_) => Level::Warn,
+        }
+    }
+
     /// Whether it only means that one has to wait: not counted as a failure.
     #[must_use]
     pub const fn is_wait(&self) -> bool {

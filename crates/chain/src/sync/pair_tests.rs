@@ -1,7 +1,7 @@
 //! Both machines and the gate together, scripted and by chance.
 
 use super::rig::{World, false_root, root};
-use super::{Connector, Stage};
+use super::{Connector, Effect, Level, Stage};
 use facilitator_protocol::model::Side;
 
 const ORIGIN: Side = Side::Origin;
@@ -53,6 +53,19 @@ fn the_origin_chain_waits_asking_once_a_second_and_goes_on_recording() {
     world.start(AUXILIARY);
     assert!(world.run_until(20_000, World::both_work));
     assert!(world.origin.alarms().is_empty(), "waiting is no failure");
+}
+
+#[test]
+fn the_origin_chain_asks_at_once_when_the_other_one_has_come_to_its_head() {
+    let mut world = World::new(1, 100, 100);
+    world.settings.head_sync_ready_interval_ms = 60_000;
+    world.start(ORIGIN);
+    world.run(5_000);
+    world.start(AUXILIARY);
+    assert!(world.run_until(10_000, World::both_work), "waited for the next attempt");
+    let waited = |text: &str| text.ends_with("synchronization") || text.contains("does not run");
+    let warned = |(_, effect): &(u64, Effect)| matches!(effect, Effect::Log(Level::Warn, text) if waited(text));
+    assert!(!world.origin.effects.iter().any(warned), "waiting is nothing to be warned of");
 }
 
 #[test]

@@ -6,9 +6,9 @@ use super::message::{Peer, Stage};
 
 impl Machine {
     /// What went wrong in the handshake, said once as long as it stays the same.
-    pub(super) fn note(&mut self, text: String) {
+    pub(super) fn note(&mut self, level: Level, text: String) {
         if self.last_error.as_ref() != Some(&text) {
-            self.log(Level::Warn, text.clone());
+            self.log(level, text.clone());
             self.last_error = Some(text);
         }
     }

@@ -67,6 +67,9 @@ impl PairGate {
         let (origin, auxiliary) = (stage(Side::Origin), stage(Side::Auxiliary));
         let behind = if auxiliary < origin { Side::Auxiliary } else { Side::Origin };
         let mut text = format!("synchronization: {}", self.where_is(behind));
+        if self.standing(behind).is_none() && self.standing(behind.other()).is_some() {
+            text = format!("{text}, {}", self.where_is(behind.other()));
+        }
         let reason = |side: Side| self.standing(side).and_then(|standing| standing.last_error.as_deref());
         if let Some(reason) = reason(behind).or_else(|| reason(behind.other())) {
             text = format!("{text}: {reason}");
@@ -124,7 +127,7 @@ impl PairGate {
 
     fn where_is(&self, side: Side) -> String {
         let name = self.name(side);
-        let Some(standing) = self.standing(side) else { return format!("{name} has no scanner running yet") };
+        let Some(standing) = self.standing(side) else { return format!("{name} is not being read yet") };
         let stage = standing.stage;
         match (standing.current_block, standing.highest_block) {
             (current, Some(highest)) => {

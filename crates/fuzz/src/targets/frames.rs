@@ -3,6 +3,7 @@
 use crate::{Outcome, Target, Verdict, mutate, promise};
 use bincode::{Decode, Encode};
 use facilitator_chain::reader::{Answer, At, Query};
+use facilitator_chain::sync::{Checkpoint, Difference, PeerMessage, Refusal, Relayed, Round, Said};
 use facilitator_dice::Rng;
 use facilitator_eth::{Address, B256, Bytes, U256, abi::Revert};
 use facilitator_ipc::{Decoder, FrameReader, Hello, IpcError, MAX_DECODED, MAX_FRAME, encode};
@@ -78,6 +79,25 @@ fn secret_input() -> SecretInput {
     }
 }
 
+fn handed_over(rng: &mut Rng) -> PeerMessage {
+    let round = Round { life: rng.next(), number: 3 };
+    let block = |number| Checkpoint { number, hash: B256([1; 32]), state_root: B256([2; 32]) };
+    PeerMessage::HeadSync { round, items: (0..rng.below(9)).map(block).collect() }
+}
+
+fn refusal(rng: &mut Rng) -> PeerMessage {
+    let round = Round { life: 1, number: rng.next() };
+    let difference = Difference {
+        side: Side::Auxiliary,
+        number: rng.next(),
+        found: B256([1; 32]),
+        anchor: Address([2; 20]),
+        anchored: B256([3; 32]),
+    };
+    let all = [Refusal::Differs(difference), Refusal::NotFinalized { finalized: 7 }, Refusal::LookUp("später".into())];
+    PeerMessage::HeadSyncReply { round, result: all.get(rng.index(4)).cloned().map_or(Ok(Vec::new()), Err) }
+}
+
 fn setup() -> Box<ScannerSetup> {
     let chain = ChainSetup {
         side: Side::Origin,
@@ -112,7 +132,7 @@ fn sample<T: Encode + Decode<()>>(message: &T) -> Sample {
 }
 
 fn draw(rng: &mut Rng) -> Sample {
-    match rng.below(14) {
+    match rng.below(16) {
         0 => sample(&ToScanner::Setup(setup())),
         1 => sample(&ToScanner::Read(Ask(rng.next()), queries(rng))),
         2 => sample(&FromScanner::Answers(Ask(1), answers(rng))),
@@ -133,6 +153,8 @@ fn draw(rng: &mut Rng) -> Sample {
         10 => sample(&ToWorker::Submitted(Ask(7), SubmitAnswer::Queued)),
         11 => sample(&FromWorker::Read(Ask(8), Side::Auxiliary, queries(rng))),
         12 => sample(&FromWorker::Submit(Ask(9), Side::Origin, Box::new(submit(rng)))),
+        13 => sample(&ToScanner::Sync(Box::new(Relayed::Message(refusal(rng))))),
+        14 => sample(&FromScanner::Sync(Box::new(Said::Message(handed_over(rng))))),
         _ => sample(&ToWorker::Parked),
     }
 }

@@ -37,6 +37,7 @@ enum Order {
     Gateways(Vec<GatewaySet>),
     Addresses(Side, Vec<GatewaySet>),
     Heartbeat(String),
+    Announce(String),
     Close,
 }
 
@@ -65,6 +66,8 @@ pub(super) enum Report {
     Gateways(Vec<GatewaySet>),
     /// Their addresses are, as far as the chain of that side needs them.
     Addresses(Side),
+    /// The report that was to be announced is known to the database.
+    Announced,
     Trouble(Option<String>),
     Broken(ClerkError),
 }
@@ -144,6 +147,11 @@ impl Clerk {
     /// Tells whoever reads the database how things stand.
     pub(super) fn heartbeat(&self, detail: String) {
         self.order(Order::Heartbeat(detail));
+    }
+
+    /// As [`Self::heartbeat`], and tells when whoever reads the database knows.
+    pub(super) fn announce(&self, detail: String) {
+        self.order(Order::Announce(detail));
     }
 
     /// Stores what is handed in and ends.
@@ -246,6 +254,10 @@ impl Desk {
                     if mended > 0 {
                         tracing::warn!(requests = mended, "the clock of this machine went back: waits were shortened");
                     }
+                }
+                Order::Announce(detail) => {
+                    self.persist(|| self.store.report(self.process, &detail, now_ms())).await?;
+                    self.report(Report::Announced).await;
                 }
                 Order::Close => return Ok(false),
             }

@@ -20,7 +20,9 @@ impl Parent {
     /// Why nothing is done, beginning with `synchronization`; `None` while the gate is open.
     pub(super) fn refusal(&self) -> Option<String> {
         if let Some(why) = self.pair.refusal() {
-            return Some(why);
+            let unread = Side::ALL.iter().find(|side| self.pair.standing(**side).is_none());
+            let trouble = unread.and_then(|side| self.scanners[*side].trouble.as_ref());
+            return Some(trouble.map_or_else(|| why.clone(), |trouble| format!("{why}: {trouble}")));
         }
         let behind = Side::ALL.iter().copied().find(|side| !self.in_step[*side])?;
         let chain_id = self.setup.scanners[behind].chain.chain_id;
@@ -72,6 +74,10 @@ impl Parent {
     }
 
     fn carry_out(&self, effects: Vec<GateEffect>) {
+        // Scanners that end one after the other are no reason for the last one to begin anew.
+        if self.phase != Phase::Working {
+            return;
+        }
         for effect in effects {
             match effect {
                 GateEffect::Relay(side, relayed) => {
@@ -80,10 +86,9 @@ impl Parent {
                     }
                 }
                 GateEffect::Open => tracing::info!("both chains are synchronised"),
-                GateEffect::Close { why } if self.phase == Phase::Working => {
+                GateEffect::Close { why } => {
                     tracing::warn!(why, "nothing is claimed, signed or sent until both chains are synchronised");
                 }
-                GateEffect::Close { .. } => {}
             }
         }
     }

@@ -135,6 +135,8 @@ struct Parent {
     clerk: Clerk,
     phase: Phase,
     on_ready: Option<OnReady>,
+    /// To be said once the database knows it.
+    announcement: Option<OnReady>,
     /// Why it ends, if not because it was asked to.
     error: Option<ParentError>,
     /// Something may have woken a row since the last claim.
@@ -182,6 +184,7 @@ impl Parent {
             clerk,
             phase: Phase::Working,
             on_ready: Some(on_ready),
+            announcement: None,
             error: None,
             claim_wanted: true,
             next_heartbeat: Instant::now(),
@@ -261,7 +264,14 @@ impl Parent {
             && let Some(say) = self.on_ready.take()
         {
             tracing::info!("both chains are in working mode");
-            self.next_heartbeat = Instant::now();
+            self.announcement = Some(say);
+            self.clerk.announce(self.report());
+        }
+    }
+
+    /// Whoever is told `ready` and looks finds it in the database.
+    fn announced(&mut self) {
+        if let Some(say) = self.announcement.take() {
             say();
         }
     }

@@ -232,6 +232,7 @@ impl Parent {
                 self.clerk.claimed();
                 self.hire(claimed);
             }
+            Report::Announced => self.announced(),
             Report::Trouble(trouble) => self.database_trouble = trouble,
             Report::Broken(error) => self.give_up(error.into()),
         }

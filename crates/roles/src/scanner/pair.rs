@@ -25,6 +25,9 @@ const TICK_MS: (u64, u64) = (10, 250);
 /// Pause after the `finalized` block could not be asked for.
 const AGAIN: Duration = Duration::from_secs(1);
 
+/// Tries in a row after which a node that never told its `finalized` block counts as one that has none.
+const FINALIZED_TRIES: u32 = 5;
+
 type Watched = Follower<'static, Live<ToParent>>;
 
 /// Something that was looked up.
@@ -56,9 +59,10 @@ pub(super) struct Pair {
     ticks: Interval,
     told: (Option<ChainView>, Option<sync::Connector>),
     finality: Finality,
-    /// Since when the answer about the `finalized` block is awaited, or when it is asked for again at the earliest.
+    /// Whether the node's word about it is awaited, when it is asked again at the earliest, and how often in vain.
     asking: bool,
     ask_after: Instant,
+    asked_in_vain: u32,
     effects: VecDeque<Effect>,
 }
 
@@ -96,6 +100,7 @@ impl Pair {
             finality: Finality::Unknown,
             asking: false,
             ask_after: Instant::now(),
+            asked_in_vain: 0,
             effects: effects.into(),
         }
     }
@@ -222,10 +227,23 @@ impl Pair {
     fn finalized(&mut self, head: u64, told: Result<Option<u64>, String>) {
         self.asking = false;
         match told {
-            Ok(block) => self.finality = Finality::Known { head, block },
+            Ok(block) => {
+                self.asked_in_vain = 0;
+                self.finality = Finality::Known { head, block };
+            }
             Err(error) => {
                 tracing::debug!(chain = self.chain_id, error, "the finalized block could not be asked for");
                 self.ask_after = Instant::now() + AGAIN;
+                self.asked_in_vain = self.asked_in_vain.saturating_add(1);
+                if self.finality == Finality::Unknown && self.asked_in_vain >= FINALIZED_TRIES {
+                    let epochs = "the block two epochs back counts as finalized meanwhile";
+                    tracing::warn!(
+                        chain = self.chain_id,
+                        error,
+                        "the node does not tell its finalized block: {epochs}"
+                    );
+                    self.finality = Finality::Known { head, block: None };
+                }
             }
         }
     }

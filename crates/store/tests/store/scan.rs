@@ -153,6 +153,12 @@ async fn a_root_wakes_those_who_wait_for_its_height_before_and_after_parking() {
     scan(&store, AUXILIARY, 50, vec![(log(set().co_anchor, 50, 0), root(100))]).await;
     assert_eq!(claim(&store, 6).await, [1]);
     assert_eq!(store.newest_root(AUXILIARY, set().co_anchor).await.unwrap(), Some((100, word(100))));
+    let anchors = [set().co_anchor, set().anchor];
+    let known = store.anchored_roots(AUXILIARY, &anchors, 10).await.unwrap();
+    assert_eq!(known.first().map(|known| (known.anchor, known.height, known.root)), Some((anchors[0], 100, word(100))));
+    assert!(known.is_sorted_by(|a, b| a.height >= b.height) && known.iter().all(|known| known.anchor == anchors[0]));
+    assert_eq!(store.anchored_roots(AUXILIARY, &anchors, 1).await.unwrap(), known[..1]);
+    assert_eq!(store.anchored_roots(ORIGIN, &anchors, 10).await.unwrap(), []);
     assert_eq!(store.save(ME, &[leave(2, 100)], 7).await.unwrap().ready, [RequestId(3)], "anchored already");
     scan(&store, AUXILIARY, 51, vec![(log(set().co_anchor, 51, 0), root(200))]).await;
     assert_eq!(claim(&store, 8).await, [2, 3]);

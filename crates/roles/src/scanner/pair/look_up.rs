@@ -153,7 +153,7 @@ async fn state(rpc: &Rpc, account: Address, number: u64) -> Result<Finding, RpcE
 async fn finalized(rpc: &Rpc) -> Result<Option<u64>, RpcError> {
     match rpc.call("eth_getBlockByNumber", json!(["finalized", false])).await {
         Ok(value) => Ok(parse_header(&value)?.map(|header| header.number)),
-        Err(RpcError::Server { .. }) => Ok(None),
-        Err(error) => Err(error),
+        Err(error) if error.is_transient() => Err(error),
+        Err(_) => Ok(None),
     }
 }
