@@ -3,11 +3,7 @@
 //! The receipts of a block come with one call, by its hash. A node that does not know that call is asked for each
 //! transaction's receipt.
 
-use super::{
-    complete::{NotProven, prove_logs},
-    fetch::FetchError,
-    filter::LogFilter,
-};
+use super::{complete::prove_logs, fetch::FetchError, filter::LogFilter};
 use crate::{
     rpc::{Call, Rpc, RpcError},
     types::{Header, Seal, SealedHeader, parse_block_receipts},
@@ -37,14 +33,8 @@ fn prove(filter: &LogFilter, header: &Header, receipts: &Value) -> Result<Vec<Lo
     let Some(receipts) = parse_block_receipts(receipts)? else { return Err(FetchError::Missing { number }) };
     let root = header.receipts_root.unwrap_or(B256::ZERO);
     let sealed = SealedHeader { header: header.clone(), receipts_root: root, seal: Seal::Bound };
-    prove_logs(filter, &sealed, &receipts).map_err(|error| match error {
-        NotProven::FalseHeader { .. } | NotProven::FalseReceipts { .. } => {
-            FetchError::Lied { message: error.to_string() }
-        }
-        NotProven::UnknownHeader { .. } | NotProven::UnknownReceipt { .. } => {
-            RpcError::malformed(error.to_string()).into()
-        }
-    })
+    // A node may merely not have all receipts of a new block yet: it is asked again, and set aside if it keeps to it.
+    prove_logs(filter, &sealed, &receipts).map_err(|error| RpcError::malformed(error.to_string()).into())
 }
 
 /// The receipts of a block's transactions, in their order.
