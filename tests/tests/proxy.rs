@@ -305,7 +305,8 @@ async fn logs_are_left_out_and_invented_everywhere_alike() -> Result<()> {
         ensure!(!list(&told).contains(invented), "{filter}");
     }
     let by_hash = json!([{ "address": [contract], "topics": [[topic]], "blockHash": header["hash"] }]);
-    ensure!(list(&scene.told.call("eth_getLogs", by_hash).await?) == [invented.clone()]);
+    let told = scene.told.call("eth_getLogs", by_hash).await?;
+    ensure!(list(&told).len() == 1 && list(&told).contains(invented));
     let receipts = scene.told.call("eth_getBlockReceipts", json!([header["hash"]])).await?;
     let parsed = parse_block_receipts(&receipts)?.context("no receipts")?;
     ensure!(parsed.iter().map(|receipt| receipt.logs.len()).sum::<usize>() == 1 + list(&receipts).len() - 1);

@@ -2,6 +2,7 @@
 //! the product's own code, and which test fails then, stands in the crate's README.
 
 #![expect(clippy::print_stdout, reason = "which seed found what is worth reading")]
+#![allow(clippy::unwrap_used, reason = "a test says what cannot go wrong by panicking")]
 
 use facilitator_simulation::{Mutation, Telling, Violation, run};
 use std::fs;
