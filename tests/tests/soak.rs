@@ -14,7 +14,7 @@ async fn forty_random_deaths_lose_double_and_strand_nothing() -> Result<()> {
         kill_every: Duration::from_millis(500),
         in_flight: 8,
         seed: SEED,
-        node_faults: false,
+        failing: 0,
         deadline: Duration::from_secs(180),
     };
     let report = soak::run(plan, &mut |_| {}).await?;

@@ -15,10 +15,11 @@ use std::{
 };
 
 const USAGE: &str = "\
-usage: scripts/soak [--minutes M | --kills N] [--kill-every SECONDS] [--in-flight N] [--seed S] [--node-faults]
+usage: scripts/soak [--minutes M | --kills N] [--kill-every SECONDS] [--in-flight N] [--seed S] [--failing PERCENT]
 Keeps N stakes (12) in flight between two chains of your own machine for M minutes (5), or until N deaths, and kills
 processes of the facilitator with SIGKILL, one each S seconds (1) on average: workers, scanners, senders, the parent,
-all at once, and whoever comes to a named kill point. With --node-faults the nodes are slow, fail and break off as well.
+all at once, and whoever comes to a named kill point. With --failing so many of
+100 requests to the nodes fail: dropped, lost on the way back, refused.
 Ends with a report, and with 1 if anything was lost, done twice, left behind or kept.";
 /// Longest time for everything to end once faults have stopped.
 const DEADLINE: Duration = Duration::from_secs(180);
@@ -53,6 +54,7 @@ fn teller() -> impl FnMut(&Progress) {
 
 fn plan(arguments: &Arguments) -> Result<Plan> {
     let minutes = Duration::from_secs(60 * arguments.number("--minutes", 5)?);
+    ensure!(arguments.number("--failing", 0)? <= 90, "--failing must be at most 90: something has to get through");
     let every: f64 = arguments.word("--kill-every").unwrap_or("1").parse()?;
     ensure!((0.01..=3600.0).contains(&every), "--kill-every must be 0.01 to 3600 seconds");
     let now = SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs();
@@ -64,15 +66,15 @@ fn plan(arguments: &Arguments) -> Result<Plan> {
         kill_every: Duration::from_secs_f64(every),
         in_flight: usize::try_from(arguments.number("--in-flight", 12)?)?,
         seed: arguments.number("--seed", now)?,
-        node_faults: arguments.has("--node-faults"),
+        failing: arguments.number("--failing", 0)?,
         deadline: DEADLINE,
     })
 }
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<ExitCode> {
-    let names = ["--minutes", "--kills", "--kill-every", "--in-flight", "--seed"];
-    let arguments = Arguments::read(&names, &["--node-faults", "--help"])?;
+    let names = ["--minutes", "--kills", "--kill-every", "--in-flight", "--seed", "--failing"];
+    let arguments = Arguments::read(&names, &["--help"])?;
     if arguments.has("--help") {
         println!("{USAGE}");
         return Ok(ExitCode::SUCCESS);

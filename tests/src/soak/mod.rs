@@ -19,7 +19,6 @@ use crate::{
     anvil::Mining,
     devnet::{DevnetOptions, Funds},
     kill_points,
-    rpc_proxy::{Fault, RpcProxy},
     world::{World, WorldOptions},
 };
 use anyhow::Result;
@@ -55,8 +54,8 @@ pub struct Plan {
     pub in_flight: usize,
     /// Decides who dies when.
     pub seed: u64,
-    /// Whether the nodes make trouble as well.
-    pub node_faults: bool,
+    /// So many of 100 requests to the nodes fail, in one of several ways.
+    pub failing: u64,
     /// Longest time for everything to end once faults have stopped.
     pub deadline: Duration,
 }
@@ -81,10 +80,8 @@ pub async fn run(plan: Plan, tell: &mut dyn FnMut(&Progress)) -> Result<Report> 
         config["restart_limit"] = json!(1000);
         config["restart_max_ms"] = json!(u64::try_from(LONGEST_RESTART.as_millis()).unwrap_or(u64::MAX));
     })?;
-    if plan.node_faults {
-        for proxy in [&world.origin_proxy, &world.auxiliary_proxy] {
-            trouble(proxy, dice.next());
-        }
+    for proxy in [&world.origin_proxy, &world.auxiliary_proxy] {
+        proxy.set_failing(plan.failing * 10, dice.next());
     }
     let World { devnet, operator, origin_proxy, auxiliary_proxy, anchoring: _anchoring } = &mut world;
     let feeder = feeder::Feeder::new(devnet, plan.in_flight);
@@ -97,7 +94,7 @@ pub async fn run(plan: Plan, tell: &mut dyn FnMut(&Progress)) -> Result<Report> 
     tokio::try_join!(killing, feeder.feed())?;
     let stakes = feeder.stakes();
     for proxy in [&*origin_proxy, &*auxiliary_proxy] {
-        proxy.set_rule(|_| Fault::None);
+        proxy.heal();
     }
     let stopped = Instant::now();
     let finished = killer.drain(&feeder, stopped + plan.deadline, tell).await?;
@@ -109,19 +106,6 @@ pub async fn run(plan: Plan, tell: &mut dyn FnMut(&Progress)) -> Result<Report> 
     let audit = audit::audit(devnet, operator, &stakes, Funds::default()).await?;
     let panics = log.lines().filter(|line| line.contains("panicked")).map(str::to_owned).collect();
     Ok(Report { plan, took: start.elapsed(), drained, deaths, audit, calls, watch, rest, panics })
-}
-
-/// Lets a node be slow, fail, break off and lose its answers, each now and then.
-fn trouble(proxy: &RpcProxy, seed: u64) {
-    let mut dice = Rng::new(seed);
-    proxy.set_rule(move |_| match dice.below(100) {
-        0..=4 => Fault::Delay(Duration::from_millis(dice.below(1_500))),
-        5..=6 => Fault::Status(502),
-        7..=8 => Fault::Status(429),
-        9..=10 => Fault::Drop,
-        11..=12 => Fault::LoseAnswer,
-        _ => Fault::None,
-    });
 }
 
 /// Where a soak stands.

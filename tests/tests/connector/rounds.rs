@@ -156,3 +156,23 @@ async fn an_endpoint_that_lags_is_not_read_and_undoes_nothing() -> Result<()> {
     assert!(!log.contains("followed a fork"), "something was undone: {}", daemon.log_tail());
     operator.stop(daemon).await
 }
+
+/// An idle chain whose node announces its heads costs next to nothing; one that must be polled, two calls a block at most.
+#[tokio::test]
+async fn an_idle_chain_costs_at_most_two_calls_a_block() -> Result<()> {
+    let devnet = DevnetOptions { mining: Mining::Every(Duration::from_millis(500)), ..DevnetOptions::default() };
+    let world =
+        World::new(WorldOptions { devnet, confirmations: 2, anchoring: None, ..WorldOptions::default() }).await?;
+    let daemon = world.operator.start().await?;
+    let (head, before) = (world.devnet.origin.head().await?, world.counts());
+    while world.devnet.origin.head().await? < head + 30 {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    let blocks = world.devnet.origin.head().await? - head;
+    let counts = world.counts();
+    for (counts, before) in counts.iter().zip(&before) {
+        let calls = counts.since(before);
+        ensure!(calls.total() <= 2 * blocks, "{} calls in {blocks} blocks: {:?}", calls.total(), calls.calls);
+    }
+    world.operator.stop(daemon).await
+}

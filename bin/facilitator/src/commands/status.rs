@@ -171,13 +171,14 @@ fn show(status: &Status) {
 
 fn show_standing(standing: &Standing, status: &Status) {
     let none = || "-".to_owned();
-    let mut rows = vec![["CHAIN", "ID", "STAGE", "HEAD", "FINAL", "SCANNED"].map(str::to_owned).to_vec()];
+    let mut rows = vec![["CHAIN", "ID", "STAGE", "CONNECTOR", "HEAD", "FINAL", "SCANNED"].map(str::to_owned).to_vec()];
     for chain in &standing.chains {
         let scanned = status.scanned.get(&chain.chain_id).copied().flatten();
         rows.push(vec![
             chain.side.clone(),
             chain.chain_id.to_string(),
             chain.stage.clone(),
+            chain.connections.as_ref().map_or_else(none, |connections| connections.state.clone()),
             chain.head.map_or_else(none, |head| head.to_string()),
             chain.final_block.map_or_else(none, |block| block.to_string()),
             scanned.map_or_else(none, |block| block.to_string()),
