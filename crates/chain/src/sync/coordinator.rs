@@ -336,8 +336,12 @@ impl Coordinator {
     pub(super) fn hear(&mut self, machine: &mut Machine, peer: Option<Peer>) {
         let is_ready = peer.is_some_and(|peer| !peer.stage.is_catching_up());
         if is_ready && !self.peer_was_ready {
-            // It has just come to its head: there is nothing to wait for.
+            // It has just come to its head: there is nothing to wait for, and a checkpoint that was chosen before may be
+            // older than what it has read since.
             self.next_at = machine.now;
+            if machine.stage == Stage::HeadSyncReady {
+                self.reset();
+            }
         }
         self.peer_was_ready = is_ready;
         let lost = match (machine.stage, peer) {

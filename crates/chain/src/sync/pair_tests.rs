@@ -69,6 +69,20 @@ fn the_origin_chain_asks_at_once_when_the_other_one_has_come_to_its_head() {
 }
 
 #[test]
+fn the_checkpoint_is_not_chosen_before_the_other_chain_has_been_read() {
+    for seed in 0..100 {
+        let mut world = World::new(seed, 100, 100);
+        world.auxiliary.rate = 3 + seed % 7;
+        world.start(ORIGIN);
+        world.start(AUXILIARY);
+        assert!(world.run_until(20_000, |world| world.auxiliary.stage() == Some(Stage::HeadSyncReady)));
+        world.origin.anchored = vec![root(ORIGIN, 90, 50)];
+        assert!(world.run_until(20_000, World::both_work));
+        assert_eq!(world.origin.machine.as_ref().unwrap().standing().last_coord, Some(90), "seed {seed}");
+    }
+}
+
+#[test]
 fn the_auxiliary_chain_waits_and_goes_on_recording() {
     let mut world = World::new(1, 100, 100);
     world.start(AUXILIARY);
