@@ -33,8 +33,10 @@ fn prove(filter: &LogFilter, header: &Header, receipts: &Value) -> Result<Vec<Lo
     let Some(receipts) = parse_block_receipts(receipts)? else { return Err(FetchError::Missing { number }) };
     let root = header.receipts_root.unwrap_or(B256::ZERO);
     let sealed = SealedHeader { header: header.clone(), receipts_root: root, seal: Seal::Bound };
-    // A node may merely not have all receipts of a new block yet: it is asked again, and set aside if it keeps to it.
-    prove_logs(filter, &sealed, &receipts).map_err(|error| RpcError::malformed(error.to_string()).into())
+    prove_logs(filter, &sealed, &receipts).map_err(|error| {
+        let message = error.to_string();
+        if error.is_lie() { FetchError::Lied { message } } else { RpcError::malformed(message).into() }
+    })
 }
 
 /// The receipts of a block's transactions, in their order.

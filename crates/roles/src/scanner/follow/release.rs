@@ -14,6 +14,9 @@ use facilitator_kill::kill_point;
 use facilitator_store::scan::{BlockRef, ScanCommit};
 use std::rc::Rc;
 
+/// False answers in a row that are borne before their endpoint is set aside as a liar.
+const DOUBTS: u32 = 2;
+
 /// How far events may be stored, and what is under way.
 pub(super) struct Release {
     target: Option<Checkpoint>,
@@ -21,11 +24,13 @@ pub(super) struct Release {
     /// The read under way: its number, whom it asks, and what.
     reading: Option<(u64, EndpointId, Span)>,
     next_number: u64,
+    /// False answers in a row.
+    doubts: u32,
 }
 
 impl Release {
     pub(super) fn new(max_range: u64) -> Self {
-        Self { target: None, plan: ScanPlan::new(0, max_range), reading: None, next_number: 0 }
+        Self { target: None, plan: ScanPlan::new(0, max_range), reading: None, next_number: 0, doubts: 0 }
     }
 
     pub(super) const fn target(&self) -> Option<Checkpoint> {
@@ -109,6 +114,7 @@ impl<'s, S: Scene + 's> Follower<'s, S> {
         };
         match answer {
             Ok(range) => {
+                self.release.doubts = 0;
                 self.feed(Event::Read { endpoint });
                 for header in &range.headers {
                     self.headers.keep(header.clone());
@@ -119,7 +125,12 @@ impl<'s, S: Scene + 's> Follower<'s, S> {
             }
             Err(FetchError::Lied { message }) => {
                 self.rest();
-                self.feed(Event::Lied { endpoint, message });
+                self.release.doubts += 1;
+                // A node may merely not have everything of a new block yet.
+                if self.release.doubts > DOUBTS {
+                    self.release.doubts = 0;
+                    self.feed(Event::Lied { endpoint, message });
+                }
             }
             Err(FetchError::Rpc(error)) => {
                 // A smaller range may do; everything else is the endpoint's fault.
