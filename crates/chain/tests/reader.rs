@@ -83,7 +83,7 @@ async fn honest() -> Stub {
 async fn the_questions_of_many_askers_become_one_request_with_few_calls() {
     let stub = honest().await;
     let reader = reader(&stub);
-    reader.set_final(16);
+    reader.set_final(Some(16));
     let ask = |n: u8| {
         let reader = reader.clone();
         async move {

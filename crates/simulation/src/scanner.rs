@@ -231,8 +231,8 @@ impl Scene for Scenery {
         Ok(())
     }
 
-    fn set_final(&self, height: u64) {
-        self.world.borrow_mut().finals[self.side] = Some(height);
+    fn set_final(&self, height: Option<u64>) {
+        self.world.borrow_mut().finals[self.side] = height;
     }
 
     fn set_client(&self, _endpoint: EndpointId) {}

@@ -90,9 +90,9 @@ impl Reader {
         state.packing = Packing::new();
     }
 
-    /// Tells the height that [`At::Final`] means from now on. Until then such questions fail.
-    pub fn set_final(&self, height: u64) {
-        lock(&self.state).final_height = Some(height);
+    /// Tells the height that [`At::Final`] means from now on. Without one such questions fail.
+    pub fn set_final(&self, height: Option<u64>) {
+        lock(&self.state).final_height = height;
     }
 
     /// The answers to `queries`, in their order. Dropping the future withdraws the questions.

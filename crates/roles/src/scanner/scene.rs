@@ -56,8 +56,8 @@ pub trait Scene {
     async fn forget_blocks(&self, chain_id: u64, above: u64) -> Result<(), StoreError>;
     /// Tells the parent.
     async fn tell(&self, message: FromScanner) -> Result<(), ChildError>;
-    /// Blocks up to this height are final.
-    fn set_final(&self, height: u64);
+    /// Blocks up to this height are final; `None`: it is not known which.
+    fn set_final(&self, height: Option<u64>);
     /// Questions of workers go to this endpoint from now on.
     fn set_client(&self, endpoint: EndpointId);
 }
@@ -195,7 +195,7 @@ impl<A: Audience> Scene for Live<A> {
         self.audience.tell(message).await
     }
 
-    fn set_final(&self, height: u64) {
+    fn set_final(&self, height: Option<u64>) {
         self.reader.set_final(height);
     }
 

@@ -33,7 +33,7 @@ async fn a_gateway_proof_whose_root_was_evicted_is_made_once_more_however_many_a
     let answer = world.submit(vec![prove()]).await;
     assert!(matches!(answer[..], [SubmitAnswer::Final { .. }]), "whoever asks now may have read before it was final");
     world.blocks(1).await;
-    let early = Submit { seen: 5, ..prove() };
+    let early = Submit { seen: 4, ..prove() };
     let answer = world.submit(vec![early]).await;
     assert!(matches!(answer[..], [SubmitAnswer::Final { .. }]), "it may have been read before it was final");
     let answers = world.submit(vec![prove(), prove()]).await;

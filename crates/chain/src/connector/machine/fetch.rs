@@ -59,6 +59,10 @@ impl Connector {
         }
         let dense_from = head.number.min(reached).saturating_sub(self.settings.dense_blocks);
         let sparse = next < dense_from;
+        // Events are stored in order: what is near the head waits until those far below it are.
+        if !sparse && self.reads_events() {
+            return;
+        }
         // A round decides about forks, and about whatever is too much to be followed on the way.
         if !fetching && (sparse || last - next >= self.settings.blocks_per_fetch || self.local.contradicts(head)) {
             return;
@@ -85,6 +89,17 @@ impl Connector {
         self.pending.push_back(Pending { ticket, endpoint, span, keep, read: false });
         self.book.asked(endpoint);
         fx.push(Effect::FetchRange { ticket, endpoint, witness, span, keep });
+    }
+
+    /// Whether a range is under way whose events are stored with it.
+    fn reads_events(&self) -> bool {
+        self.pending.iter().any(|pending| pending.keep == Keep::Ends)
+    }
+
+    /// Whether a range is still wanted: an answer to any other is to be passed over.
+    #[must_use]
+    pub fn wants(&self, ticket: u64) -> bool {
+        self.pending.iter().any(|pending| pending.ticket == ticket)
     }
 
     pub(super) fn range_read(&mut self, ticket: u64) {
@@ -196,7 +211,7 @@ impl Connector {
     /// Releases the newest block on which a quorum has built its confirmations: each has said to have the block so far
     /// above it, or a later one of ours.
     pub(super) fn release(&mut self, fx: &mut Vec<Effect>) {
-        if !self.settled || self.refused || self.deleting.is_some() {
+        if !self.settled || self.refused || self.deleting.is_some() || self.reads_events() {
             return;
         }
         let confirmed = |endpoint: &Endpoint| {

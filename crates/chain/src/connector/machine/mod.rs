@@ -154,9 +154,13 @@ impl Connector {
         let round = self.round.as_ref().map(Round::until);
         let inquiry = self.inquiry.as_ref().map(Inquiry::until);
         let poll = self.follows().then_some(self.next_poll);
-        let cycle = round.is_none().then_some(self.next_cycle);
+        let cycle = (round.is_none() && self.may_begin_round()).then_some(self.next_cycle);
         let fetch = (self.state == State::FetchBlocks && self.fetch_at > self.now).then_some(self.fetch_at);
-        [round, inquiry, poll, cycle, fetch].into_iter().flatten().min().unwrap_or(self.next_cycle)
+        [round, inquiry, poll, cycle, fetch]
+            .into_iter()
+            .flatten()
+            .min()
+            .unwrap_or_else(|| self.now.saturating_add(self.settings.cycle_interval_ms))
     }
 
     /// One step. `now` is in milliseconds of a clock that never goes back.

@@ -5,7 +5,7 @@ use facilitator_chain::types::Header;
 use facilitator_eth::B256;
 use std::collections::BTreeMap;
 
-/// Most headers that are kept; the lowest go first.
+/// Most headers that are kept. The highest go first: they come again, or are of another chain.
 const CAPACITY: usize = 4_096;
 
 /// Headers by height and hash: several branches may be there at once.
@@ -16,9 +16,13 @@ pub(super) struct Headers {
 
 impl Headers {
     pub(super) fn keep(&mut self, header: Header) {
-        self.known.insert((header.number, header.hash), header);
+        let known = self.known.entry((header.number, header.hash)).or_insert_with(|| header.clone());
+        // What is bound to its hash is not replaced by what may be anything.
+        if header.receipts_root.is_some() {
+            *known = header;
+        }
         while self.known.len() > CAPACITY {
-            self.known.pop_first();
+            self.known.pop_last();
         }
     }
 

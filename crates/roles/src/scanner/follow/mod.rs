@@ -260,7 +260,7 @@ impl<'s, S: Scene + 's> Follower<'s, S> {
             }
             Effect::Release { to } => {
                 self.release.up_to(to);
-                self.scene.set_final(to.number);
+                self.scene.set_final(Some(to.number));
             }
             Effect::DeleteAbove { to, undo_events } => self.delete_above(to, undo_events).await?,
             Effect::DeleteAll { below } => self.delete_all(below).await?,
@@ -296,6 +296,9 @@ impl<'s, S: Scene + 's> Follower<'s, S> {
 
     /// Forgets blocks that are no longer on the chain, and undoes what was derived from them.
     async fn delete_above(&mut self, to: Checkpoint, undo_events: bool) -> Result<(), ChildError> {
+        if self.release.target().is_some_and(|target| target.number > to.number) {
+            self.scene.set_final(Some(to.number));
+        }
         self.release.back_to(to);
         self.early.clear();
         self.unsaved.retain(|block| block.number <= to.number);
@@ -331,6 +334,7 @@ impl<'s, S: Scene + 's> Follower<'s, S> {
 
     /// Forgets all blocks, none of which is on the chain any more, and undoes what was derived from them.
     async fn delete_all(&mut self, below: u64) -> Result<(), ChildError> {
+        self.scene.set_final(None);
         self.release.forget();
         self.early.clear();
         self.unsaved.clear();
@@ -397,12 +401,22 @@ impl<'s, S: Scene + 's> Follower<'s, S> {
         let blocks = remembered(&*self.scene, self.chain_id).await?;
         let released = stored.map(|block| block.number);
         tracing::warn!(chain = self.chain_id, ?released, "the chain was rewound by the operator: scanning again");
+        self.scene.set_final(None);
         self.checkpoint = stored;
         self.unsaved.clear();
         self.early.clear();
         self.release.forget();
         self.feed(Event::Rewound { blocks, released });
         Ok(true)
+    }
+
+    /// Remembers a block; while the database refuses, the newest ones only.
+    fn remember(&mut self, block: Block) {
+        self.unsaved.push(block);
+        let most = usize::try_from(REMEMBERED).unwrap_or(usize::MAX);
+        if self.unsaved.len() > most {
+            self.unsaved.drain(..self.unsaved.len() - most);
+        }
     }
 
     /// Remembered blocks usually go with the next commit of events; if none comes for long, alone.

@@ -43,6 +43,9 @@ impl<'s, S: Scene + 's> Follower<'s, S> {
     }
 
     pub(super) fn headers_came(&mut self, ticket: u64, answer: Result<Vec<Header>, FetchError>) {
+        if !self.connector.wants(ticket) {
+            return;
+        }
         let linked = match answer {
             Ok(headers) if self.is_linked(&headers) => headers,
             Ok(_) => return self.feed(Event::RangeFailed { ticket, error: RangeError::NotLinked }),
@@ -50,7 +53,7 @@ impl<'s, S: Scene + 's> Follower<'s, S> {
         };
         let blocks = linked.iter().map(|header| Checkpoint { number: header.number, hash: header.hash }).collect();
         for header in linked {
-            self.unsaved.push(block(&header));
+            self.remember(block(&header));
             self.headers.keep(header);
         }
         self.feed(Event::RangeStored { ticket, blocks });
@@ -66,7 +69,7 @@ impl<'s, S: Scene + 's> Follower<'s, S> {
     }
 
     /// Whether a header is the child of the block remembered before it, if there is one.
-    fn continues(&self, first: &Header) -> bool {
+    pub(super) fn continues(&self, first: &Header) -> bool {
         let Some(before) = first.number.checked_sub(1) else { return true };
         let checkpoint = self.checkpoint.filter(|checkpoint| checkpoint.number == before).map(|block| block.hash);
         self.connector.local().hash(before).or(checkpoint).is_none_or(|hash| hash == first.parent_hash)
@@ -82,8 +85,10 @@ impl<'s, S: Scene + 's> Follower<'s, S> {
             // A witness that fails says nothing; the elected one is not held up by it.
             let agrees = match scene.range(witness, &filter, span).await {
                 Ok(seen) => seen.entries == said.entries,
+                // What is too much for the witness is read in smaller ranges.
+                Err(FetchError::Rpc(error)) if error.wants_smaller() => return Heard::Range(ticket, Err(error.into())),
                 Err(error) => {
-                    tracing::debug!(%witness, %error, "a range is not witnessed");
+                    tracing::info!(%witness, %error, "a range is not witnessed");
                     true
                 }
             };
@@ -100,6 +105,9 @@ impl<'s, S: Scene + 's> Follower<'s, S> {
         ticket: u64,
         answer: Result<FetchedRange, FetchError>,
     ) -> Result<(), ChildError> {
+        if !self.connector.wants(ticket) {
+            return Ok(());
+        }
         match answer {
             Ok(range) if !range.headers.first().is_some_and(|first| self.continues(first)) => {
                 self.feed(Event::RangeFailed { ticket, error: RangeError::NotLinked });
@@ -120,6 +128,9 @@ impl<'s, S: Scene + 's> Follower<'s, S> {
             && let Some(index) = self.early.iter().position(|(_, range)| range.span.from <= self.next_block())
         {
             let (ticket, range) = self.early.remove(index);
+            if !self.connector.wants(ticket) {
+                continue;
+            }
             let blocks = range.headers.iter().map(|header| Checkpoint { number: header.number, hash: header.hash });
             let blocks: Vec<Checkpoint> = blocks.collect();
             if range.span.to >= self.next_block() && !self.commit(&range).await? {

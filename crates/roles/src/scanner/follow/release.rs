@@ -24,13 +24,19 @@ pub(super) struct Release {
     /// The read under way: its number, whom it asks, and what.
     reading: Option<(u64, EndpointId, Span)>,
     next_number: u64,
-    /// False answers in a row.
-    doubts: u32,
+    /// False answers in a row of an endpoint.
+    doubts: (EndpointId, u32),
 }
 
 impl Release {
     pub(super) fn new(max_range: u64) -> Self {
-        Self { target: None, plan: ScanPlan::new(0, max_range), reading: None, next_number: 0, doubts: 0 }
+        Self {
+            target: None,
+            plan: ScanPlan::new(0, max_range),
+            reading: None,
+            next_number: 0,
+            doubts: (EndpointId(0), 0),
+        }
     }
 
     pub(super) const fn target(&self) -> Option<Checkpoint> {
@@ -112,9 +118,18 @@ impl<'s, S: Scene + 's> Follower<'s, S> {
             // A fork came between.
             return Ok(());
         };
+        if span.to < self.next_block() {
+            // Stored meanwhile.
+            return Ok(());
+        }
         match answer {
+            Ok(range) if !range.headers.first().is_some_and(|first| self.continues(first)) => {
+                self.rest();
+                let error = RpcError::malformed(format!("block {} does not continue what is stored", span.from));
+                self.feed(Event::ReadFailed { endpoint, error });
+            }
             Ok(range) => {
-                self.release.doubts = 0;
+                self.release.doubts = (endpoint, 0);
                 self.feed(Event::Read { endpoint });
                 for header in &range.headers {
                     self.headers.keep(header.clone());
@@ -125,10 +140,11 @@ impl<'s, S: Scene + 's> Follower<'s, S> {
             }
             Err(FetchError::Lied { message }) => {
                 self.rest();
-                self.release.doubts += 1;
+                let before = if self.release.doubts.0 == endpoint { self.release.doubts.1 } else { 0 };
+                self.release.doubts = (endpoint, before + 1);
                 // A node may merely not have everything of a new block yet.
-                if self.release.doubts > DOUBTS {
-                    self.release.doubts = 0;
+                if before >= DOUBTS {
+                    self.release.doubts = (endpoint, 0);
                     self.feed(Event::Lied { endpoint, message });
                 }
             }
