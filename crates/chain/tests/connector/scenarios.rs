@@ -1,7 +1,7 @@
 //! The scenarios PT1 to PT7 of the connector, and what else may happen to it.
 
 use crate::world::{Fault, World};
-use facilitator_chain::connector::{Alarm, AlarmKind, EndpointId, Event, Health, Keep, Mode, Reason, State};
+use facilitator_chain::connector::{Alarm, AlarmKind, Connector, EndpointId, Event, Health, Keep, Mode, Reason, State};
 use facilitator_chain::scan::Checkpoint;
 
 fn synced(blocks: u64, nodes: usize) -> World {
@@ -75,6 +75,30 @@ fn after_a_long_absence_the_remembered_blocks_without_events_are_read_too() {
     world.spans.clear();
     world.run_until(120_000, World::is_at_work);
     assert_eq!(world.spans.first().map(|(span, keep)| (span.from, *keep)), Some((94, Keep::Ends)));
+}
+
+#[test]
+fn what_is_near_the_head_waits_until_what_is_far_below_is_stored() {
+    let mut world = World::new(13, 3_000, 1, |_| {});
+    while world.spans.is_empty() {
+        world.run(1);
+    }
+    world.feed(Event::RangeRead { ticket: 0 });
+    assert_eq!(world.spans.iter().map(|(_, keep)| *keep).collect::<Vec<_>>(), [Keep::Ends]);
+    world.run_until(20_000, World::is_at_work);
+}
+
+#[test]
+fn after_a_restart_nothing_is_released_while_a_far_range_is_under_way() {
+    let mut world = World::new(14, 5_000, 1, |_| {});
+    let block = |number: usize| Checkpoint { number: number as u64, hash: world.chain[number] };
+    let known: Vec<Checkpoint> = (0..=100).map(block).collect();
+    let names = vec!["http://node0".to_owned()];
+    world.connector = Connector::new(world.settings.clone(), names, known.clone(), Some(90));
+    world.store = known.iter().map(|block| (block.number, block.hash)).collect();
+    world.released = vec![known[90]];
+    world.run_until(20_000, World::is_at_work);
+    assert_eq!(world.spans.first().map(|(span, keep)| (span.from, *keep)), Some((91, Keep::Ends)));
 }
 
 #[test]

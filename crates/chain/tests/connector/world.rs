@@ -93,6 +93,8 @@ pub(crate) struct World {
     pub(crate) deleted: Vec<u64>,
     pub(crate) spans: Vec<(Span, Keep)>,
     pub(crate) released: Vec<Checkpoint>,
+    /// Ranges under way that are stored with their events: nothing above them is stored before.
+    far: BTreeSet<u64>,
     /// The last block of the newest range that is stored with its events.
     pub(crate) events_to: Option<u64>,
     pub(crate) calls: u64,
@@ -145,6 +147,7 @@ impl World {
             deleted: Vec::new(),
             spans: Vec::new(),
             released: Vec::new(),
+            far: BTreeSet::new(),
             events_to: None,
             calls: 0,
             ready: 0,
@@ -288,6 +291,7 @@ impl World {
             Due::Answer(event) => self.feed(event),
             Due::View(node, publication, view) => self.see(node, publication, view),
             Due::Range { ticket, endpoint, span, keep } => {
+                self.far.remove(&ticket);
                 let event = match self.range(endpoint, span, keep) {
                     Ok(blocks) => {
                         self.store.extend(blocks.iter().map(|block| (block.number, block.hash)));
@@ -340,7 +344,9 @@ impl World {
                     // Events are stored with it: none may be left out between those that are and it.
                     Keep::Ends => assert_eq!(span.from, self.events_next(), "events are left out or stored twice"),
                 }
+                assert!(keep == Keep::Ends || self.far.is_empty(), "a near range before a far one is stored");
                 if keep == Keep::Ends {
+                    self.far.insert(ticket);
                     self.events_to = Some(span.to);
                     assert!(span.to + self.settings.confirmations <= self.nodes.iter().map(top).max().unwrap());
                 }
@@ -351,6 +357,7 @@ impl World {
                 self.later(delay, Due::Range { ticket, endpoint, span, keep });
             }
             Effect::Release { to } => {
+                assert!(self.far.is_empty(), "released while a far range is under way");
                 assert_eq!(self.store.get(&to.number), Some(&to.hash), "released what is not stored");
                 assert!(self.genuine.contains(&to.hash), "released an invented block");
                 assert!(
