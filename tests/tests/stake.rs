@@ -5,6 +5,7 @@
 use anyhow::{Result, ensure};
 use facilitator_eth::{Address, U256};
 use facilitator_tests::{
+    anchoring,
     anvil::Mining,
     calls::{call, read_uint, word},
     deploy::tokens,
@@ -144,6 +145,22 @@ async fn requests_made_while_nobody_ran_are_found() -> Result<()> {
     let stakes = stakers.request_all(&world.devnet, Pace::Hurried).await?;
     // A first start where there is no checkpoint begins at the configured block.
     world.operator.set_on_chains("start_block", &json!(1))?;
+    let daemon = world.operator.start().await?;
+    world.finish(&daemon, &stakes, LIMIT).await?;
+    world.operator.stop(daemon).await
+}
+
+/// After the restart no block comes that would tell what is final: the checkpoint does.
+#[tokio::test]
+async fn a_root_that_was_anchored_while_nobody_ran_is_used_on_chains_that_stand_still() -> Result<()> {
+    let world = World::new(WorldOptions { anchoring: None, ..WorldOptions::default() }).await?;
+    let stakers = Stakers::new(&world.devnet, 0, 2).await?;
+    let daemon = world.operator.start().await?;
+    let stakes = stakers.request_all(&world.devnet, Pace::Hurried).await?;
+    let waits = |row: &RequestRow| row.waiting_for.as_deref().is_some_and(|what| what.contains("state root"));
+    world.operator.wait_requests(LIMIT, |rows| rows.len() == 2 && rows.iter().all(waits)).await?;
+    daemon.kill().await?;
+    anchoring::once(&world.devnet, Side::Origin).await?;
     let daemon = world.operator.start().await?;
     world.finish(&daemon, &stakes, LIMIT).await?;
     world.operator.stop(daemon).await

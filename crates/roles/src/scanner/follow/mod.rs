@@ -105,6 +105,8 @@ impl<'s, S: Scene + 's> Follower<'s, S> {
         let checkpoint = scene.checkpoint(chain_id).await?;
         let known = remembered(&scene, chain_id).await?;
         let released = checkpoint.map(|block| block.number);
+        // A chain that stands still releases nothing more.
+        scene.set_final(released);
         let settings = setup.connector_settings(endpoints.len());
         Ok(Self {
             chain_id,
@@ -401,7 +403,7 @@ impl<'s, S: Scene + 's> Follower<'s, S> {
         let blocks = remembered(&*self.scene, self.chain_id).await?;
         let released = stored.map(|block| block.number);
         tracing::warn!(chain = self.chain_id, ?released, "the chain was rewound by the operator: scanning again");
-        self.scene.set_final(None);
+        self.scene.set_final(released);
         self.checkpoint = stored;
         self.unsaved.clear();
         self.early.clear();
