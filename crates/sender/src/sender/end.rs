@@ -10,7 +10,7 @@ use crate::{
 };
 use facilitator_kill::kill_point;
 use facilitator_protocol::model::Step;
-use facilitator_store::journal::{EntryId, Failed, Failure as Stored, Inclusion, Notify};
+use facilitator_store::journal::{EntryId, Failed, Failure as Stored, Inclusion, Notify, Visibility};
 
 /// An entry that ends without its effect.
 pub(super) struct Ending {
@@ -56,6 +56,14 @@ impl<N: Ask, K: Keep> Sender<N, K> {
             }
         }
         Ok(())
+    }
+
+    /// Ends what would reveal a secret and is not signed yet (law 4): whether it still may be revealed is looked at anew,
+    /// since the chain that this depends on may be another one when the gate opens.
+    pub(super) async fn hand_secrets_back(&mut self, now_ms: i64) -> Result<(), SenderError> {
+        let reveals = |flight: &&Flight| flight.is_queued() && flight.entry.visibility == Visibility::Reveals;
+        let ids: Vec<EntryId> = self.book.iter().filter(reveals).map(Flight::id).collect();
+        self.fail(ids.into_iter().map(|id| Ending::unmined(id, Failure::Interrupted)).collect(), now_ms).await
     }
 
     fn dependents(&self, ending: &Ending) -> Vec<Ending> {

@@ -179,6 +179,9 @@ impl<N: Ask, K: Keep> Sender<N, K> {
     async fn do_what_is_due(&mut self, now_ms: i64) -> Result<(), SenderError> {
         self.keep_leases(now_ms).await?;
         self.recover(now_ms).await?;
+        if self.gate == Gate::Closed {
+            self.hand_secrets_back(now_ms).await?;
+        }
         if !self.node_is_resting(now_ms) && !self.book.is_empty() {
             // The pause is over: left there, it would be a wake-up in the past where nothing has to be asked again.
             self.node_retry_at_ms = None;

@@ -8,6 +8,7 @@ mod crashes;
 mod failures;
 mod finals;
 mod flow;
+mod gate;
 mod http;
 mod nonces;
 mod stuck;
