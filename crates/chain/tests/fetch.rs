@@ -80,9 +80,6 @@ async fn a_range_has_its_events_in_order_with_the_headers_that_hold_them() {
     assert!(matches!(range.entries[0].event, Event::StateRootAvailable(_)));
     assert_eq!(range.headers.iter().map(|h| h.number).collect::<Vec<_>>(), [4, 5, 7, 9]);
     assert_eq!(range.checkpoint(), Some(Checkpoint { number: 9, hash: hash(9) }));
-    assert!(range.continues(&Checkpoint { number: 3, hash: hash(3) }));
-    assert!(!range.continues(&Checkpoint { number: 3, hash: B256([2; 32]) }));
-    assert!(!range.continues(&Checkpoint { number: 2, hash: hash(3) }));
     assert_eq!(stub.counts().1, 2, "one request, and one for the blocks between");
 }
 

@@ -277,6 +277,9 @@ impl ChainSettings {
         let (priority, cap) = (settings.max_priority_fee_per_gas, settings.max_fee_per_gas);
         settings.max_priority_fee_per_gas =
             at_most(fields, "max_priority_fee_per_gas", priority, "max_fee_per_gas", cap)?;
+        let (longest, connected) = (settings.endpoint_backoff_max, settings.connection_timeout);
+        settings.endpoint_backoff_max =
+            at_most(fields, "endpoint_backoff_max_ms", longest, "connection_timeout_ms", connected)?;
         let (first, longest) = (settings.endpoint_backoff, settings.endpoint_backoff_max);
         settings.endpoint_backoff = at_most(fields, "endpoint_backoff_ms", first, "endpoint_backoff_max_ms", longest)?;
         Ok(settings)

@@ -6,7 +6,7 @@
 
 use crate::connections::Connections;
 use bincode::{Decode, Encode};
-use facilitator_chain::connector::Settings;
+use facilitator_chain::connector;
 use facilitator_chain::reader::{Answer, Query};
 use facilitator_chain::sync::{self, Relayed, Said};
 use facilitator_eth::{Address, B256, U256};
@@ -20,7 +20,7 @@ use std::fmt;
 use zeroize::Zeroize;
 
 /// Version of all frames of this module; the first thing a child says.
-pub const PROTOCOL_VERSION: u32 = 3;
+pub const PROTOCOL_VERSION: u32 = 4;
 
 /// Names one question of a child, unique within that child, so that answers find their way back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Encode, Decode)]
@@ -54,118 +54,14 @@ pub struct ChainSetup {
 pub struct ScannerSetup {
     /// The chain.
     pub chain: ChainSetup,
-    /// First block to look at if there is no checkpoint.
-    pub start_block: u64,
-    /// Widest range of one `eth_getLogs` call.
-    pub max_log_range: u64,
-    /// How several endpoints are made one.
-    pub connector: ConnectorSetup,
+    /// How several endpoints are made one. Whether it waits for the other chain is told by `pair`.
+    pub connector: connector::Settings,
     /// How it agrees with the other chain before anything is done; `None` reads this chain alone.
-    pub pair: Option<PairSetup>,
+    pub pair: Option<sync::Settings>,
     /// Contracts of the configured gateways, as far as the configuration names them.
     pub gateways: Vec<ConfiguredGateway>,
     /// Worker keys whose balances are watched.
     pub workers: Vec<Address>,
-}
-
-/// The operator's numbers for the connector; see the fields of the same name of
-/// [`facilitator_chain::connector::Settings`]. Times are milliseconds.
-#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
-#[expect(missing_docs, reason = "named as what they set")]
-pub struct ConnectorSetup {
-    pub minimum_connections: Option<u64>,
-    pub cycle_interval_ms: u64,
-    pub connection_timeout_ms: u64,
-    pub sampling_limit: u32,
-    pub behind_limit: u64,
-    pub blocks_per_fetch: u64,
-    pub fetch_pause_ms: u64,
-    pub fork_protection: u64,
-    pub lag_blocks: u64,
-    pub lag_ms: u64,
-    pub strikes: u32,
-    pub backoff_ms: u64,
-    pub backoff_max_ms: u64,
-}
-
-impl Default for ConnectorSetup {
-    fn default() -> Self {
-        let defaults = Settings::new(0, 0, 0, 1);
-        Self {
-            minimum_connections: None,
-            cycle_interval_ms: defaults.cycle_interval_ms,
-            connection_timeout_ms: defaults.connection_timeout_ms,
-            sampling_limit: defaults.sampling_limit,
-            behind_limit: defaults.behind_limit,
-            blocks_per_fetch: defaults.blocks_per_fetch,
-            fetch_pause_ms: defaults.fetch_pause_ms,
-            fork_protection: defaults.fork_protection,
-            lag_blocks: defaults.lag_blocks,
-            lag_ms: defaults.lag_ms,
-            strikes: defaults.strikes,
-            backoff_ms: defaults.backoff_ms,
-            backoff_max_ms: defaults.backoff_max_ms,
-        }
-    }
-}
-
-/// The operator's numbers for the synchronisation of the pair; see the fields of the same name of [`sync::Settings`].
-#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
-#[expect(missing_docs, reason = "named as what they set")]
-pub struct PairSetup {
-    pub slots_per_epoch: u64,
-    pub use_finalized_tag: bool,
-    pub head_sync_ready_interval_ms: u64,
-    pub head_sync_timeout_secs: u64,
-    pub resync_epochs: u64,
-}
-
-impl From<&PairSetup> for sync::Settings {
-    fn from(setup: &PairSetup) -> Self {
-        Self {
-            slots_per_epoch: setup.slots_per_epoch,
-            head_sync_ready_interval_ms: setup.head_sync_ready_interval_ms,
-            head_sync_timeout_secs: setup.head_sync_timeout_secs,
-            resync_epochs: setup.resync_epochs,
-            use_finalized_tag: setup.use_finalized_tag,
-            ..Self::default()
-        }
-    }
-}
-
-/// Time beyond the limit of one call until the connector gives up on its answer, milliseconds.
-const ANSWER_GRACE_MS: u64 = 2_000;
-
-impl ScannerSetup {
-    /// What the connector of this chain goes by, with so many endpoints.
-    #[must_use]
-    pub fn connector_settings(&self, endpoints: usize) -> Settings {
-        let (chain, own) = (&self.chain, &self.connector);
-        let usual = Settings::new(chain.chain_id, self.start_block, chain.confirmations, endpoints);
-        let minimum = own.minimum_connections.and_then(|minimum| usize::try_from(minimum).ok());
-        let reach = chain.confirmations.saturating_add(own.fork_protection);
-        Settings {
-            minimum_connections: minimum.unwrap_or(usual.minimum_connections).clamp(1, endpoints.max(1)),
-            cycle_interval_ms: own.cycle_interval_ms,
-            poll_interval_ms: chain.poll_interval_ms,
-            answer_timeout_ms: chain.rpc_timeout_ms.saturating_add(ANSWER_GRACE_MS),
-            connection_timeout_ms: own.connection_timeout_ms,
-            sampling_limit: own.sampling_limit,
-            behind_limit: own.behind_limit,
-            blocks_per_fetch: own.blocks_per_fetch,
-            max_log_range: self.max_log_range,
-            dense_blocks: usual.dense_blocks.max(reach),
-            fetch_pause_ms: own.fetch_pause_ms,
-            fork_protection: own.fork_protection,
-            lag_blocks: own.lag_blocks,
-            lag_ms: own.lag_ms,
-            strikes: own.strikes,
-            backoff_ms: own.backoff_ms,
-            backoff_max_ms: own.backoff_max_ms,
-            wait_for_pair: self.pair.is_some(),
-            ..usual
-        }
-    }
 }
 
 /// The addresses of one gateway pair that the configuration gives.

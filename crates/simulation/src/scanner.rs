@@ -4,14 +4,14 @@ use crate::mutation::Mutation;
 use crate::names;
 use crate::parent::Letter;
 use crate::world::{Shared, World, lost, pause, until};
-use facilitator_chain::connector::EndpointId;
+use facilitator_chain::connector::{EndpointId, Settings};
 use facilitator_chain::rpc::RpcError;
 use facilitator_chain::scan::{Entry, FetchError, FetchedRange, LogFilter, Span};
 use facilitator_chain::types::{Bloom, Header};
 use facilitator_eth::{B256, U256};
 use facilitator_protocol::model::Side;
 use facilitator_roles::child::ChildError;
-use facilitator_roles::messages::{ChainSetup, ConnectorSetup, FromScanner, ScannerSetup};
+use facilitator_roles::messages::{ChainSetup, FromScanner, ScannerSetup};
 use facilitator_roles::scanner::{Follower, Scene};
 use facilitator_store::StoreError;
 use facilitator_store::scan::{Block, BlockRef, Committed, Rewound, RolledBack, ScanCommit};
@@ -253,15 +253,13 @@ fn setup(world: &World, side: Side) -> ScannerSetup {
         rpc_timeout_ms: 1_000,
         max_batch: 100,
     };
-    ScannerSetup {
-        chain,
-        start_block: 1,
+    let connector = Settings {
+        poll_interval_ms: chain.poll_interval_ms,
+        answer_timeout_ms: 3_000,
         max_log_range: 16,
-        connector: ConnectorSetup::default(),
-        pair: None,
-        gateways: Vec::new(),
-        workers: Vec::new(),
-    }
+        ..Settings::new(chain.chain_id, 1, confirmations, 1)
+    };
+    ScannerSetup { chain, connector, pair: None, gateways: Vec::new(), workers: Vec::new() }
 }
 
 /// The life of a scanner; it returns when the process ends by itself.

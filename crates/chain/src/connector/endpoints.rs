@@ -113,7 +113,7 @@ impl Book {
             level: 0,
             lags_since: None,
             dissents_since: None,
-            ranges: ScanPlan::new(0, settings.max_log_range),
+            ranges: ScanPlan::new(settings.max_log_range),
         };
         Self { endpoints: names.into_iter().map(endpoint).collect(), settings }
     }

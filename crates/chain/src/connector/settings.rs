@@ -1,7 +1,9 @@
 //! The connector's numbers, all of them configurable; defaults from neighbours.md 001.
 
+use bincode::{Decode, Encode};
+
 /// What a connector is told. Times are milliseconds.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
 pub struct Settings {
     /// The chain that every endpoint must serve.
     pub chain_id: u64,

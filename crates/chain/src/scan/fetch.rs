@@ -2,8 +2,7 @@
 //!
 //! Invariant: what [`fetch_range`] returns lies in the range, comes from the contracts asked for, is ordered, has no
 //! log twice, and every log's block is the one whose header is returned with it. Whether the range continues what was
-//! read before is told by [`FetchedRange::continues`]; that logs are missing is not noticed here, but
-//! by [`super::complete`].
+//! read before is the caller's to see.
 
 use super::{
     Checkpoint, Span,
@@ -78,14 +77,6 @@ impl FetchedRange {
     #[must_use]
     pub fn checkpoint(&self) -> Option<Checkpoint> {
         self.headers.last().map(|header| Checkpoint { number: header.number, hash: header.hash })
-    }
-
-    /// Whether this range is the child of the block remembered before; otherwise that block is no longer on the chain.
-    #[must_use]
-    pub fn continues(&self, before: &Checkpoint) -> bool {
-        self.headers
-            .first()
-            .is_some_and(|first| first.number == before.number.saturating_add(1) && first.parent_hash == before.hash)
     }
 }
 

@@ -1,6 +1,6 @@
 //! Which blocks to read next, and how many at once. Pure.
 //!
-//! Invariant: ranges follow one another without gap or overlap and never reach beyond the newest final block. Their
+//! Invariant: ranges follow one another without gap or overlap and never reach beyond the last block wanted. Their
 //! size is learned: halved when the endpoint finds a range too much, grown again towards the smallest size that
 //! failed, and beyond it only after many successes, so that a fixed limit costs few wasted calls.
 
@@ -46,7 +46,6 @@ pub enum Failed {
 /// Decides the next range of one chain.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ScanPlan {
-    confirmations: u64,
     max: u64,
     size: u64,
     /// The size that succeeded last; 0 for none.
@@ -58,24 +57,17 @@ pub struct ScanPlan {
 }
 
 impl ScanPlan {
-    /// A block is final when the head is at least `confirmations` above it (0: at once); ranges have at most
-    /// `max_range` blocks, at least one.
+    /// Ranges have at most `max_range` blocks, at least one.
     #[must_use]
-    pub fn new(confirmations: u64, max_range: u64) -> Self {
+    pub fn new(max_range: u64) -> Self {
         let max = max_range.max(1);
-        Self { confirmations, max, size: max, good: 0, ceiling: None, steady: 0 }
+        Self { max, size: max, good: 0, ceiling: None, steady: 0 }
     }
 
-    /// The newest final block under `head`; `None` on a chain too young to have one.
+    /// The range to read when `next` is the first block not yet read and `last` the last one wanted; `None` when all are
+    /// read.
     #[must_use]
-    pub fn final_height(&self, head: u64) -> Option<u64> {
-        head.checked_sub(self.confirmations)
-    }
-
-    /// The range to read when `next` is the first block not yet read; `None` while it isn't final.
-    #[must_use]
-    pub fn next(&self, next: u64, head: u64) -> Option<Span> {
-        let last = self.final_height(head)?;
+    pub fn next(&self, next: u64, last: u64) -> Option<Span> {
         (next <= last).then(|| Span { from: next, to: last.min(next.saturating_add(self.size - 1)) })
     }
 
@@ -161,20 +153,20 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_read_before_it_is_final() {
-        let plan = ScanPlan::new(6, 100);
-        assert_eq!(plan.next(0, 5), None);
-        assert_eq!(plan.next(0, 6), Some(Span { from: 0, to: 0 }));
-        assert_eq!(plan.next(10, 15), None);
-        assert_eq!(plan.next(10, 1000), Some(Span { from: 10, to: 109 }));
-        assert_eq!(ScanPlan::new(0, 0).next(7, 7), Some(Span { from: 7, to: 7 }));
-        assert_eq!(ScanPlan::new(0, u64::MAX).next(u64::MAX, u64::MAX).map(|s| s.blocks()), Some(1));
+    fn nothing_is_read_beyond_the_last_block_wanted() {
+        let plan = ScanPlan::new(100);
+        assert_eq!(plan.next(0, 0), Some(Span { from: 0, to: 0 }));
+        assert_eq!(plan.next(10, 9), None);
+        assert_eq!(plan.next(10, 50), Some(Span { from: 10, to: 50 }));
+        assert_eq!(plan.next(10, 994), Some(Span { from: 10, to: 109 }));
+        assert_eq!(ScanPlan::new(0).next(7, 7), Some(Span { from: 7, to: 7 }));
+        assert_eq!(ScanPlan::new(u64::MAX).next(u64::MAX, u64::MAX).map(|s| s.blocks()), Some(1));
     }
 
     #[test]
     fn a_limit_of_the_endpoint_is_found_and_costs_few_calls() {
         for limit in [1, 7, 999, 1000, 2000, 9999, 10_000] {
-            let mut plan = ScanPlan::new(0, 10_000);
+            let mut plan = ScanPlan::new(10_000);
             let blocks = limit * 1000;
             let (good, bad) = read(&mut plan, blocks, limit);
             // Bare calls of the largest allowed size would need 1000.
@@ -184,7 +176,7 @@ mod tests {
 
     #[test]
     fn the_size_recovers_when_the_limit_goes_away() {
-        let mut plan = ScanPlan::new(0, 1000);
+        let mut plan = ScanPlan::new(1000);
         read(&mut plan, 1000, 10);
         assert!(plan.size() <= 10);
         read(&mut plan, 20_000, u64::MAX);
@@ -193,7 +185,7 @@ mod tests {
 
     #[test]
     fn one_block_that_is_too_much_is_stuck_and_other_errors_change_nothing() {
-        let mut plan = ScanPlan::new(0, 8);
+        let mut plan = ScanPlan::new(8);
         let before = plan.clone();
         let one = Span { from: 5, to: 5 };
         assert_eq!(plan.failed(one, &RpcError::malformed("x")), Failed::Same);

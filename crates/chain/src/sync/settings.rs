@@ -1,7 +1,9 @@
 //! The numbers of pair synchronisation, and the arithmetic of epochs. On an EVM chain a slot is a block.
 
+use bincode::{Decode, Encode};
+
 /// What may be set for the synchronisation of a pair.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode)]
 pub struct Settings {
     /// Blocks of one epoch; 0 counts as 1.
     pub slots_per_epoch: u64,

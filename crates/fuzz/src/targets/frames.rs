@@ -2,8 +2,11 @@
 
 use crate::{Outcome, Target, Verdict, mutate, promise};
 use bincode::{Decode, Encode};
-use facilitator_chain::reader::{Answer, At, Query};
 use facilitator_chain::sync::{Checkpoint, Difference, PeerMessage, Refusal, Relayed, Round, Said};
+use facilitator_chain::{
+    connector::Settings,
+    reader::{Answer, At, Query},
+};
 use facilitator_dice::Rng;
 use facilitator_eth::{Address, B256, Bytes, U256, abi::Revert};
 use facilitator_ipc::{Decoder, FrameReader, Hello, IpcError, MAX_DECODED, MAX_FRAME, encode};
@@ -12,8 +15,8 @@ use facilitator_protocol::{
     secret::{SecretInput, UnlockSecret},
 };
 use facilitator_roles::messages::{
-    Ask, Balance, ChainSetup, ConnectorSetup, FromScanner, FromSender, FromWorker, PROTOCOL_VERSION, ScannerSetup,
-    ToScanner, ToSender, ToWorker, Unfit,
+    Ask, Balance, ChainSetup, FromScanner, FromSender, FromWorker, PROTOCOL_VERSION, ScannerSetup, ToScanner, ToSender,
+    ToWorker, Unfit,
 };
 use facilitator_sender::{Allowance, Submit, SubmitAnswer, Visibility};
 use std::{
@@ -112,9 +115,7 @@ fn setup() -> Box<ScannerSetup> {
     };
     Box::new(ScannerSetup {
         chain,
-        start_block: 0,
-        max_log_range: 1000,
-        connector: ConnectorSetup::default(),
+        connector: Settings::new(3, 0, 6, 1),
         pair: None,
         gateways: vec![],
         workers: vec![],

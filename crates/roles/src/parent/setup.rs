@@ -173,20 +173,13 @@ pub(crate) fn combine(
         ));
     }
     Ok(GatewaySet {
-        origin_chain_id: configured.origin_chain_id,
-        auxiliary_chain_id: configured.auxiliary_chain_id,
-        composer: configured.composer,
-        gateway: configured.gateway,
-        anchor: configured.anchor,
-        cogateway: configured.cogateway,
-        co_anchor: configured.co_anchor,
-        redeem_pool: configured.redeem_pool,
         composer_organization,
         value_token,
         base_token,
         utility_token,
         mints,
         message_box_offset: offset,
+        ..addresses(configured)
     })
 }
 

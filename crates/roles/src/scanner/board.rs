@@ -15,8 +15,7 @@ pub(super) struct Board {
 
 impl Board {
     pub(super) fn new(setup: &ScannerSetup, endpoints: Endpoints) -> Self {
-        let minimum = setup.connector_settings(endpoints.iter().count()).minimum_connections;
-        Self { endpoints, minimum, shown: None }
+        Self { endpoints, minimum: setup.connector.minimum_connections, shown: None }
     }
 
     pub(super) async fn show(

@@ -81,8 +81,8 @@ async fn serve(setup: ScannerSetup, parent: ToParent, mut orders: FromParent) ->
         began: Instant::now().into_std(),
     };
     let follower = Follower::begin(&setup, endpoints.names(), scene).await?;
-    let begin = |pair| Pair::begin(&setup, pair, &follower, store, endpoints.clone(), parent.clone());
-    let pair = setup.pair.as_ref().map(begin);
+    let begin = |settings| Pair::begin(&setup, settings, &follower, store, endpoints.clone(), parent.clone());
+    let pair = setup.pair.map(begin);
     watch(setup, follower, pair, endpoints, reader, parent, orders).await
 }
 

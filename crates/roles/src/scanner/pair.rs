@@ -8,7 +8,7 @@ use super::scene::Live;
 use super::{Endpoints, Follower, ToParent};
 use crate::child::ChildError;
 use crate::clock;
-use crate::messages::{FromScanner, PairSetup, ScannerSetup};
+use crate::messages::{FromScanner, ScannerSetup};
 use facilitator_chain::sync::{
     self, Chain, ChainView, Effect, Event, Finding, Level, LookUpNo, Machine, Relayed, Stage,
 };
@@ -70,7 +70,7 @@ impl Pair {
     /// Begins in checkpoint-sync.
     pub(super) fn begin(
         setup: &ScannerSetup,
-        pair: &PairSetup,
+        settings: sync::Settings,
         follower: &Watched,
         store: Store,
         endpoints: Endpoints,
@@ -81,7 +81,6 @@ impl Pair {
         let now = u64::try_from(clock::now_ms()).unwrap_or(0);
         let chain =
             Chain { side: own.side, chain_id: own.chain_id, other_id, confirmations: own.confirmations, life: now };
-        let settings = sync::Settings::from(pair);
         let (machine, effects) = Machine::begin(settings, chain, follower.next(), now);
         let (tell, came) = mpsc::unbounded_channel();
         let tick = (settings.head_sync_ready_interval_ms / 4).clamp(TICK_MS.0, TICK_MS.1);

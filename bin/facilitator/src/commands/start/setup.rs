@@ -2,14 +2,13 @@
 
 use super::super::{Logging, context, running};
 use crate::failure::{Exit, Failure};
+use facilitator_chain::{connector, sync};
 use facilitator_config::{Chain, ChainSettings, GatewayAddresses, Keys, Loaded, LogFormat, Settings};
 use facilitator_eth::{Address, U256};
 use facilitator_protocol::model::Side;
 use facilitator_protocol::transfer::Backoff;
 use facilitator_protocol::transfer::accept::Policy;
-use facilitator_roles::messages::{
-    ChainSetup, ConfiguredGateway, ConnectorSetup, KeyBytes, PairSetup, ScannerSetup, SenderSetup,
-};
+use facilitator_roles::messages::{ChainSetup, ConfiguredGateway, KeyBytes, ScannerSetup, SenderSetup};
 use facilitator_roles::parent::{PerSide, Setup};
 use facilitator_roles::terms::Terms;
 use facilitator_supervisor::RestartPolicy;
@@ -17,6 +16,9 @@ use std::time::Duration;
 
 /// Time between two heartbeats in the database.
 const HEARTBEAT: Duration = Duration::from_secs(2);
+
+/// Time beyond the limit of one call until a connector gives up on its answer.
+const ANSWER_GRACE: Duration = Duration::from_secs(2);
 
 /// The configured form of log lines.
 pub(super) fn log_format(loaded: &Loaded) -> facilitator_telemetry::LogFormat {
@@ -138,33 +140,40 @@ fn scanner(loaded: &Loaded, side: Side) -> Result<ScannerSetup, Failure> {
     let configured = chain_of(loaded, side);
     Ok(ScannerSetup {
         chain: chain(loaded, side)?,
-        start_block: configured.settings.start_block.unwrap_or(0),
-        max_log_range: configured.settings.max_log_range,
-        connector: connector(&configured.settings),
+        connector: connector(configured),
         pair: Some(pair(&loaded.facilitator.settings, &configured.settings)),
         gateways: gateways(loaded)?,
         workers: configured.workers.clone(),
     })
 }
 
-fn pair(settings: &Settings, chain: &ChainSettings) -> PairSetup {
-    PairSetup {
+fn pair(settings: &Settings, chain: &ChainSettings) -> sync::Settings {
+    sync::Settings {
         slots_per_epoch: chain.slots_per_epoch,
         use_finalized_tag: chain.use_finalized_tag,
         head_sync_ready_interval_ms: millis(settings.head_sync_ready_interval),
         head_sync_timeout_secs: settings.head_sync_timeout.as_secs(),
         resync_epochs: settings.resync_epochs,
+        ..sync::Settings::default()
     }
 }
 
-fn connector(settings: &ChainSettings) -> ConnectorSetup {
-    ConnectorSetup {
-        minimum_connections: settings.minimum_connections.map(u64::from),
+fn connector(chain: &Chain) -> connector::Settings {
+    let (settings, endpoints) = (&chain.settings, chain.rpc.len());
+    let start_block = settings.start_block.unwrap_or(0);
+    let usual = connector::Settings::new(chain.chain_id, start_block, settings.confirmations, endpoints);
+    let minimum = settings.minimum_connections.and_then(|minimum| usize::try_from(minimum).ok());
+    connector::Settings {
+        minimum_connections: minimum.unwrap_or(usual.minimum_connections),
         cycle_interval_ms: millis(settings.cycle_interval),
+        poll_interval_ms: millis(settings.poll_interval),
+        answer_timeout_ms: millis(settings.rpc_timeout.saturating_add(ANSWER_GRACE)),
         connection_timeout_ms: millis(settings.connection_timeout),
         sampling_limit: settings.sampling_limit,
         behind_limit: settings.behind_limit,
         blocks_per_fetch: settings.blocks_per_fetch,
+        max_log_range: settings.max_log_range,
+        dense_blocks: usual.dense_blocks.max(settings.confirmations.saturating_add(settings.fork_protection)),
         fetch_pause_ms: millis(settings.fetch_pause),
         fork_protection: settings.fork_protection,
         lag_blocks: settings.lag_blocks,
@@ -172,6 +181,7 @@ fn connector(settings: &ChainSettings) -> ConnectorSetup {
         strikes: settings.endpoint_strikes,
         backoff_ms: millis(settings.endpoint_backoff),
         backoff_max_ms: millis(settings.endpoint_backoff_max),
+        ..usual
     }
 }
 

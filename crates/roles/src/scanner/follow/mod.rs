@@ -14,7 +14,7 @@ mod tell;
 use super::{Scene, unfit};
 use crate::child::ChildError;
 use crate::messages::{FromScanner, ScannerSetup};
-use facilitator_chain::connector::{Connector, Effect, EndpointId, Event, Keep, Mode};
+use facilitator_chain::connector::{Connector, Effect, EndpointId, Event, Keep, Mode, Settings};
 use facilitator_chain::rpc::RpcError;
 use facilitator_chain::scan::{Checkpoint, FetchError, FetchedRange, LogFilter};
 use facilitator_chain::types::Header;
@@ -107,12 +107,13 @@ impl<'s, S: Scene + 's> Follower<'s, S> {
         let released = checkpoint.map(|block| block.number);
         // A chain that stands still releases nothing more.
         scene.set_final(released);
-        let settings = setup.connector_settings(endpoints.len());
+        let settings = Settings { wait_for_pair: setup.pair.is_some(), ..setup.connector.clone() };
         Ok(Self {
             chain_id,
-            start_block: setup.start_block,
+            start_block: settings.start_block,
             scene: Rc::new(scene),
             filter: Rc::new(LogFilter::new(watched(setup), ContractEvent::TOPICS.to_vec())),
+            release: Release::new(settings.max_log_range),
             connector: Connector::new(settings, endpoints, known, released),
             effects: VecDeque::new(),
             tasks: Tasks::new(),
@@ -120,7 +121,6 @@ impl<'s, S: Scene + 's> Follower<'s, S> {
             checkpoint,
             unsaved: Vec::new(),
             early: Vec::new(),
-            release: Release::new(setup.max_log_range),
             rest_until: 0,
             told: Told::default(),
         })

@@ -30,13 +30,7 @@ pub(super) struct Release {
 
 impl Release {
     pub(super) fn new(max_range: u64) -> Self {
-        Self {
-            target: None,
-            plan: ScanPlan::new(0, max_range),
-            reading: None,
-            next_number: 0,
-            doubts: (EndpointId(0), 0),
-        }
+        Self { target: None, plan: ScanPlan::new(max_range), reading: None, next_number: 0, doubts: (EndpointId(0), 0) }
     }
 
     pub(super) const fn target(&self) -> Option<Checkpoint> {
