@@ -165,11 +165,17 @@ impl Store {
             Kind::Redeem => ("gateway_address", "cogateway_address"),
         };
         let sql = format!(
-            "SELECT intent FROM transactions WHERE step = $1 AND state <> 'failed' AND to_address IN
+            "SELECT intent FROM transactions WHERE step = $1 AND state <> 'failed' AND chain_id = $4 AND to_address IN
                 (SELECT {contract} FROM gateways WHERE {gateway} = $2)
              ORDER BY id DESC LIMIT $3"
         );
-        let mut rows = self.db.fetch(sql, args![Step::ProveGateway.as_str(), request.terms.gateway, MAX_ROOTS]).await?;
+        // A gateway and the cogateway of another one may have the same address on their chains.
+        let target = match request.kind.target() {
+            Side::Origin => request.origin_chain_id,
+            Side::Auxiliary => request.auxiliary_chain_id,
+        };
+        let args = args![Step::ProveGateway.as_str(), request.terms.gateway, MAX_ROOTS, target];
+        let mut rows = self.db.fetch(sql, args).await?;
         let intents: Vec<String> = rows.iter_mut().map(Row::take).collect::<Result<_>>()?;
         let height = |intent: &String| intent.rsplit(':').next().and_then(|height| height.parse().ok());
         let mut heights: Vec<u64> = intents.iter().filter_map(height).collect();
