@@ -64,14 +64,15 @@ impl Life {
     }
 }
 
-/// A gateway or cogateway that proves heights of the other chain, and one of these.
-pub type Proven = (Address, u64);
+/// A gateway or cogateway that proves heights of the other chain, and one of these. On another chain the same address
+/// may be another contract.
+pub type Proven = (Side, Address, u64);
 
 /// All events of the gateways and the cogateways so far.
 #[derive(Debug, Default)]
 pub struct Ledger {
-    /// The message of each (gateway or cogateway, proxy, nonce).
-    pub messages: BTreeMap<(Address, Address, U256), B256>,
+    /// The message of each (direction, gateway or cogateway, proxy, nonce).
+    pub messages: BTreeMap<(Kind, Address, Address, U256), B256>,
     /// The life of each message.
     pub lives: BTreeMap<B256, Life>,
     /// For each height that messages were confirmed with: how many.
@@ -106,22 +107,22 @@ impl Ledger {
         let (gateways, cogateways) = (boxes(Side::Origin), boxes(Side::Auxiliary));
         let (origin, auxiliary) =
             tokio::try_join!(devnet.origin.logs(&gateways, 0), devnet.auxiliary.logs(&cogateways, 0))?;
-        for log in origin.iter().chain(&auxiliary) {
-            ledger.note(log)?;
+        for (side, logs) in [(Side::Origin, &origin), (Side::Auxiliary, &auxiliary)] {
+            logs.iter().try_for_each(|log| ledger.note(side, log))?;
         }
         Ok(ledger)
     }
 
-    fn note(&mut self, log: &Log) -> Result<()> {
+    fn note(&mut self, side: Side, log: &Log) -> Result<()> {
         let place = Place { block: log.block, transaction: log.transaction };
         match events::read(log)? {
-            Some(Event::Declared { message, proxy, nonce, .. }) => {
-                self.messages.insert((log.address, proxy, nonce), message);
+            Some(Event::Declared { kind, message, proxy, nonce }) => {
+                self.messages.insert((kind, log.address, proxy, nonce), message);
                 self.lives.entry(message).or_default().declared.push(place);
             }
             Some(Event::Confirmed { message, height, .. }) => {
                 self.lives.entry(message).or_default().confirmed.push(place);
-                *self.confirmed_at.entry((log.address, height)).or_default() += 1;
+                *self.confirmed_at.entry((side, log.address, height)).or_default() += 1;
             }
             Some(Event::SourceProgressed { message, .. }) => {
                 self.lives.entry(message).or_default().source.push(place);
@@ -132,7 +133,7 @@ impl Ledger {
                 (life.beneficiary, life.amount, life.reward) = (beneficiary, paid, reward);
             }
             Some(Event::GatewayProven { height, again }) => {
-                let (new, vain) = self.proven.entry((log.address, height)).or_default();
+                let (new, vain) = self.proven.entry((side, log.address, height)).or_default();
                 (if again { vain } else { new }).push(place);
             }
             Some(Event::Requested { .. } | Event::StateRootAvailable { .. }) | None => {}
@@ -143,7 +144,7 @@ impl Ledger {
     /// The message of a request and its life, once it is declared.
     #[must_use]
     pub fn life(&self, request: &Request) -> Option<(B256, &Life)> {
-        let message = self.messages.get(&(request.ask.gateway, request.proxy, request.nonce))?;
+        let message = self.messages.get(&(request.kind, request.ask.gateway, request.proxy, request.nonce))?;
         Some((*message, self.lives.get(message)?))
     }
 
@@ -256,10 +257,10 @@ pub async fn token_balances(node: &Node, token: Address, accounts: &[Address]) -
 /// # Errors
 /// The first height that was.
 pub fn one_proof_per_height(ledger: &Ledger) -> Result<()> {
-    for ((by, height), (new, vain)) in &ledger.proven {
+    for (place @ (_, by, height), (new, vain)) in &ledger.proven {
         let (new, vain) = (new.len(), vain.len());
         ensure!(new == 1 && vain == 0, "height {height} was proven {new} times and {vain} times in vain to {by}");
-        ensure!(ledger.confirmed_at.contains_key(&(*by, *height)), "height {height} was proven to {by} for nothing");
+        ensure!(ledger.confirmed_at.contains_key(place), "height {height} was proven to {by} for nothing");
     }
     Ok(())
 }

@@ -156,11 +156,10 @@ async fn gas_by_transaction(
 }
 
 /// Gateway proofs of both chains since these heads.
-fn proofs(devnet: &Devnet, ledger: &Ledger, heads: [u64; 2]) -> usize {
-    let pair = devnet.contracts.first();
-    let since = |gateway: &Address| if *gateway == pair.gateway { heads[0] } else { heads[1] };
-    let fresh = ledger.proven.iter().filter(|((by, _), (new, _))| new.iter().any(|place| place.block > since(by)));
-    fresh.count()
+fn proofs(ledger: &Ledger, heads: [u64; 2]) -> usize {
+    let since = |side: Side| if side == Side::Origin { heads[0] } else { heads[1] };
+    let fresh = |side: Side, new: &[Place]| new.iter().any(|place| place.block > since(side));
+    ledger.proven.iter().filter(|((side, ..), (new, _))| fresh(*side, new)).count()
 }
 
 async fn result(world: &World, requests: &[Request], seen: &Seen, heads: [u64; 2]) -> Result<()> {
@@ -200,7 +199,7 @@ async fn result(world: &World, requests: &[Request], seen: &Seen, heads: [u64; 2
         grouped(origin.gas + auxiliary.gas),
         origin.transactions + auxiliary.transactions,
         origin.reverted + auxiliary.reverted,
-        proofs(devnet, &ledger, heads),
+        proofs(&ledger, heads),
         requests.len(),
     );
     Ok(())
