@@ -22,6 +22,7 @@ pub mod fire;
 pub mod kill_points;
 pub mod limits;
 pub mod lock;
+pub mod long_ago;
 pub mod measure;
 pub mod node;
 pub mod operator;

@@ -1,7 +1,9 @@
 //! One chain read through several endpoints (neighbours.md 001): the scenarios PT1 to PT7, and endpoints that lie.
 
+mod far;
 mod forks;
 mod liars;
+mod strange;
 mod rounds;
 
 use std::time::Duration;

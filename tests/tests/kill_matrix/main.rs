@@ -39,7 +39,7 @@ async fn plays(point: &str) -> Result<bool> {
     let visit = 1;
     let scene = Scene::of(point);
     let mut world = World::new(scene.options()).await?;
-    scene.prepare(&world)?;
+    scene.prepare(&world).await?;
     let mark = world.operator.home().join("died");
     world.operator.use_binary(kill_points::armed_binary()?);
     kill_points::arm(&mut world.operator, point, visit, &mark);
@@ -50,10 +50,10 @@ async fn plays(point: &str) -> Result<bool> {
     let deadline = Instant::now() + LIMIT;
     let mut play = Play::new(scene);
     let mut complete_since = None;
-    while !complete(&world).await || (scene != Scene::Stop && !mark.exists()) {
+    while !complete(&world, scene).await || (scene != Scene::Stop && !mark.exists()) {
         ensure!(Instant::now() < deadline, "{point} not done; died: {}\n{}", mark.exists(), daemon.log_tail());
         daemon = resurrect(&world, daemon)?;
-        if scene.by_hand() && complete(&world).await && !mark.exists() {
+        if scene.by_hand() && complete(&world, scene).await && !mark.exists() {
             let since: &mut Instant = complete_since.get_or_insert_with(Instant::now);
             if since.elapsed() > MISSED {
                 world.operator.stop(daemon).await?;
@@ -105,9 +105,9 @@ async fn dies_stopping(world: &World, daemon: Daemon, mark: &Path) -> Result<()>
 }
 
 /// Whether every stake is known and complete. A database that is not there yet knows none.
-async fn complete(world: &World) -> bool {
+async fn complete(world: &World, scene: Scene) -> bool {
     let rows = world.operator.requests().await.unwrap_or_default();
-    rows.len() == STAKES && rows.iter().all(|row| row.state == "COMPLETE")
+    rows.len() == STAKES + scene.before() && rows.iter().all(|row| row.state == "COMPLETE")
 }
 
 /// A new daemon in the place of one that died.

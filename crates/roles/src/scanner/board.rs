@@ -25,7 +25,8 @@ impl Board {
     ) -> Result<(), ChildError> {
         let stats: Vec<RpcStats> = self.endpoints.iter().map(Rpc::stats).collect();
         let (scanned, _) = follower.reached();
-        let now = Connections::of(follower.connector(), self.minimum, scanned, &stats, follower.now());
+        let (note, now) = (follower.note(), follower.now());
+        let now = Connections::of(follower.connector(), self.minimum, scanned, note, &stats, now);
         if self.shown.as_ref() != Some(&now) {
             parent.send(&FromScanner::Connections(Box::new(now.clone()))).await?;
             self.shown = Some(now);

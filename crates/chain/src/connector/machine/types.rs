@@ -178,11 +178,31 @@ pub enum RangeError {
     Fetch(FetchError),
     /// It doesn't continue the block stored before, or its own blocks don't link.
     NotLinked,
+    /// The witness could not say whether it is so.
+    Witness {
+        /// Who.
+        witness: EndpointId,
+        /// Why.
+        error: FetchError,
+    },
     /// The database refused; not the endpoint's fault.
     Store {
         /// What it said.
         message: String,
     },
+    /// It is to be read again at once, and more carefully: nobody is to blame yet.
+    Again,
+}
+
+/// Whose word must agree with that of the endpoint that is read, where nothing proves it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Witness {
+    /// This endpoint's.
+    Of(EndpointId),
+    /// Nobody's: one endpoint suffices for an election, and no other is well.
+    NotNeeded,
+    /// That of whoever the next election finds: until then nothing is read that needs one.
+    Awaited,
 }
 
 /// How much of a range is read.

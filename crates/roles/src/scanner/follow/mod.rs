@@ -4,9 +4,11 @@
 //! The loop outside waits with [`Follower::hear`] until something was answered and with [`Follower::due_at`] until time
 //! is up, and hands both in; nothing here waits for an endpoint, so one that stalls holds up nobody.
 
+mod gaps;
 mod headers;
 mod pair;
 mod ranges;
+mod read;
 mod release;
 mod tasks;
 mod tell;
@@ -24,7 +26,9 @@ use facilitator_protocol::events::Event as ContractEvent;
 use facilitator_protocol::model::Side;
 use facilitator_store::StoreError;
 use facilitator_store::scan::{Block, BlockRef};
+use gaps::Gaps;
 use headers::Headers;
+pub use read::Unread;
 use release::Release;
 use std::collections::VecDeque;
 use std::rc::Rc;
@@ -68,9 +72,9 @@ pub enum Heard {
     /// All headers of a range.
     Headers(u64, Result<Vec<Header>, FetchError>),
     /// The events of a range.
-    Range(u64, Result<FetchedRange, FetchError>),
+    Range(u64, Result<FetchedRange, Unread>),
     /// The events of released blocks.
-    Released(u64, Result<FetchedRange, FetchError>),
+    Released(u64, Result<FetchedRange, Unread>),
 }
 
 /// The loop's state.
@@ -90,6 +94,9 @@ pub struct Follower<'s, S> {
     /// Ranges with events that came before those of the blocks below them were stored.
     early: Vec<(u64, FetchedRange)>,
     release: Release,
+    gaps: Gaps,
+    /// The first block of those read last whose header proves nothing, if there are.
+    unproven_from: Option<u64>,
     /// Nothing is written or read for events before this time, milliseconds.
     rest_until: u64,
     told: Told,
@@ -114,6 +121,8 @@ impl<'s, S: Scene + 's> Follower<'s, S> {
             scene: Rc::new(scene),
             filter: Rc::new(LogFilter::new(watched(setup), ContractEvent::TOPICS.to_vec())),
             release: Release::new(settings.max_log_range),
+            gaps: Gaps::new(checkpoint.is_none() && settings.start_block == 0),
+            unproven_from: None,
             connector: Connector::new(settings, endpoints, known, released),
             effects: VecDeque::new(),
             tasks: Tasks::new(),
@@ -302,6 +311,7 @@ impl<'s, S: Scene + 's> Follower<'s, S> {
             self.scene.set_final(Some(to.number));
         }
         self.release.back_to(to);
+        self.gaps.back_to(to.number.saturating_add(1));
         self.early.clear();
         self.unsaved.retain(|block| block.number <= to.number);
         let target = BlockRef { number: to.number, hash: to.hash };
@@ -338,6 +348,7 @@ impl<'s, S: Scene + 's> Follower<'s, S> {
     async fn delete_all(&mut self, below: u64) -> Result<(), ChildError> {
         self.scene.set_final(None);
         self.release.forget();
+        self.gaps.back_to(0);
         self.early.clear();
         self.unsaved.clear();
         let done = match self.checkpoint {
@@ -400,16 +411,41 @@ impl<'s, S: Scene + 's> Follower<'s, S> {
         if !below {
             return Ok(false);
         }
-        let blocks = remembered(&*self.scene, self.chain_id).await?;
         let released = stored.map(|block| block.number);
         tracing::warn!(chain = self.chain_id, ?released, "the chain was rewound by the operator: scanning again");
+        self.go_on_at(stored).await?;
+        Ok(true)
+    }
+
+    /// Undoes what was read from a block on, so that it is read again; `false`: not now.
+    async fn go_back(&mut self, from: u64) -> Result<bool, ChildError> {
+        match self.scene.rewind(self.chain_id, from.saturating_sub(1)).await {
+            Ok(_) => {
+                kill_point!("scanner.gone_back");
+                let stored = self.scene.checkpoint(self.chain_id).await?;
+                self.scene.tell(FromScanner::Woke).await?;
+                self.go_on_at(stored).await?;
+                Ok(true)
+            }
+            Err(error) => {
+                self.store_refused(error).await?;
+                Ok(false)
+            }
+        }
+    }
+
+    /// Goes on at another checkpoint than before, as it is in the database.
+    async fn go_on_at(&mut self, stored: Option<BlockRef>) -> Result<(), ChildError> {
+        let blocks = remembered(&*self.scene, self.chain_id).await?;
+        let released = stored.map(|block| block.number);
         self.scene.set_final(released);
         self.checkpoint = stored;
         self.unsaved.clear();
         self.early.clear();
         self.release.forget();
+        self.gaps.back_to(self.next_block());
         self.feed(Event::Rewound { blocks, released });
-        Ok(true)
+        Ok(())
     }
 
     /// Remembers a block; while the database refuses, the newest ones only.
