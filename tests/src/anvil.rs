@@ -15,6 +15,7 @@ use std::{
     io::{BufRead as _, BufReader},
     net::TcpListener,
     os::unix::process::CommandExt as _,
+    path::PathBuf,
     process::{Child, Command, Stdio},
     sync::{Mutex, PoisonError},
     time::{Duration, Instant},
@@ -24,7 +25,7 @@ use tempfile::TempDir;
 /// Starts the node in the background, tells its process id, and ends it when nobody holds standard input any more.
 const KEEPER: &str = r#"log=$1; shift; "$@" >"$log" 2>&1 & echo $!; read -r line; kill -9 $! 2>/dev/null; wait"#;
 /// Longest wait for a node's first answer.
-const START_LIMIT: Duration = Duration::from_secs(20);
+const START_LIMIT: Duration = Duration::from_secs(60);
 /// How often another port is tried when somebody else was faster to take the free one.
 const PORT_TRIES: usize = 3;
 
@@ -125,7 +126,9 @@ impl Anvil {
         Ok(())
     }
 
-    fn state(&self) -> std::path::PathBuf {
+    /// The file in which a killed node's chain is kept.
+    #[must_use]
+    pub fn state(&self) -> PathBuf {
         self.folder.path().join("state")
     }
 

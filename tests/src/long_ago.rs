@@ -6,6 +6,7 @@ use crate::{
     events::{self, Event},
     node::Pace,
     stakers::Stakers,
+    verify,
     world::World,
 };
 use anyhow::{Context as _, Result};
@@ -29,7 +30,7 @@ pub async fn stakes(world: &World, first: usize, count: usize) -> Result<()> {
     let stakers = Stakers::new(&world.devnet, first, 1).await?;
     for _ in 0..count {
         let stakes = stakers.request_all(&world.devnet, Pace::Natural).await?;
-        world.finish(&daemon, &stakes, LIMIT).await?;
+        verify::wait_finished(&world.devnet, &stakes, LIMIT).await?;
     }
     world.operator.stop(daemon).await?;
     database::lose(&world.operator.config)?;

@@ -26,8 +26,8 @@ use std::{
     },
 };
 
-/// Blocks that a scenario may take.
-const MOST_BLOCKS: u64 = 80;
+/// Blocks that a scenario may take. A node that was away costs some, until both chains have agreed again.
+const MOST_BLOCKS: u64 = 240;
 /// Blocks within which a jammed account must move again.
 const HEALED: u64 = 3;
 

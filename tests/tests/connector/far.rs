@@ -5,9 +5,8 @@ use super::LIMIT;
 use anyhow::{Result, ensure};
 use facilitator_tests::{
     anvil::Mining,
-    database,
     devnet::{DevnetOptions, Side},
-    lock::Lock,
+    limits,
     long_ago::{self, FAR},
     node::Pace,
     rpc_proxy::Fault,
@@ -73,14 +72,17 @@ async fn what_no_witness_confirms_is_not_stored() -> Result<()> {
     trio.world.operator.stop(daemon).await
 }
 
-/// More blocks than are remembered pass while the database is locked, and the node's index of logs is empty.
+/// More blocks than are remembered pass while no file can grow, and the node's index of logs is empty.
 #[tokio::test]
 async fn blocks_that_were_forgotten_while_the_database_was_out_of_reach_are_read_whole() -> Result<()> {
     let world = World::new(quick()).await?;
     quicken_connector(&world.operator)?;
     let daemon = world.operator.start().await?;
     let stakers = Stakers::new(&world.devnet, 0, 2).await?;
-    let lock = Lock::hold(&database::file(&world.operator.config)).await?;
+    let everybody = [daemon.children(), vec![daemon.pid]].concat();
+    for pid in &everybody {
+        limits::file_size(*pid, Some(0))?;
+    }
     let stakes = stakers.request_all(&world.devnet, Pace::Natural).await?;
     let before = world.counts();
     for _ in 0..FAR / 100 {
@@ -96,7 +98,9 @@ async fn blocks_that_were_forgotten_while_the_database_was_out_of_reach_are_read
             answer["result"] = json!([]);
         }
     });
-    lock.release().await?;
+    for pid in &everybody {
+        limits::file_size(*pid, None)?;
+    }
     world.finish(&daemon, &stakes, LIMIT).await?;
     world.operator.stop(daemon).await
 }

@@ -7,7 +7,7 @@
 mod scenes;
 
 use anyhow::{Context, Result, ensure};
-use facilitator_tests::{daemon::Daemon, kill_points, node::Pace, stakers::Stakers, verify, world::World};
+use facilitator_tests::{daemon::Daemon, kill_points, node::Pace, operator, stakers::Stakers, verify, world::World};
 use scenes::{Play, Scene};
 use std::{path::Path, sync::Arc, time::Duration};
 use tokio::{sync::Semaphore, task::JoinSet, time::Instant};
@@ -116,6 +116,18 @@ fn resurrect(world: &World, mut daemon: Daemon) -> Result<Daemon> {
         None => Ok(daemon),
         Some(_) => world.operator.spawn(),
     }
+}
+
+/// Their names come from variables of the environment, which only the armed binary knows.
+#[test]
+fn the_shipped_binary_has_no_kill_points() -> Result<()> {
+    let knows = |path: &Path| -> Result<bool> {
+        let wanted = b"FACILITATOR_KILL_AT";
+        Ok(std::fs::read(path)?.windows(wanted.len()).any(|window| window == wanted))
+    };
+    ensure!(knows(&kill_points::armed_binary()?)?, "the armed binary is not armed");
+    ensure!(!knows(&operator::binary()?)?, "the shipped binary can be made to die");
+    Ok(())
 }
 
 #[tokio::test]

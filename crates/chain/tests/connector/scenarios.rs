@@ -63,6 +63,27 @@ fn far_below_the_head_ranges_are_wide_and_fit_the_endpoint() {
 }
 
 #[test]
+fn a_first_call_that_fails_does_not_cost_a_whole_cycle() {
+    let mut world = World::new(24, 20, 1, |settings| settings.cycle_interval_ms = 15_000);
+    world.set(0, Fault::Down);
+    world.run(20);
+    world.set(0, Fault::None);
+    world.run_until(3_000, World::is_in_step);
+}
+
+#[test]
+fn a_node_that_fails_each_third_call_is_worked_with() {
+    for seed in 0..50 {
+        let mut world = World::new(seed, 2_000, 1, |settings| {
+            settings.cycle_interval_ms = 15_000;
+            settings.poll_interval_ms = 1_000;
+        });
+        world.set(0, Fault::Flaky(30));
+        world.run_until(60_000, World::is_in_step);
+    }
+}
+
+#[test]
 fn a_witness_that_fails_is_replaced_and_never_passed_over() {
     let mut world = World::new(20, 30_000, 3, |_| {});
     // The fastest is read and the next one is its witness.

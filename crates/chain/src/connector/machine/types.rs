@@ -351,6 +351,10 @@ impl fmt::Display for Alarm {
                 "{connected} connected, below minimum client count {minimum}: check the endpoints with `facilitator \
                  connections`"
             ),
+            Self::NoQuorum { at: Some(at), votes: 0, quorum } => write!(
+                f,
+                "no endpoint told the hash of block {at}, {quorum} must agree on it; nothing is acted upon meanwhile"
+            ),
             Self::NoQuorum { at: Some(at), votes, quorum } => write!(
                 f,
                 "the endpoints disagree on block {at}: {votes} agree, {quorum} and a majority must; nothing is acted \
