@@ -1,40 +1,15 @@
 //! A chain with a long past. The blocks are written into what a killed node keeps of its chain: to make them one by one
 //! takes a node the longer the more it has.
 
-use crate::node::quantity;
+use crate::{header::seal, node::quantity};
 use anyhow::{Context as _, Result};
-use facilitator_eth::{B256, U256, keccak256, rlp};
+use facilitator_eth::{keccak256, rlp};
 use serde_json::{Value as Json, json};
 use std::{
     fs::{self, File},
     io::{BufWriter, Write as _},
     path::Path,
 };
-
-/// Fields of a header in the order of their encoding; those that are numbers with `true`. A header has those of its fork.
-const FIELDS: [(&str, bool); 21] = [
-    ("parentHash", false),
-    ("sha3Uncles", false),
-    ("miner", false),
-    ("stateRoot", false),
-    ("transactionsRoot", false),
-    ("receiptsRoot", false),
-    ("logsBloom", false),
-    ("difficulty", true),
-    ("number", true),
-    ("gasLimit", true),
-    ("gasUsed", true),
-    ("timestamp", true),
-    ("extraData", false),
-    ("mixHash", false),
-    ("nonce", false),
-    ("baseFeePerGas", true),
-    ("withdrawalsRoot", false),
-    ("blobGasUsed", true),
-    ("excessBlobGas", true),
-    ("parentBeaconBlockRoot", false),
-    ("requestsHash", false),
-];
 
 /// Adds empty blocks above the newest one, a second apart.
 ///
@@ -49,15 +24,14 @@ pub fn lengthen(state: &Path, blocks: u64) -> Result<()> {
     block["transactions"] = json!([]);
     // An empty trie, and a filter of nothing.
     let empty = keccak256(rlp::string(&[]));
-    let mut hash = hash_of(&block["header"])?;
+    let mut hash = seal(&block["header"])?;
     let header = &mut block["header"];
     (header["transactionsRoot"], header["receiptsRoot"]) = (json!(empty), json!(empty));
     (header["logsBloom"], header["gasUsed"]) = (json!(format!("0x{}", "00".repeat(256))), json!("0x0"));
     let began = quantity(&header["timestamp"])?;
     let (last, ends) = (head + blocks, began + blocks);
     kept["best_block_number"] = json!(last);
-    (kept["block"]["number"], kept["block"]["timestamp"]) =
-        (json!(format!("{last:#x}")), json!(format!("{ends:#x}")));
+    (kept["block"]["number"], kept["block"]["timestamp"]) = (json!(format!("{last:#x}")), json!(format!("{ends:#x}")));
 
     let mut file = BufWriter::new(File::create(state)?);
     let before = kept["blocks"].take();
@@ -73,7 +47,7 @@ pub fn lengthen(state: &Path, blocks: u64) -> Result<()> {
         header["parentHash"] = json!(hash);
         header["number"] = json!(format!("{:#x}", head + above));
         header["timestamp"] = json!(format!("{:#x}", began + above));
-        hash = hash_of(header)?;
+        hash = seal(header)?;
         write!(file, "{block}{}", if above < blocks { "," } else { "" })?;
     }
     write!(file, "]")?;
@@ -82,18 +56,4 @@ pub fn lengthen(state: &Path, blocks: u64) -> Result<()> {
     }
     write!(file, "}}")?;
     Ok(file.flush()?)
-}
-
-fn hash_of(header: &Json) -> Result<B256> {
-    let mut payload = Vec::with_capacity(1024);
-    for (name, is_number) in FIELDS {
-        let Some(text) = header[name].as_str() else { continue };
-        if is_number {
-            let number: U256 = text.parse().ok().with_context(|| format!("{name} is {text}"))?;
-            payload.extend(rlp::uint(number));
-        } else {
-            payload.extend(rlp::string(&hex::decode(text.trim_start_matches("0x"))?));
-        }
-    }
-    Ok(keccak256(rlp::list(&payload)))
 }

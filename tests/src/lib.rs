@@ -19,6 +19,7 @@ pub mod deploy;
 pub mod devnet;
 pub mod events;
 pub mod fire;
+mod header;
 pub mod history;
 pub mod kill_points;
 pub mod limits;

@@ -17,6 +17,8 @@ use std::time::Duration;
 pub const FAR: u64 = 1_500;
 /// Blocks that are made at once.
 const AT_ONCE: u64 = 100;
+/// Most blocks whose logs the node gives at once.
+const WIDEST: u64 = 10;
 /// Time for a stake.
 const LIMIT: Duration = Duration::from_secs(60);
 
@@ -41,6 +43,7 @@ pub async fn stakes(world: &World, first: usize, count: usize) -> Result<()> {
 }
 
 /// The origin node's index of logs has a hole where the second message was declared; its blocks and receipts are whole.
+/// It gives few blocks at once, so that those before the hole are stored when it shows.
 ///
 /// # Errors
 /// When there is no second message.
@@ -50,6 +53,7 @@ pub async fn lose_the_second(world: &World) -> Result<()> {
     let mut declarations =
         logs.iter().filter(|log| matches!(events::read(log), Ok(Some(Event::StakeIntentDeclared { .. }))));
     let hidden = json!(format!("{:#x}", declarations.nth(1).context("no second message")?.block));
+    world.origin_proxy.set_widest_range(Some(WIDEST));
     world.origin_proxy.set_edit(move |method, _, answer| {
         if method == "eth_getLogs"
             && let Some(logs) = answer["result"].as_array_mut()

@@ -99,8 +99,7 @@ impl Faults {
     /// Whether a WebSocket may pass: nothing is kept away, and no head that it may announce contradicts a lie.
     pub(super) fn sockets_pass(&self) -> bool {
         let kept_away = self.dropping || self.stalling || self.rate_limit.is_some() || self.limit_errors;
-        let contradicted =
-            self.chain_id.is_some() || self.head.is_some() || self.branch.is_some() || self.strange;
+        let contradicted = self.chain_id.is_some() || self.head.is_some() || self.branch.is_some() || self.strange;
         !kept_away && !contradicted && self.truncating.is_none()
     }
 

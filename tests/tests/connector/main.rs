@@ -3,8 +3,8 @@
 mod far;
 mod forks;
 mod liars;
-mod strange;
 mod rounds;
+mod strange;
 
 use std::time::Duration;
 

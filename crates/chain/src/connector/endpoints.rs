@@ -339,14 +339,7 @@ impl Book {
 
     /// A range that was to be read from an endpoint was not given `by` it or by its witness: whether to ask for a smaller
     /// one. If not, the failure counts against whoever failed.
-    pub fn range_failed(
-        &mut self,
-        id: EndpointId,
-        by: EndpointId,
-        span: Span,
-        error: &RpcError,
-        now: u64,
-    ) -> Failed {
+    pub fn range_failed(&mut self, id: EndpointId, by: EndpointId, span: Span, error: &RpcError, now: u64) -> Failed {
         let Some(endpoint) = self.change(id) else { return Failed::Stuck };
         let failed = endpoint.ranges.failed(span, error);
         match failed {
