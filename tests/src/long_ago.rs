@@ -50,8 +50,7 @@ pub async fn stakes(world: &World, first: usize, count: usize) -> Result<()> {
 pub async fn lose_the_second(world: &World) -> Result<()> {
     let gateway = world.devnet.contracts.origin.gateway;
     let logs = world.devnet.origin.logs(&[gateway], 0).await?;
-    let mut declarations =
-        logs.iter().filter(|log| matches!(events::read(log), Ok(Some(Event::StakeIntentDeclared { .. }))));
+    let mut declarations = logs.iter().filter(|log| matches!(events::read(log), Ok(Some(Event::Declared { .. }))));
     let hidden = json!(format!("{:#x}", declarations.nth(1).context("no second message")?.block));
     world.origin_proxy.set_widest_range(Some(WIDEST));
     world.origin_proxy.set_edit(move |method, _, answer| {

@@ -20,7 +20,7 @@ use std::fmt;
 use zeroize::Zeroize;
 
 /// Version of all frames of this module; the first thing a child says.
-pub const PROTOCOL_VERSION: u32 = 5;
+pub const PROTOCOL_VERSION: u32 = 6;
 
 /// Names one question of a child, unique within that child, so that answers find their way back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Encode, Decode)]
@@ -223,6 +223,8 @@ pub struct SenderSetup {
     pub replace_bump_percent: u64,
     /// Most replacements of one transaction.
     pub max_replacements: u64,
+    /// Wei that a worker keeps when it accepts a request.
+    pub min_balance: U256,
 }
 
 /// Parent to sender.

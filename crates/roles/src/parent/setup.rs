@@ -173,7 +173,8 @@ pub(crate) fn combine(
     };
     if offset != other {
         return Err(format!(
-            "gateway {} keeps its messages at slot {offset}, its cogateway {} at slot {other}:              they are of different generations and can't prove to each other",
+            "gateway {} keeps its messages at slot {offset}, its cogateway {} at slot {other}: \
+             they are of different generations and can't prove to each other",
             configured.gateway, configured.cogateway
         ));
     }

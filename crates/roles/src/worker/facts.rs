@@ -63,7 +63,7 @@ fn combine(
 }
 
 /// What the sender's fee policy offers at this head; on a chain without a base fee the priority fee stands for it.
-fn fee_level(head: Head, priority: U256) -> FeeLevel {
+pub(super) fn fee_level(head: Head, priority: U256) -> FeeLevel {
     let base = head.base_fee.unwrap_or(U256::ZERO);
     FeeLevel { per_gas: base.saturating_add(base).saturating_add(priority) }
 }

@@ -42,6 +42,18 @@ async fn a_gateway_that_is_not_configured_is_refused_without_a_look() {
     refused(&played, State::Skipped, "not one of the configured gateways");
 }
 
+/// Money is locked in it: the operator is told what to do.
+#[tokio::test]
+async fn what_was_accepted_through_a_gateway_that_is_no_longer_configured_is_not_given_up() {
+    let played = Script::new(Chains::default()).run(Job { gateway: None, ..accepted() }).await;
+    assert_eq!(played.outline(), ["park"]);
+    let park = played.park();
+    assert_eq!((&park.wait, park.update.state), (&Wait::Happening, Some(State::Accepted)));
+    let waits = park.waiting_for.as_deref().unwrap_or_default();
+    assert!(waits.contains("put the gateway back"), "{waits}");
+    assert!(park.retry_in_ms.is_some());
+}
+
 #[tokio::test]
 async fn terms_that_do_not_pay_are_refused_without_a_look() {
     type Change = fn(&mut Terms);

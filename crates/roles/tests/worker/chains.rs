@@ -202,6 +202,7 @@ impl Chains {
             gateways::Leg::Source => self.kind.source(),
             gateways::Leg::Target => self.kind.target(),
         };
+        self.coin(side, 1_000_000_000);
         let to = self.at_box(side);
         let data = gateways::progress(self.kind, leg, message_of(self.kind, 0), &secret_for(self.kind, 0));
         self.put(side, Query::Call { from: None, to, data, at: At::Latest }, answer);

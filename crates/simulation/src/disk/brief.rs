@@ -2,7 +2,7 @@
 
 use super::Disk;
 use facilitator_eth::{Address, B256, U256};
-use facilitator_protocol::model::{Kind, Request, Side, State, Step};
+use facilitator_protocol::model::{Kind, Request, RequestId, Side, State, Step};
 use facilitator_protocol::transfer::accept::InFlight;
 use facilitator_roles::messages::FailedStep;
 use facilitator_store::journal::{Entry, EntryState};
@@ -81,6 +81,13 @@ impl Disk {
         steps
     }
 
+    /// Whether an accept of the request is on its way or has happened.
+    fn has_accept(&self, id: RequestId) -> bool {
+        let journals = [&self.journals.origin, &self.journals.auxiliary];
+        let mut entries = journals.into_iter().flat_map(|journal| journal.entries.values());
+        entries.any(|e| e.request_id == Some(id) && e.step == Step::Accept && e.state != EntryState::Failed)
+    }
+
     /// Other unfinished requests that a key has yet to pay steps for, and the bounties that it has yet to pay for them.
     pub(crate) fn in_flight_of(&self, of: &Request, side: Side, account: Address) -> (InFlight, U256) {
         let key = |request: &Request| match side {
@@ -89,7 +96,8 @@ impl Disk {
         };
         let open = self.requests.values().filter(|row| {
             let declared = row.request.declared_block.is_some();
-            !row.done && row.request.hash_lock.is_some() && (!row.orphaned || declared)
+            let leaves = !row.orphaned && (row.claimed || self.has_accept(row.request.id));
+            !row.done && row.request.hash_lock.is_some() && (declared || leaves)
         });
         let own = open.map(|row| &row.request).filter(|other| other.id != of.id && key(other) == Some(account));
         own.fold((InFlight::default(), U256::ZERO), |(mut all, bounties), other| {

@@ -258,9 +258,13 @@ impl Store {
     }
 }
 
-/// What money is needed for: the lock is stored, so the accept may leave at any moment, or has. Of a request whose event
-/// a reorg has removed only a declared message will be worked on.
-const IN_FLIGHT: &str = "done = 0 AND hash_lock IS NOT NULL AND (orphaned = 0 OR declared_block IS NOT NULL)
+/// What money is needed for: the message is declared; or its lock is stored, and a worker is about to hand the accept
+/// over, or it is on its way. A lock alone, left by an accept that failed or was put off, needs nothing: else such
+/// requests would hold each other up though there is money for one after the other. Of a request whose event a reorg has
+/// removed only a declared message will be worked on.
+const IN_FLIGHT: &str = "done = 0 AND hash_lock IS NOT NULL
+    AND (declared_block IS NOT NULL OR (orphaned = 0 AND (claimed_by IS NOT NULL OR EXISTS (SELECT 1
+        FROM transactions AS t WHERE t.request_id = requests.id AND t.step = 'accept' AND t.state <> 'failed'))))
     AND origin_worker_address IS NOT NULL AND auxiliary_worker_address IS NOT NULL";
 
 /// The columns of [`read_share`].

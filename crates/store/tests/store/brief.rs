@@ -9,7 +9,7 @@ use facilitator_protocol::model::{Request, RequestId, State, Step, Update, Wait}
 use facilitator_protocol::transfer::accept::InFlight;
 use facilitator_store::{
     Store,
-    journal::{Failed, Failure, NewEntry, Visibility},
+    journal::{EntryId, Failed, Failure, Journal, NewEntry, Visibility},
     requests::{Brief, Change},
 };
 
@@ -56,6 +56,9 @@ async fn what_is_accepted_or_about_to_be_counts_against_the_keys_that_pay_for_it
     let ready = store.claim_ready(ME, 10, 5).await.unwrap();
     let message = |request: &Request| with_workers(500 + u64::try_from(request.id.0).unwrap(), 60, 61);
     save(&store, &ready[..3], message, &Wait::Happening).await;
+    for id in 1..=3 {
+        accepting(&store.journal(ORIGIN), id, 6).await;
+    }
     // The fourth has no lock yet: nothing of it is reserved.
     assert_eq!(
         counts(&brief(&store, 4).await),
@@ -92,6 +95,9 @@ async fn the_bounty_of_a_redeem_is_paid_on_the_auxiliary_chain() {
     let events = vec![(log(pool, 5, 0), redeem_requested(8)), (log(pool, 5, 1), redeem_requested(9))];
     scan(&store, AUXILIARY, 5, events).await;
     claim_and_park(&store, &with_workers(500, 60, 61), &Wait::Happening).await;
+    for id in 1..=2 {
+        accepting(&store.journal(AUXILIARY), id, 200).await;
+    }
     assert_eq!(counts(&brief(&store, 1).await), [(1, 0), (1, BOUNTY)]);
     let redeem = InFlight { stakes: 0, redeems: 1 };
     assert_eq!(brief(&store, 1).await.in_flight_of(AUXILIARY, address(61)), redeem);
@@ -111,8 +117,8 @@ async fn a_request_without_an_event_reserves_nothing_unless_its_message_is_decla
     assert_eq!(counts(&brief(&store, 2).await), [(1, 0), (1, 0)]);
 }
 
-async fn fail(store: &Store, id: i64, now_ms: i64) {
-    let journal = store.journal(ORIGIN);
+/// Hands the accept of a request over.
+async fn accepting(journal: &Journal, id: i64, now_ms: i64) -> EntryId {
     let entry = NewEntry {
         intent: format!("accept:{id}"),
         request_id: Some(RequestId(id)),
@@ -126,9 +132,30 @@ async fn fail(store: &Store, id: i64, now_ms: i64) {
         allowance: None,
         expect: None,
     };
-    let entry = journal.queue(&[], &[entry], now_ms).await.unwrap().remove(0).entry;
+    journal.queue(&[], &[entry], now_ms).await.unwrap().remove(0).entry.id
+}
+
+/// Else they would hold each other up for ever, though there is money for one after the other.
+#[tokio::test]
+async fn a_lock_whose_accept_is_neither_on_its_way_nor_about_to_leave_reserves_nothing() {
+    let bed = Bed::new();
+    let store = bed.store().await;
+    scan_stakes(&store, 0..4).await;
+    claim_and_park(&store, &with_workers(500, 60, 61), &Wait::Clock).await;
+    assert_eq!(counts(&brief(&store, 4).await), [(0, 0), (0, 0)], "put off before anything was handed over");
+    fail(&store, 1, 210).await;
+    accepting(&store.journal(ORIGIN), 2, 210).await;
+    assert_eq!(counts(&brief(&store, 4).await), [(1, BOUNTY), (1, 0)], "the failed one asks for nothing");
+    store.wake(&[RequestId(3)]).await.unwrap();
+    assert_eq!(store.claim_ready(ME, 10, 220).await.unwrap().len(), 1);
+    assert_eq!(counts(&brief(&store, 4).await), [(2, 2 * BOUNTY), (2, 0)], "a worker may be handing it over");
+}
+
+async fn fail(store: &Store, request: i64, now_ms: i64) {
+    let journal = store.journal(ORIGIN);
+    let id = accepting(&journal, request, now_ms).await;
     let failure = Failure { kind: "reverted".to_owned(), message: format!("at {now_ms}"), detail: None };
-    journal.fail(&[], &[Failed { id: entry.id, inclusion: None, failure }], now_ms).await.unwrap();
+    journal.fail(&[], &[Failed { id, inclusion: None, failure }], now_ms).await.unwrap();
 }
 
 async fn failures(store: &Store, id: i64) -> Option<(u32, String)> {

@@ -203,6 +203,7 @@ fn sender(loaded: &Loaded, keys: &Keys, side: Side) -> Result<SenderSetup, Failu
         resend_after_blocks: settings.resend_after_blocks,
         replace_bump_percent: settings.replace_bump_percent.into(),
         max_replacements: settings.max_replacements.into(),
+        min_balance: settings.min_balance,
     })
 }
 
