@@ -37,10 +37,13 @@ pub(super) fn without_replaced(paid: &[Paid]) -> Vec<&Paid> {
     kept
 }
 
+/// An allowance of an account on a chain: token and spender.
+type Flow = (u64, Address, (Address, Address));
+
 /// Who bears each approval, by row number.
 pub(super) fn approvals(paid: &[&Paid]) -> HashMap<i64, Vec<Party>> {
     // For each account and allowance its approvals and accepts, in the order in which they take effect.
-    let mut flows: BTreeMap<(u64, Address, (Address, Address)), Vec<&Paid>> = BTreeMap::new();
+    let mut flows: BTreeMap<Flow, Vec<&Paid>> = BTreeMap::new();
     for one in paid {
         if let Some(allowance) = one.allowance {
             flows.entry((one.chain_id, one.account, allowance)).or_default().push(one);
