@@ -27,6 +27,7 @@ pub mod node;
 pub mod operator;
 pub mod process;
 pub mod proof;
+pub mod purse;
 pub mod rpc_proxy;
 pub mod small_disk;
 pub mod soak;
