@@ -2,6 +2,7 @@
 
 use crate::{
     calls::{address, call, read_uint},
+    deploy::Mints,
     devnet::Side,
     fire::SIDES,
     world::World,
@@ -26,14 +27,20 @@ impl World {
     /// # Errors
     /// The node's.
     pub async fn purse(&self) -> Result<Purse> {
-        let origin = &self.devnet.contracts.origin;
+        let pairs = self.devnet.contracts.pairs();
         let mut purse = Purse::new();
         for side in SIDES {
             let node = self.devnet.node(side);
             let (workers, tokens) = match side {
-                Side::Origin => (&self.operator.origin_workers, vec![origin.base_token, origin.value_token]),
-                // A plain utility token; OSTPrime says nothing else than the balances of the chain.
-                Side::Auxiliary => (&self.operator.auxiliary_workers, vec![]),
+                Side::Origin => {
+                    let values = pairs.iter().map(|pair| pair.value_token);
+                    (&self.operator.origin_workers, values.chain([self.devnet.contracts.origin.base_token]).collect())
+                }
+                // OSTPrime pays in coin.
+                Side::Auxiliary => {
+                    let plain = pairs.iter().filter(|pair| pair.mints == Mints::Token);
+                    (&self.operator.auxiliary_workers, plain.map(|pair| pair.utility_token).collect::<Vec<_>>())
+                }
             };
             purse.insert((node.chain_id, None), sum(&node.balances(workers).await?)?);
             for token in tokens {

@@ -6,7 +6,7 @@ use facilitator_tests::{
     calls::{call, word},
     devnet::{DevnetOptions, Side},
     node::Pace,
-    stakers::Stakers,
+    requesters::Requesters,
     verify,
     world::{World, WorldOptions},
 };
@@ -33,14 +33,17 @@ fn sum<'a>(lines: impl IntoIterator<Item = &'a Value>, field: &str) -> Result<u1
 
 #[tokio::test]
 async fn it_says_to_the_wei_by_how_much_the_balances_changed_after_deaths_and_forks() -> Result<()> {
-    const STAKES: usize = 6;
+    const OF_A_KIND: usize = 3;
+    const REQUESTS: usize = 2 * OF_A_KIND;
     let world = world(2, 2).await?;
+    let stakers = Requesters::new(&world.devnet, 0, OF_A_KIND).await?;
+    let redeemers = Requesters::redeemers(&world.devnet, 0, OF_A_KIND).await?;
     let before = world.purse().await?;
-    let stakers = Stakers::new(&world.devnet, 0, STAKES).await?;
     let mut daemon = world.operator.start().await?;
-    let stakes = stakers.request_all(&world.devnet, Pace::Hurried).await?;
+    let mut requests = stakers.request_all(&world.devnet, Pace::Hurried).await?;
+    requests.extend(redeemers.request_all(&world.devnet, Pace::Hurried).await?);
     let mut blocks = 0;
-    while !world.all_complete(STAKES).await? {
+    while !world.all_complete(REQUESTS).await? {
         ensure!(blocks < MOST_BLOCKS, "not complete after {blocks} blocks:\n{}", daemon.log_tail());
         match blocks {
             // Deeper than the confirmations: what was final is sent again.
@@ -60,7 +63,7 @@ async fn it_says_to_the_wei_by_how_much_the_balances_changed_after_deaths_and_fo
         world.mine_both().await?;
         blocks += 1;
     }
-    verify::finished(&world.devnet, &stakes).await.with_context(|| daemon.log_tail())?;
+    verify::finished(&world.devnet, &requests).await.with_context(|| daemon.log_tail())?;
     for _ in 0..4 {
         world.step().await?;
     }
@@ -77,11 +80,11 @@ async fn it_says_to_the_wei_by_how_much_the_balances_changed_after_deaths_and_fo
         assert_eq!(sum(lines, field)?, sum(totals, field)?, "{field}");
     }
     let mut of_requests = Vec::new();
-    for stake in &stakes {
+    for request in &requests {
         let chain = world.operator.chains[1].to_string();
         let shown = world
             .operator
-            .ask(&["requests", "show", "--chain-id", &chain, "--json", &stake.request_hash.to_string()])
+            .ask(&["requests", "show", "--chain-id", &chain, "--json", &request.request_hash.to_string()])
             .await?;
         of_requests.extend(shown["ledger"]["totals"].as_array().context("no ledger")?.clone());
     }
@@ -98,10 +101,11 @@ async fn it_says_to_the_wei_by_how_much_the_balances_changed_after_deaths_and_fo
 async fn a_bounty_that_a_stranger_took_is_lost_with_the_gas_of_the_lost_race() -> Result<()> {
     let world = world(1, 1).await?;
     let before = world.purse().await?;
-    let stakers = Stakers::new(&world.devnet, 0, 1).await?;
+    let stakers = Requesters::new(&world.devnet, 0, 1).await?;
     let daemon = world.operator.start().await?;
     let stakes = stakers.request_all(&world.devnet, Pace::Hurried).await?;
-    let selector = hex::encode(&call("progressStake(bytes32,bytes32)", &[word(stakes[0].request_hash); 2]).0[..4]);
+    let arguments = [word(stakes[0].request_hash), word(stakes[0].request_hash)];
+    let selector = hex::encode(&call("progressStake(bytes32,bytes32)", &arguments).0[..4]);
     let mut stolen = false;
     for _ in 0..MOST_BLOCKS {
         world.settle().await;
@@ -148,7 +152,7 @@ async fn it_is_shown_as_text_json_and_csv() -> Result<()> {
         arguments.extend(more);
         world.operator.run(&arguments).await
     };
-    let stakers = Stakers::new(&world.devnet, 0, 1).await?;
+    let stakers = Requesters::new(&world.devnet, 0, 1).await?;
     let daemon = world.operator.start().await?;
     let empty = ask(&[]).await?;
     assert_eq!((empty.code, empty.stdout.trim()), (Some(0), "nothing was earned or spent"), "{empty:?}");

@@ -12,6 +12,7 @@ pub use facts::{AcceptFacts, ActiveMessage, FeeLevel, InFlight, Policy, WorkerFa
 pub use reasons::{Hold, Refusal};
 
 use crate::model::{Kind, MessageStatus, Request};
+use crate::transfer::profit::Estimate;
 use facilitator_eth::{Address, U256};
 
 /// What the checklist says.
@@ -44,6 +45,9 @@ pub fn judge_terms(request: &Request, policy: &Policy) -> Result<(), Refusal> {
     if terms.beneficiary.is_zero() {
         return Err(Refusal::NoBeneficiary);
     }
+    if policy.prices.is_some() {
+        return Ok(());
+    }
     if terms.gas_price < policy.min_gas_price {
         return Err(Refusal::GasPriceTooLow { offered: terms.gas_price, minimum: policy.min_gas_price });
     }
@@ -60,6 +64,7 @@ pub fn judge(request: &Request, facts: &AcceptFacts, policy: &Policy) -> Verdict
         .map_err(Verdict::Refuse)
         .and_then(|()| pending(request, facts))
         .and_then(|()| gateway(facts, policy))
+        .and_then(|()| profit(request, facts, policy))
         .and_then(|()| order_of_messages(request, facts))
         .and_then(|()| beneficiary(request, facts))
         .and_then(|()| escrow(request, facts))
@@ -90,6 +95,24 @@ fn gateway(facts: &AcceptFacts, policy: &Policy) -> Result<(), Verdict> {
     }
     if facts.bounty > policy.max_bounty {
         return Err(Verdict::Hold(Hold::BountyTooHigh { bounty: facts.bounty, maximum: policy.max_bounty }));
+    }
+    Ok(())
+}
+
+/// Expected profit, where prices are given. Fees rise and fall: only what could not pay even if gas were free is refused.
+fn profit(request: &Request, facts: &AcceptFacts, policy: &Policy) -> Result<(), Verdict> {
+    let Some(prices) = &policy.prices else { return Ok(()) };
+    let offered = (request.terms.gas_price, request.terms.gas_limit);
+    let fees = (facts.source_fee.present, facts.target_fee.present);
+    let estimate = prices
+        .estimate(request.kind, offered, facts.reward_in, fees)
+        .map_err(|token| Verdict::Hold(Hold::NoPrice(token)))?;
+    let (Estimate { earns, costs }, least) = (estimate, prices.min_profit);
+    if !estimate.can_ever_bring(least) {
+        return Err(Verdict::Refuse(Refusal::Unprofitable { earns, costs, least }));
+    }
+    if !estimate.brings(least) {
+        return Err(Verdict::Hold(Hold::Unprofitable { earns, costs, least }));
     }
     Ok(())
 }

@@ -1,12 +1,16 @@
 //! What the checklist is given: the operator's limits, and what the chains say.
 
 use crate::model::{Kind, MessageStatus};
+use crate::transfer::profit::{Prices, RewardIn};
 use bincode::{Decode, Encode};
 use facilitator_eth::{Address, B256, U256};
 
 /// The operator's limits.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
 pub struct Policy {
+    /// What everything is worth. With prices a request is judged by its expected profit, and the par values below say
+    /// nothing.
+    pub prices: Option<Prices>,
     /// Lowest gas price that pays, smallest units of the transferred token per gas; the tickets' par value.
     pub min_gas_price: U256,
     /// Lowest gas limit that pays, in gas; the tickets' par value.
@@ -85,6 +89,8 @@ pub struct WorkerFacts {
 pub struct FeeLevel {
     /// Smallest units of base coin per gas that a transaction would offer now.
     pub per_gas: U256,
+    /// What it would pay in the next block: what is offered beyond that is not paid.
+    pub present: U256,
 }
 
 /// Everything that the checklist asks of the chains, read in one pass.
@@ -111,6 +117,8 @@ pub struct AcceptFacts {
     pub beneficiary_takes_payment: bool,
     /// Value tokens in the stake vault, smallest units; `None` for a stake, which is minted.
     pub vault: Option<U256>,
+    /// What the target leg pays the reward in.
+    pub reward_in: RewardIn,
     /// Bounty that an accept would lock now.
     pub bounty: U256,
     /// Tokens that the composer or pool holds for all pending requests together.

@@ -1,7 +1,7 @@
 //! Why a request is not accepted, in words for the operator.
 
 use crate::model::State;
-use facilitator_eth::{Address, B256, U256};
+use facilitator_eth::{Address, B256, Decimal, U256};
 
 /// Why a request is not accepted now. Each can pass by itself or be mended by the operator.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -48,6 +48,21 @@ pub enum Hold {
         /// Configured.
         maximum: U256,
     },
+    /// R20 at present fees.
+    #[error(
+        "fees at which it pays: with gas as it is now it would earn {earns} at most and cost {costs}, and `min_profit` is {least} (in the unit of `prices`)"
+    )]
+    Unprofitable {
+        /// What its reward is worth.
+        earns: Decimal,
+        /// What its gas is worth.
+        costs: Decimal,
+        /// Configured.
+        least: Decimal,
+    },
+    /// R20 can't be judged.
+    #[error("a price: its reward is paid in token {0}, which `prices` does not name; add it there")]
+    NoPrice(Address),
     /// R11 d, e, f.
     #[error(
         "the mint to {0} to become possible: simulated it reverts (a contract must take a payment with 2,300 gas, and OSTPrime must hold enough base coin)"
@@ -166,6 +181,18 @@ pub enum Refusal {
         /// Configured.
         minimum: U256,
     },
+    /// R20 whatever the fees.
+    #[error(
+        "unprofitable: it would earn {earns} at most, and cost {costs} with gas as it is now; whatever gas costs it can't bring the `min_profit` of {least} (in the unit of `prices`)"
+    )]
+    Unprofitable {
+        /// What its reward is worth.
+        earns: Decimal,
+        /// What its gas is worth.
+        costs: Decimal,
+        /// Configured.
+        least: Decimal,
+    },
     /// R11 b.
     #[error("its beneficiary is the zero address")]
     NoBeneficiary,
@@ -188,6 +215,7 @@ impl Refusal {
             | Self::RewardTooLarge { .. }
             | Self::GasPriceTooLow { .. }
             | Self::GasLimitTooLow { .. }
+            | Self::Unprofitable { .. }
             | Self::NoBeneficiary
             | Self::UnknownBeneficiary(_) => State::Skipped,
         }
