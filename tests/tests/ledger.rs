@@ -4,7 +4,9 @@ use anyhow::{Context as _, Result, ensure};
 use facilitator_tests::{
     anvil::Mining,
     calls::{call, word},
+    deploy::DeployOptions,
     devnet::{DevnetOptions, Side},
+    kind::Kind,
     node::Pace,
     requesters::Requesters,
     verify,
@@ -33,15 +35,25 @@ fn sum<'a>(lines: impl IntoIterator<Item = &'a Value>, field: &str) -> Result<u1
 
 #[tokio::test]
 async fn it_says_to_the_wei_by_how_much_the_balances_changed_after_deaths_and_forks() -> Result<()> {
-    const OF_A_KIND: usize = 3;
-    const REQUESTS: usize = 2 * OF_A_KIND;
-    let world = world(2, 2).await?;
-    let stakers = Requesters::new(&world.devnet, 0, OF_A_KIND).await?;
-    let redeemers = Requesters::redeemers(&world.devnet, 0, OF_A_KIND).await?;
+    // Through each of two pairs of gateways, in both directions.
+    const EACH: usize = 2;
+    const REQUESTS: usize = 4 * EACH;
+    let deploy = DeployOptions { second_pair: true, ..DeployOptions::default() };
+    let devnet = DevnetOptions { mining: Mining::OnDemand, deploy, ..DevnetOptions::default() };
+    let world = World::new(WorldOptions { devnet, confirmations: 2, workers: 2, ..WorldOptions::default() }).await?;
+    world.serve_second_pair()?;
+    let mut crowd = Vec::new();
+    for (index, pair) in world.devnet.contracts.pairs().into_iter().enumerate() {
+        for kind in Kind::ALL {
+            crowd.push(Requesters::at(&world.devnet, kind, pair, index * EACH, EACH).await?);
+        }
+    }
     let before = world.purse().await?;
     let mut daemon = world.operator.start().await?;
-    let mut requests = stakers.request_all(&world.devnet, Pace::Hurried).await?;
-    requests.extend(redeemers.request_all(&world.devnet, Pace::Hurried).await?);
+    let mut requests = Vec::new();
+    for group in &crowd {
+        requests.extend(group.request_all(&world.devnet, Pace::Hurried).await?);
+    }
     let mut blocks = 0;
     while !world.all_complete(REQUESTS).await? {
         ensure!(blocks < MOST_BLOCKS, "not complete after {blocks} blocks:\n{}", daemon.log_tail());
