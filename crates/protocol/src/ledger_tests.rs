@@ -203,6 +203,17 @@ fn what_went_to_a_stranger_was_not_ours_and_is_said() {
     assert_eq!(ledger.taken, [(Reason::BountyBack, hash(501), hash(99))]);
 }
 
+#[test]
+fn a_message_of_two_requests_is_booked_to_the_one_that_asked_for_its_transaction() {
+    let accept = paid(1, Step::Accept, 400, &[1]);
+    // By the hash of the message alone it would be the later one's.
+    let declared = effect(&accept, Happening::Declared, 2, Some(1_000));
+    assert_eq!(
+        told(&ledger(&[accept], &[declared])),
+        [(Some(1), Reason::Gas, 400), (Some(1), Reason::BountyOut, 1_000)]
+    );
+}
+
 /// The bounty was read before the accept was sent; the gateway takes what stands when it is mined, and pays that back.
 #[test]
 fn a_bounty_that_changed_meanwhile_counts_as_it_stood_at_the_declaration() {
