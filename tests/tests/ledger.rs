@@ -1,14 +1,16 @@
 //! The ledger against the balances on the chains, to the wei, whatever died and whatever was forked.
 
 use anyhow::{Context as _, Result, ensure};
+use facilitator_eth::U256;
 use facilitator_tests::{
+    anchoring::Policy,
     anvil::Mining,
     calls::{call, word},
     deploy::DeployOptions,
     devnet::{DevnetOptions, Side},
     kind::Kind,
     node::Pace,
-    requesters::Requesters,
+    requesters::{Ask, Requesters},
     verify,
     world::{World, WorldOptions},
 };
@@ -22,6 +24,8 @@ use std::time::Duration;
 const LIMIT: Duration = Duration::from_secs(60);
 /// Blocks that a scenario may take.
 const MOST_BLOCKS: u64 = 120;
+/// Depth of forks: one more than the confirmations.
+const FORK: u64 = 3;
 
 async fn world(confirmations: u64, workers: usize) -> Result<World> {
     let devnet = DevnetOptions { mining: Mining::OnDemand, ..DevnetOptions::default() };
@@ -40,7 +44,10 @@ async fn it_says_to_the_wei_by_how_much_the_balances_changed_after_deaths_and_fo
     const REQUESTS: usize = 4 * EACH;
     let deploy = DeployOptions { second_pair: true, ..DeployOptions::default() };
     let devnet = DevnetOptions { mining: Mining::OnDemand, deploy, ..DevnetOptions::default() };
-    let world = World::new(WorldOptions { devnet, confirmations: 2, workers: 2, ..WorldOptions::default() }).await?;
+    // Deeper than the forks: roots of blocks that are gone would keep the pair from working, as they must.
+    let anchoring = Some(Policy { depth: FORK + 1, ..Policy::default() });
+    let options = WorldOptions { devnet, anchoring, confirmations: FORK - 1, workers: 2, ..WorldOptions::default() };
+    let world = World::new(options).await?;
     world.serve_second_pair()?;
     let mut crowd = Vec::new();
     for (index, pair) in world.devnet.contracts.pairs().into_iter().enumerate() {
@@ -58,9 +65,9 @@ async fn it_says_to_the_wei_by_how_much_the_balances_changed_after_deaths_and_fo
     while !world.all_complete(REQUESTS).await? {
         ensure!(blocks < MOST_BLOCKS, "not complete after {blocks} blocks:\n{}", daemon.log_tail());
         match blocks {
-            // Deeper than the confirmations: what was final is sent again.
-            6 | 12 | 18 => world.fork(Side::Origin, 3).await?,
-            9 | 15 | 21 => world.fork(Side::Auxiliary, 3).await?,
+            // What was final is sent again.
+            6 | 12 | 18 | 24 => world.fork(Side::Origin, FORK).await?,
+            9 | 15 | 21 | 27 => world.fork(Side::Auxiliary, FORK).await?,
             5 | 13 => {
                 for sender in daemon.in_role("sender") {
                     kill(Pid::from_raw(i32::try_from(sender)?), Signal::SIGKILL)?;
@@ -193,5 +200,59 @@ async fn it_is_shown_as_text_json_and_csv() -> Result<()> {
     assert_eq!(wrong.code, Some(2), "{wrong:?}");
     assert!(wrong.stderr.contains("7d"), "{wrong:?}");
     assert_eq!(ask(&["--json", "--csv"]).await?.code, Some(2));
+    world.operator.stop(daemon).await
+}
+
+/// Real tokens say their digits; what pays is done in both directions, what doesn't at present fees waits and says so.
+#[tokio::test]
+async fn with_prices_requests_are_taken_by_their_expected_profit() -> Result<()> {
+    let deploy = DeployOptions { second_pair: true, ..DeployOptions::default() };
+    let devnet = DevnetOptions { mining: Mining::OnDemand, deploy, ..DevnetOptions::default() };
+    let world = World::new(WorldOptions { devnet, ..WorldOptions::default() }).await?;
+    world.serve_second_pair()?;
+    let pairs = world.devnet.contracts.pairs();
+    let [origin, auxiliary] = world.operator.chains.map(|chain| chain.to_string());
+    world.operator.edit_config(|config| {
+        config["prices"] = json!({ &origin: { "coin": "1", "tokens": {} }, &auxiliary: { "coin": "1", "tokens": {} } });
+        for pair in &pairs {
+            config["prices"][&origin]["tokens"][pair.value_token.to_string()] = json!("1");
+            config["prices"][&auxiliary]["tokens"][pair.utility_token.to_string()] = json!("1");
+        }
+        // With prices the par values say nothing.
+        config["min_gas_price"] = json!("1000000000000000000000000");
+    })?;
+    let (mut good, mut cheap) = (Vec::new(), Vec::new());
+    let mut crowd = Vec::new();
+    for (index, pair) in pairs.into_iter().enumerate() {
+        for kind in Kind::ALL {
+            crowd.push(Requesters::at(&world.devnet, kind, pair, index * 2, 2).await?);
+        }
+    }
+    let daemon = world.operator.start().await?;
+    for group in &crowd {
+        let ask = Ask { gas_price: U256::ONE, ..group.ask(&world.devnet, 1) };
+        let asks = [(0, group.ask(&world.devnet, 0)), (1, ask)];
+        let mut asked = group.request(&world.devnet, &asks, Pace::Hurried).await?;
+        cheap.extend(asked.pop());
+        good.extend(asked.pop());
+    }
+    for _ in 0..MOST_BLOCKS {
+        let complete = world.operator.requests().await?.iter().filter(|row| row.state == "COMPLETE").count();
+        if complete == good.len() {
+            break;
+        }
+        world.step().await?;
+    }
+    verify::finished(&world.devnet, &good).await.with_context(|| daemon.log_tail())?;
+    let rows = world.operator.requests().await?;
+    for request in &cheap {
+        let hash = request.request_hash.to_string();
+        let row = rows.iter().find(|row| row.request_hash == hash).context("not seen")?;
+        let waits = row.waiting_for.clone().unwrap_or_default();
+        assert_eq!(row.state, "REQUESTED", "{row:#?}");
+        assert!(waits.contains("it would earn 0.0000000000004"), "{waits}");
+    }
+    let doctor = world.operator.doctor().await?.stdout;
+    assert!(doctor.contains("which pays rewards, is worth 1"), "{doctor}");
     world.operator.stop(daemon).await
 }
