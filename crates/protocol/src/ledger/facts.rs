@@ -3,7 +3,7 @@
 use super::Asset;
 use crate::{
     events::Event,
-    gateway::{GatewaySet, Mints},
+    gateway::Mints,
     model::{RequestId, Side, Step},
 };
 use facilitator_eth::{Address, B256, U256};
@@ -163,23 +163,6 @@ pub struct Assets {
 }
 
 impl Assets {
-    /// Those of a configured pair.
-    #[must_use]
-    pub const fn of(set: &GatewaySet) -> Self {
-        Self {
-            origin_chain_id: set.origin_chain_id,
-            auxiliary_chain_id: set.auxiliary_chain_id,
-            gateway: set.gateway,
-            cogateway: set.cogateway,
-            composer: set.composer,
-            redeem_pool: set.redeem_pool,
-            value_token: set.value_token,
-            base_token: set.base_token,
-            utility_token: set.utility_token,
-            mints: set.mints,
-        }
-    }
-
     /// The chain id of a side.
     #[must_use]
     pub const fn chain_id(&self, side: Side) -> u64 {
