@@ -39,7 +39,7 @@ fn other_pair() -> Assets {
 }
 
 fn party(request: i64) -> Party {
-    Party { request: RequestId(request), gateway: pair().gateway }
+    Party { request: RequestId(request), chain_id: ORIGIN, gateway: pair().gateway }
 }
 
 fn paid(id: i64, step: Step, cost: u64, parties: &[i64]) -> Paid {
@@ -182,6 +182,19 @@ fn what_nobody_asked_for_is_nobodys_and_its_gateway_is_told_where_there_is_but_o
     assert_eq!(of(&[pair()]), [None, Some(pair().gateway)]);
     // Both gateways share the composer.
     assert_eq!(of(&[pair(), other_pair()]), [None, None]);
+}
+
+#[test]
+fn the_same_address_on_the_other_chain_is_another_gateway() {
+    // The cogateway of the one has the address of the other's gateway.
+    let mirrored = Assets { gateway: pair().cogateway, cogateway: pair().gateway, ..pair() };
+    let of = |chain_id| {
+        let party = Party { chain_id, ..party(1) };
+        let one = Paid { parties: vec![party], ..paid(1, Step::Accept, 400, &[]) };
+        build(&[one], &[], &[], &[pair(), mirrored]).lines.first().and_then(|line| line.gateway)
+    };
+    assert_eq!(of(ORIGIN), Some(pair().gateway));
+    assert_eq!(of(AUXILIARY), Some(mirrored.gateway));
 }
 
 /// Deeper than the confirmations: the journal keeps both rows, the chain one transaction.

@@ -25,7 +25,7 @@ const PAID: &str = "t.id, t.chain_id, t.step, t.account, t.nonce, t.to_address, 
 
 /// The columns of [`effect`], in its order, and where they come from. The message's request is the newest of its hash.
 const EFFECT: &str =
-    "SELECT e.chain_id, e.address, e.tx_hash, a.transaction_id, e.message_hash, r.id, r.gateway_address,
+    "SELECT e.chain_id, e.address, e.tx_hash, a.transaction_id, e.message_hash, r.id, r.event_chain_id, r.gateway_address,
         r.bounty, d.block_number, d.log_index, e.data
     FROM events e
     LEFT JOIN requests r ON r.id = (SELECT MAX(id) FROM requests WHERE message_hash = e.message_hash)
@@ -114,13 +114,13 @@ impl Store {
     /// The requests that asked for transactions, by row number of both.
     async fn parties(&self, condition: &str, args: Vec<Value>) -> Result<HashMap<i64, Vec<Party>>> {
         let sql = format!(
-            "SELECT w.transaction_id, r.id, r.gateway_address FROM waiters w JOIN requests r ON r.id = w.request_id
+            "SELECT w.transaction_id, r.id, r.event_chain_id, r.gateway_address FROM waiters w JOIN requests r ON r.id = w.request_id
              WHERE {condition} ORDER BY w.transaction_id, r.id"
         );
         let mut waiting: HashMap<i64, Vec<Party>> = HashMap::new();
         for row in &mut self.db.fetch(sql, args).await? {
-            let (id, request, gateway) = (row.take()?, row.take()?, row.take()?);
-            waiting.entry(id).or_default().push(Party { request, gateway });
+            let (id, request, chain_id, gateway) = (row.take()?, row.take()?, row.take()?, row.take()?);
+            waiting.entry(id).or_default().push(Party { request, chain_id, gateway });
         }
         Ok(waiting)
     }
@@ -229,9 +229,11 @@ fn approved(intent: &str) -> Option<(Address, Address)> {
 fn effect(row: &mut Row) -> Result<Option<Effect>> {
     let (chain_id, box_address, tx_hash, paid_by, message_hash) =
         (row.take()?, row.take()?, row.take()?, row.take()?, row.take()?);
-    let (request, gateway, bounty): (Option<RequestId>, Option<Address>, Option<U256>) =
+    let (request, chain, gateway): (Option<RequestId>, Option<u64>, Option<Address>) =
         (row.take()?, row.take()?, row.take()?);
-    let request = request.zip(gateway).map(|(request, gateway)| (Party { request, gateway }, bounty));
+    let bounty: Option<U256> = row.take()?;
+    let party = request.zip(chain).zip(gateway);
+    let request = party.map(|((request, chain_id), gateway)| (Party { request, chain_id, gateway }, bounty));
     let (block, index): (Option<u64>, Option<u64>) = (row.take()?, row.take()?);
     let declared = block.zip(index).map(|(block_number, log_index)| Place { block_number, log_index });
     let Some(happening) = Happening::of(&stored_event(row)?) else { return Ok(None) };

@@ -93,7 +93,7 @@ impl Builder<'_> {
             return;
         }
         for (party, part) in bearers.iter().zip(share::split(one.cost, bearers.len())) {
-            let gateway = self.pair_of(party.gateway);
+            let gateway = self.pair_of(party);
             self.ledger.lines.push(line(one, Some(party.request), gateway, Reason::Gas, asset, part, bearers.len()));
         }
     }
@@ -155,8 +155,8 @@ impl Builder<'_> {
     }
 
     /// The pair of the gateway or cogateway that a request names.
-    fn pair_of(&self, named: Address) -> Option<Address> {
-        let pair = self.assets.iter().find(|pair| pair.gateway == named || pair.cogateway == named);
+    fn pair_of(&self, party: &Party) -> Option<Address> {
+        let pair = self.assets.iter().find(|pair| pair.side_of(party.chain_id, party.gateway).is_some());
         pair.map(|pair| pair.gateway)
     }
 

@@ -42,6 +42,8 @@ pub struct Paid {
 pub struct Party {
     /// Its row.
     pub request: RequestId,
+    /// The chain that it was made on: on the other one the same address may be another gateway.
+    pub chain_id: u64,
     /// Gateway or cogateway that it names.
     pub gateway: Address,
 }
