@@ -4,6 +4,7 @@ use crate::{
     Store,
     db::{Row, Tx, args},
     error::Result,
+    ledger,
 };
 use facilitator_protocol::gateway::{GatewaySet, Mints};
 
@@ -45,6 +46,7 @@ impl Store {
                 now_ms,
             ];
             tx.execute(sql, args).await?;
+            ledger::remember(&mut tx, set).await?;
         }
         tx.commit().await
     }
@@ -66,7 +68,7 @@ fn select() -> String {
     format!("SELECT {COLUMNS} FROM gateways ORDER BY gateway_address")
 }
 
-const fn mints_name(mints: Mints) -> &'static str {
+pub(crate) const fn mints_name(mints: Mints) -> &'static str {
     match mints {
         Mints::BaseCoin => "base_coin",
         Mints::Token => "token",
@@ -95,7 +97,7 @@ fn set(row: &mut Row) -> Result<GatewaySet> {
     })
 }
 
-fn mints(row: &mut Row) -> Result<Mints> {
+pub(crate) fn mints(row: &mut Row) -> Result<Mints> {
     let name: String = row.take()?;
     let known = [Mints::BaseCoin, Mints::Token].into_iter().find(|mints| mints_name(*mints) == name);
     known.ok_or_else(|| row.damaged(&format!("column `mints` is `{name}`")))

@@ -19,6 +19,7 @@ pub mod accept;
 mod backoff;
 mod decide;
 mod gas;
+pub mod profit;
 
 pub use backoff::Backoff;
 pub use decide::{Awaited, BoxStatus, Decision, Legs, Statuses, decide};

@@ -84,6 +84,7 @@ pub(crate) fn requested_of(kind: Kind) -> Job {
         },
         gateway: Some(gateway),
         policy: Policy {
+            prices: None,
             min_gas_price: uint(10),
             min_gas_limit: uint(100_000),
             max_bounty: uint(50),

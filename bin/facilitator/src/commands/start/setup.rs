@@ -8,6 +8,7 @@ use facilitator_eth::{Address, U256};
 use facilitator_protocol::model::Side;
 use facilitator_protocol::transfer::Backoff;
 use facilitator_protocol::transfer::accept::Policy;
+use facilitator_protocol::transfer::profit::{ChainPrices, Prices};
 use facilitator_roles::messages::{ChainSetup, ConfiguredGateway, KeyBytes, ScannerSetup, SenderSetup};
 use facilitator_roles::parent::{PerSide, Setup};
 use facilitator_roles::terms::Terms;
@@ -19,6 +20,19 @@ const HEARTBEAT: Duration = Duration::from_secs(2);
 
 /// Time beyond the limit of one call until a connector gives up on its answer.
 const ANSWER_GRACE: Duration = Duration::from_secs(2);
+
+/// What everything is worth, if that is configured.
+fn prices(loaded: &Loaded) -> Option<Prices> {
+    let chain = |prices: &facilitator_config::ChainPrices| ChainPrices {
+        coin: prices.coin,
+        tokens: prices.tokens.iter().map(|(token, price)| (*token, *price)).collect(),
+    };
+    loaded.facilitator.prices.as_ref().map(|prices| Prices {
+        origin: chain(&prices.origin),
+        auxiliary: chain(&prices.auxiliary),
+        min_profit: loaded.facilitator.settings.min_profit,
+    })
+}
 
 /// The configured form of log lines.
 pub(super) fn log_format(loaded: &Loaded) -> facilitator_telemetry::LogFormat {
@@ -76,6 +90,7 @@ pub(super) fn parent(loaded: &Loaded, keys: &Keys, process: i64, logging: &Loggi
             auxiliary: sender(loaded, keys, Side::Auxiliary)?,
         },
         policy: Policy {
+            prices: prices(loaded),
             min_gas_price: settings.min_gas_price,
             min_gas_limit: settings.min_gas_limit,
             max_bounty: settings.max_bounty.unwrap_or(U256::MAX),
