@@ -102,7 +102,7 @@ pub struct Devnet {
     /// As it was chosen.
     pub options: DevnetOptions,
     /// The nodes' processes: origin, auxiliary.
-    pub processes: [Anvil; 2],
+    processes: [Anvil; 2],
     /// One payer at a time on each chain, since all count on the owner's next nonce.
     purses: [Mutex<()>; 2],
 }
@@ -143,6 +143,16 @@ impl Devnet {
         match side {
             Side::Origin => &self.origin,
             Side::Auxiliary => &self.auxiliary,
+        }
+    }
+
+    /// The process of a side's node.
+    #[must_use]
+    pub fn process(&self, side: Side) -> &Anvil {
+        let [origin, auxiliary] = &self.processes;
+        match side {
+            Side::Origin => origin,
+            Side::Auxiliary => auxiliary,
         }
     }
 

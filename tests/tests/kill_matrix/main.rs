@@ -8,7 +8,7 @@ mod scenes;
 
 use anyhow::{Context, Result, ensure};
 use facilitator_tests::{
-    daemon::Daemon, kill_points, kind::Kind, node::Pace, requesters::Requesters, verify, world::World,
+    daemon::Daemon, kill_points, kind::Kind, node::Pace, operator, requesters::Requesters, verify, world::World,
 };
 use scenes::{Play, Scene};
 use std::{path::Path, sync::Arc, time::Duration};
@@ -41,7 +41,7 @@ async fn plays(point: &str, kind: Kind) -> Result<bool> {
     let visit = 1;
     let scene = Scene::of(point);
     let mut world = World::new(scene.options()).await?;
-    scene.prepare(&world)?;
+    scene.prepare(&world).await?;
     let mark = world.operator.home().join("died");
     world.operator.use_binary(kill_points::armed_binary()?);
     kill_points::arm(&mut world.operator, point, visit, &mark);
@@ -52,10 +52,10 @@ async fn plays(point: &str, kind: Kind) -> Result<bool> {
     let deadline = Instant::now() + LIMIT;
     let mut play = Play::new(scene);
     let mut complete_since = None;
-    while !complete(&world).await || (scene != Scene::Stop && !mark.exists()) {
+    while !complete(&world, scene).await || (scene != Scene::Stop && !mark.exists()) {
         ensure!(Instant::now() < deadline, "{point} not done; died: {}\n{}", mark.exists(), daemon.log_tail());
         daemon = resurrect(&world, daemon)?;
-        if scene.by_hand() && complete(&world).await && !mark.exists() {
+        if scene.by_hand() && complete(&world, scene).await && !mark.exists() {
             let since: &mut Instant = complete_since.get_or_insert_with(Instant::now);
             if since.elapsed() > MISSED {
                 world.operator.stop(daemon).await?;
@@ -107,9 +107,9 @@ async fn dies_stopping(world: &World, daemon: Daemon, mark: &Path) -> Result<()>
 }
 
 /// Whether every request is known and complete. A database that is not there yet knows none.
-async fn complete(world: &World) -> bool {
+async fn complete(world: &World, scene: Scene) -> bool {
     let rows = world.operator.requests().await.unwrap_or_default();
-    rows.len() == REQUESTS && rows.iter().all(|row| row.state == "COMPLETE")
+    rows.len() == REQUESTS + scene.before() && rows.iter().all(|row| row.state == "COMPLETE")
 }
 
 /// A new daemon in the place of one that died.
@@ -118,6 +118,18 @@ fn resurrect(world: &World, mut daemon: Daemon) -> Result<Daemon> {
         None => Ok(daemon),
         Some(_) => world.operator.spawn(),
     }
+}
+
+/// Their names come from variables of the environment, which only the armed binary knows.
+#[test]
+fn the_shipped_binary_has_no_kill_points() -> Result<()> {
+    let knows = |path: &Path| -> Result<bool> {
+        let wanted = b"FACILITATOR_KILL_AT";
+        Ok(std::fs::read(path)?.windows(wanted.len()).any(|window| window == wanted))
+    };
+    ensure!(knows(&kill_points::armed_binary()?)?, "the armed binary is not armed");
+    ensure!(!knows(&operator::binary()?)?, "the shipped binary can be made to die");
+    Ok(())
 }
 
 #[tokio::test]
