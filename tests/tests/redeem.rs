@@ -175,3 +175,30 @@ async fn a_redeem_waits_until_its_bounty_and_its_gas_are_there_together() -> Res
     world.finish(&daemon, &requests, LIMIT).await?;
     operator.stop(daemon).await
 }
+
+/// Auxiliary workers are whitelisted by the pool's organization, which `doctor` looks after as well.
+#[tokio::test]
+async fn a_redeem_waits_until_the_pools_organization_knows_the_worker() -> Result<()> {
+    let world = World::new(quick()).await?;
+    let (devnet, operator) = (&world.devnet, &world.operator);
+    let organization = devnet.contracts.auxiliary.pool_organization;
+    let dismiss = |worker: &Address| (organization, call("unsetWorker(address)", &[address(*worker)]));
+    let calls: Vec<_> = operator.auxiliary_workers.iter().map(dismiss).collect();
+    devnet.owner_calls(Side::Auxiliary, &calls).await?;
+    let doctor = operator.doctor().await?;
+    assert_eq!(doctor.code, Some(1), "{doctor:?}");
+    assert!(doctor.stdout.contains(&format!("have the organization {organization} call setWorker")), "{doctor:?}");
+
+    let redeemers = Requesters::redeemers(devnet, 0, 1).await?;
+    let daemon = operator.start().await?;
+    let requests = redeemers.request_all(devnet, Pace::Natural).await?;
+    let waits = |rows: &[RequestRow]| rows.iter().any(|row| row.waiting_for.is_some());
+    let rows = operator.wait_requests(LIMIT, waits).await?;
+    let (state, reason) = row_of(&rows, &requests[0]);
+    assert_eq!(state, "REQUESTED", "{rows:#?}");
+    assert!(reason.contains("whitelisted worker"), "{reason}");
+
+    devnet.whitelist(Side::Auxiliary, organization, &operator.auxiliary_workers).await?;
+    world.finish(&daemon, &requests, LIMIT).await?;
+    operator.stop(daemon).await
+}
