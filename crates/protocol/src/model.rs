@@ -358,8 +358,11 @@ pub struct Request {
     pub pool: Address,
     /// What was asked for.
     pub terms: Terms,
-    /// Where the event stands.
+    /// Where the event stands; that of the declaration if it is hunted.
     pub position: LogPosition,
+    /// Whether it is no request of ours but a message that somebody else left unfinished. It has no pool (there the
+    /// gateway stands) and its request hash is the message hash.
+    pub hunted: bool,
     /// 0 unless a secret became public and its message did not survive a reorg (law 3).
     pub attempt: u32,
     /// The lock of the present attempt; stored before the accept is signed (law 2).
@@ -440,6 +443,8 @@ pub struct Update {
     pub state: Option<State>,
     /// New attempt with its lock and message: always together.
     pub attempt: Option<Attempt>,
+    /// What a hunted message says beside its declaration.
+    pub fine_print: Option<FinePrint>,
     /// Sender of the declared message.
     pub message_sender: Option<Address>,
     /// Worker of the origin chain.
@@ -475,6 +480,17 @@ pub struct Attempt {
     pub hash_lock: B256,
     /// The message it declares.
     pub message_hash: B256,
+}
+
+/// What no event says of a message: only `messages(hash)` does, until its sender declares the next one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode)]
+pub struct FinePrint {
+    /// keccak256 of the secret.
+    pub hash_lock: B256,
+    /// Reward per unit of gas.
+    pub gas_price: U256,
+    /// The most units of gas that are rewarded.
+    pub gas_limit: U256,
 }
 
 /// How a worker leaves its request.
