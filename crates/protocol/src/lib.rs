@@ -7,6 +7,7 @@ pub mod contracts;
 pub mod events;
 pub mod gateway;
 pub mod hashes;
+pub mod ledger;
 pub mod model;
 pub mod proof;
 pub mod secret;

@@ -4,6 +4,7 @@ use crate::{
     Store,
     db::{Row, Tx, args},
     error::Result,
+    ledger,
 };
 use facilitator_protocol::gateway::{GatewaySet, Mints};
 
@@ -42,6 +43,7 @@ impl Store {
                 now_ms,
             ];
             tx.execute(sql, args).await?;
+            ledger::remember(&mut tx, set).await?;
         }
         tx.commit().await
     }
@@ -63,7 +65,7 @@ fn select() -> String {
     format!("SELECT {COLUMNS} FROM gateways ORDER BY gateway_address")
 }
 
-const fn mints_name(mints: Mints) -> &'static str {
+pub(crate) const fn mints_name(mints: Mints) -> &'static str {
     match mints {
         Mints::BaseCoin => "base_coin",
         Mints::Token => "token",
@@ -90,7 +92,7 @@ fn set(row: &mut Row) -> Result<GatewaySet> {
     })
 }
 
-fn mints(row: &mut Row) -> Result<Mints> {
+pub(crate) fn mints(row: &mut Row) -> Result<Mints> {
     let name: String = row.take()?;
     let known = [Mints::BaseCoin, Mints::Token].into_iter().find(|mints| mints_name(*mints) == name);
     known.ok_or_else(|| row.damaged(&format!("column `mints` is `{name}`")))

@@ -10,6 +10,7 @@ mod error;
 pub mod gateways;
 pub mod journal;
 pub mod leases;
+mod ledger;
 mod migrate;
 mod names;
 pub mod processes;

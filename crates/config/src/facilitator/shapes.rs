@@ -3,7 +3,7 @@
 
 use super::{Db, KeyStore};
 use crate::{
-    ChainRef, ChainSettings, ConfigError, Endpoint, Home, Secret, Settings, chain_key,
+    ChainRef, ChainSettings, ConfigError, Endpoint, Home, HunterSettings, Secret, Settings, chain_key,
     node::{Fields, Node},
 };
 use facilitator_eth::Address;
@@ -16,9 +16,11 @@ const MAX_WORKERS: usize = 100;
 const MAX_ACCOUNTS: usize = 1000;
 const VERSION: u64 = 1;
 const HASH_LOCK_KEY: &str = "encrypted_hash_lock_key";
-const PUBLISHED: &[&str] = &["originChain", "auxChainId", "database", "chains", "encryptedAccounts", HASH_LOCK_KEY];
+const HUNTER: &str = "hunter";
+const PUBLISHED: &[&str] =
+    &["originChain", "auxChainId", "database", "chains", "encryptedAccounts", HASH_LOCK_KEY, HUNTER];
 const TICKET: &[&str] =
-    &["version", "origin_chain_id", "auxiliary_chain_id", "db", "chains", "encrypted_accounts", HASH_LOCK_KEY];
+    &["version", "origin_chain_id", "auxiliary_chain_id", "db", "chains", "encrypted_accounts", HASH_LOCK_KEY, HUNTER];
 
 /// What a file says, before the pair is known. Texts are paths of fields.
 pub(super) struct Draft {
@@ -29,6 +31,7 @@ pub(super) struct Draft {
     pub(super) accounts: BTreeMap<Address, KeyStore>,
     pub(super) hash_lock_key: Option<KeyStore>,
     pub(super) settings: Settings,
+    pub(super) hunter: HunterSettings,
 }
 
 /// An entry of `chains`.
@@ -70,6 +73,7 @@ fn ticket(root: &Node<'_>, home: &Home) -> Result<Draft, ConfigError> {
         accounts: accounts(&fields.required(&["encrypted_accounts"])?)?,
         hash_lock_key: hash_lock_key(&fields)?,
         settings: Settings::read(&fields)?,
+        hunter: hunter(&fields)?,
     })
 }
 
@@ -96,7 +100,12 @@ fn published(root: &Node<'_>, home: &Home) -> Result<Draft, ConfigError> {
         accounts: accounts(&fields.required(&["encryptedAccounts"])?)?,
         hash_lock_key: hash_lock_key(&fields)?,
         settings: Settings::read(&fields)?,
+        hunter: hunter(&fields)?,
     })
+}
+
+fn hunter(fields: &Fields<'_>) -> Result<HunterSettings, ConfigError> {
+    fields.optional(&[HUNTER])?.map_or_else(|| Ok(HunterSettings::default()), |node| HunterSettings::read(&node))
 }
 
 fn chains<'a>(

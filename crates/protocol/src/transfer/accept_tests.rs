@@ -34,6 +34,7 @@ fn request() -> Request {
             tx_hash: B256([8; 32]),
             log_index: 0,
         },
+        hunted: false,
         attempt: 0,
         hash_lock: None,
         message_hash: None,

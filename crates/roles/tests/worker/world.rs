@@ -57,6 +57,7 @@ pub(crate) fn requested() -> Job {
             pool: gateway.composer,
             terms: terms(&gateway),
             position: position(),
+            hunted: false,
             attempt: 0,
             hash_lock: None,
             message_hash: None,
@@ -96,6 +97,7 @@ pub(crate) fn requested() -> Job {
         proving: vec![],
         failed: vec![],
         alive: vec![],
+        hunt: None,
     }
 }
 

@@ -14,7 +14,7 @@ pub use rollback::{Rewound, RolledBack};
 
 use crate::{
     Store,
-    db::{Tx, args},
+    db::{Row, Tx, args},
     error::{Result, StoreError},
     gateways,
 };
@@ -115,6 +115,12 @@ async fn insert_event(tx: &mut Tx, chain_id: u64, log: &Log, event: &Event) -> R
     Ok(tx.execute(sql, args).await? > 0)
 }
 
+/// The event whose JSON is the next column.
+pub(crate) fn stored_event(row: &mut Row) -> Result<Event> {
+    let json: String = row.take()?;
+    serde_json::from_str(&json).map_err(|problem| row.damaged(&format!("a stored event cannot be read: {problem}")))
+}
+
 /// Applies the stored events of a message to its request, which has just learnt the message's hash: after a loss of the
 /// database a declaration is scanned before any worker could compute its hash again.
 pub(crate) async fn catch_up(tx: &mut Tx, message_hash: B256, now_ms: i64) -> Result<()> {
@@ -135,9 +141,7 @@ pub(crate) async fn catch_up(tx: &mut Tx, message_hash: B256, now_ms: i64) -> Re
             log_index: row.take()?,
         };
         let place = Place { at, address: row.take()? };
-        let json: String = row.take()?;
-        let event: Event = serde_json::from_str(&json)
-            .map_err(|problem| row.damaged(&format!("a stored event cannot be read: {problem}")))?;
+        let event = stored_event(row)?;
         if let Some(set) = derive::genuine(&sets, &place, &event) {
             Deriver { tx, now_ms, committed: &mut committed }.apply(set, &place, &event).await?;
         }
