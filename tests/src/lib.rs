@@ -32,6 +32,7 @@ pub mod small_disk;
 pub mod soak;
 pub mod stakers;
 pub mod straight;
+pub mod stranger;
 pub mod table;
 pub mod trio;
 pub mod verify;

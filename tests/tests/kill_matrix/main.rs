@@ -44,16 +44,22 @@ async fn plays(point: &str) -> Result<bool> {
     world.operator.use_binary(kill_points::armed_binary()?);
     kill_points::arm(&mut world.operator, point, visit, &mark);
     let stakers = Stakers::new(&world.devnet, 0, STAKES).await?;
-    let mut daemon = world.operator.spawn()?;
-    let pace = if scene.by_hand() { Pace::Hurried } else { Pace::Natural };
-    let stakes = stakers.request_all(&world.devnet, pace).await?;
+    let (mut daemon, stakes) = if scene == Scene::Abandoned {
+        let stakes = stakers.request_all(&world.devnet, Pace::Natural).await?;
+        scenes::abandon(&world, &stakes).await?;
+        (world.operator.spawn()?, stakes)
+    } else {
+        let daemon = world.operator.spawn()?;
+        let pace = if scene.by_hand() { Pace::Hurried } else { Pace::Natural };
+        (daemon, stakers.request_all(&world.devnet, pace).await?)
+    };
     let deadline = Instant::now() + LIMIT;
     let mut play = Play::new(scene);
     let mut complete_since = None;
-    while !complete(&world).await || (scene != Scene::Stop && !mark.exists()) {
+    while !complete(&world, scene).await || (scene != Scene::Stop && !mark.exists()) {
         ensure!(Instant::now() < deadline, "{point} not done; died: {}\n{}", mark.exists(), daemon.log_tail());
         daemon = resurrect(&world, daemon)?;
-        if scene.by_hand() && complete(&world).await && !mark.exists() {
+        if scene.by_hand() && complete(&world, scene).await && !mark.exists() {
             let since: &mut Instant = complete_since.get_or_insert_with(Instant::now);
             if since.elapsed() > MISSED {
                 world.operator.stop(daemon).await?;
@@ -69,7 +75,8 @@ async fn plays(point: &str) -> Result<bool> {
         }
     }
     let ledger = verify::finished(&world.devnet, &stakes).await?;
-    if scene != Scene::Lie {
+    // Of foreign messages gateways are proven on both chains.
+    if ![Scene::Lie, Scene::Abandoned].contains(&scene) {
         verify::one_proof_per_height(&ledger)?;
     }
     if scene.by_hand() {
@@ -105,9 +112,11 @@ async fn dies_stopping(world: &World, daemon: Daemon, mark: &Path) -> Result<()>
 }
 
 /// Whether every stake is known and complete. A database that is not there yet knows none.
-async fn complete(world: &World) -> bool {
+async fn complete(world: &World, scene: Scene) -> bool {
     let rows = world.operator.requests().await.unwrap_or_default();
-    rows.len() == STAKES && rows.iter().all(|row| row.state == "COMPLETE")
+    let in_state = |state: &str| rows.iter().filter(|row| row.state == state).count();
+    let taken = if scene == Scene::Abandoned { STAKES } else { 0 };
+    rows.len() == STAKES + taken && in_state("COMPLETE") == STAKES && in_state("TAKEN_BY_OTHER") == taken
 }
 
 /// A new daemon in the place of one that died.

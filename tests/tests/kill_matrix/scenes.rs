@@ -10,6 +10,8 @@ use facilitator_tests::{
     anvil::Mining,
     daemon::Daemon,
     devnet::{DevnetOptions, Side},
+    stakers::Stake,
+    stranger::Stranger,
     verify::Ledger,
     world::{World, WorldOptions},
 };
@@ -55,6 +57,8 @@ pub(crate) enum Scene {
     Lie,
     /// The database is lost after the accept.
     LostDatabase,
+    /// Another facilitator has accepted the requests and left the messages.
+    Abandoned,
 }
 
 impl Scene {
@@ -77,13 +81,18 @@ impl Scene {
             "sender.reason_noted" => Self::Cap,
             "sender.undone_superseded" => Self::Lie,
             "worker.own_lock_found" | "worker.adopted" => Self::LostDatabase,
+            "parent.foreign_found"
+            | "worker.foreign_terms_read"
+            | "worker.foreign_terms_committed"
+            | "worker.foreign_proof_ready"
+            | "worker.foreign_progress_submitted" => Self::Abandoned,
             _ => Self::Plain,
         }
     }
 
     /// Whether blocks are made by hand.
     pub(crate) const fn by_hand(self) -> bool {
-        !matches!(self, Self::Plain | Self::Idle | Self::Stop)
+        !matches!(self, Self::Plain | Self::Idle | Self::Stop | Self::Abandoned)
     }
 
     /// How its world is to be.
@@ -98,12 +107,24 @@ impl Scene {
 
     /// What is changed before the facilitator starts.
     pub(crate) fn prepare(self, world: &World) -> Result<()> {
+        if self == Self::Abandoned {
+            world.operator.edit_config(|config| config["hunter"] = json!({ "enabled": true, "after_blocks": 2 }))?;
+        }
         if self == Self::Cap {
             // Enough for the price at the beginning.
             world.operator.set_on_chains("max_fee_per_gas", &json!(U256::exp10(10).to_string()))?;
         }
         Ok(())
     }
+}
+
+/// Lets another facilitator accept the requests, and leave it at that.
+pub(crate) async fn abandon(world: &World, stakes: &[Stake]) -> Result<()> {
+    let stranger = Stranger::new(&world.devnet).await?;
+    for stake in stakes {
+        stranger.accept(&world.devnet, stake).await?;
+    }
+    Ok(())
 }
 
 /// A scene in progress.
@@ -134,7 +155,7 @@ impl Play {
     /// Does before the next block what the scene wants; the daemon is replaced where the scene ends it.
     pub(crate) async fn meddle(&mut self, world: &World, daemon: Daemon) -> Result<Daemon> {
         match self.scene {
-            Scene::Plain | Scene::Idle | Scene::Stop => {}
+            Scene::Plain | Scene::Idle | Scene::Stop | Scene::Abandoned => {}
             Scene::Fork => self.fork(world).await?,
             Scene::DeepFork | Scene::DeepTheft => self.deep_fork(world).await?,
             Scene::RobbedApproval => self.rob(world, 0).await?,
