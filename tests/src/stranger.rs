@@ -8,6 +8,7 @@ use crate::{
     deploy::tokens,
     devnet::{Devnet, Funds, Payment, Side},
     events::{self, Event},
+    kind::Kind,
     node::{Node, Pace, Receipt},
     proof,
     stakers::{Ask, Stake},
@@ -55,7 +56,7 @@ fn secret(sender: Address, nonce: U256) -> B256 {
 fn declared(receipts: &[Receipt]) -> Result<(B256, u64)> {
     for receipt in receipts {
         for log in &receipt.logs {
-            if let Some(Event::StakeIntentDeclared { message, .. }) = events::read(log)? {
+            if let Some(Event::Declared { message, .. }) = events::read(log)? {
                 return Ok((message, receipt.block));
             }
         }
@@ -226,7 +227,16 @@ impl DirectStaker {
         let receipts = mined(&devnet.origin, &self.account, vec![(ask.gateway, stake)]).await?;
         let (hash, block) = declared(&receipts)?;
         let transaction = receipts.first().context("no receipt")?.hash;
-        let stake = Stake { staker, proxy: staker, nonce, ask, request_hash: B256::ZERO, transaction, block };
+        let stake = Stake {
+            kind: Kind::Stake,
+            sender: staker,
+            proxy: staker,
+            nonce,
+            ask,
+            request_hash: B256::ZERO,
+            transaction,
+            block,
+        };
         Ok(Message { stake, hash, declared: block, secret })
     }
 

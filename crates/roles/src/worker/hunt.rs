@@ -18,8 +18,8 @@ use facilitator_protocol::gateway::GatewaySet;
 use facilitator_protocol::hashes;
 use facilitator_protocol::model::{FinePrint, Kind, Park, Request, Side, State, Step, Terms, Update};
 use facilitator_protocol::transfer::Statuses;
-use facilitator_protocol::transfer::accept::{FeeLevel, WorkerFacts};
-use facilitator_protocol::transfer::hunt::{HuntFacts, HuntStep, Means, Opening, Unworthy, decide_hunt, worth};
+use facilitator_protocol::transfer::accept::FeeLevel;
+use facilitator_protocol::transfer::hunt::{HuntFacts, HuntStep, Means, Opening, Purse, Unworthy, decide_hunt, worth};
 use facilitator_sender::Head;
 
 /// Penalty of a revocation in percent of the bounty (protocol.md §5.5).
@@ -127,10 +127,10 @@ async fn read<D: Errands>(
     let mut reading = Reading::new(source, answers_of(0));
     let declared = reading.view(&stored)?;
     let bounty = bounty(case.kind(), &mut reading, message)?;
-    let source_workers = funds(&mut reading, &job.source_workers)?;
+    let source_workers = purses(&mut reading, &job.source_workers)?;
     let mut reading = Reading::new(target, answers_of(1));
     let confirmed = reading.view(&stored)?;
-    let target_workers = funds(&mut reading, &job.target_workers)?;
+    let target_workers = purses(&mut reading, &job.target_workers)?;
     let Some(print) = fine_print(case.request(), message, &[declared, confirmed]) else { return Ok(None) };
     let facts = HuntFacts {
         statuses,
@@ -169,17 +169,9 @@ fn balances(workers: &[WorkerKey]) -> impl Iterator<Item = Query> {
     workers.iter().map(|worker| Query::Balance { address: worker.address, at: At::Latest })
 }
 
-fn funds(reading: &mut Reading<'_>, workers: &[WorkerKey]) -> Result<Vec<WorkerFacts>, Leave> {
-    let (expires_at, bounty_token) = (U256::MAX, U256::MAX);
-    let fund = |WorkerKey { address, in_flight, undeclared }: WorkerKey, coin| WorkerFacts {
-        address,
-        expires_at,
-        coin,
-        bounty_token,
-        in_flight,
-        undeclared,
-    };
-    workers.iter().map(|worker| reading.number().map(|coin| fund(*worker, coin))).collect()
+fn purses(reading: &mut Reading<'_>, workers: &[WorkerKey]) -> Result<Vec<Purse>, Leave> {
+    let purse = |worker: &WorkerKey| reading.number().map(|coin| Purse { address: worker.address, coin });
+    workers.iter().map(purse).collect()
 }
 
 /// The gateway has no view of a stake's bounty but that of its penalty; both are zero once the source leg is done.

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::model::Kind;
-use crate::transfer::accept::{FeeLevel, WorkerFacts};
+use crate::transfer::accept::FeeLevel;
 use crate::transfer::{BoxStatus, expected_gas, expected_gas_by_proof};
 use MessageStatus::{Declared, DeclaredRevocation, Progressed, Revoked, Undeclared};
 use facilitator_eth::{Address, U256};
@@ -100,10 +100,8 @@ fn a_proof_shows_what_the_contracts_take() {
 const GAS_PRICE: u64 = 10;
 const BOUNTY: u64 = 1_000_000;
 
-fn worker(number: u8, coin: u64) -> WorkerFacts {
-    let address = Address([number; 20]);
-    let (expires_at, bounty_token) = (U256::MAX, U256::MAX);
-    WorkerFacts { address, expires_at, coin: U256::from(coin), bounty_token, in_flight: 0, undeclared: 0 }
+fn worker(number: u8, coin: u64) -> Purse {
+    Purse { address: Address([number; 20]), coin: U256::from(coin) }
 }
 
 /// Gas costs one wei on either chain.

@@ -6,7 +6,7 @@
 use super::{HuntStep, Means};
 use crate::contracts::gateway::Leg;
 use crate::model::{Kind, MessageStatus, Step};
-use crate::transfer::accept::{FeeLevel, WorkerFacts};
+use crate::transfer::accept::FeeLevel;
 use crate::transfer::{Legs, Statuses, expected_gas, expected_gas_by_proof};
 use bincode::{Decode, Encode};
 use facilitator_eth::{Address, U256};
@@ -44,6 +44,15 @@ pub struct HuntPolicy {
     pub prices: Prices,
 }
 
+/// A worker key and the base coin that it has, wei.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Purse {
+    /// The account.
+    pub address: Address,
+    /// Held.
+    pub coin: U256,
+}
+
 /// What the chains say that the judgement needs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HuntFacts {
@@ -66,9 +75,9 @@ pub struct HuntFacts {
     /// What the target chain charges.
     pub target_fee: FeeLevel,
     /// Keys of the source chain, the one whose turn it is first.
-    pub source_workers: Vec<WorkerFacts>,
+    pub source_workers: Vec<Purse>,
     /// Keys of the target chain, the one whose turn it is first.
-    pub target_workers: Vec<WorkerFacts>,
+    pub target_workers: Vec<Purse>,
 }
 
 /// What the steps that are left bring and burn.
@@ -216,7 +225,7 @@ pub fn worth(
 }
 
 /// The first key in turn that has the gas; if none has, what the first one lacks.
-fn payer(workers: &[WorkerFacts], gas: u64, fee: FeeLevel) -> Result<Address, Unworthy> {
+fn payer(workers: &[Purse], gas: u64, fee: FeeLevel) -> Result<Address, Unworthy> {
     let needs = U256::from(gas).saturating_mul(fee.per_gas);
     let able = workers.iter().find(|worker| worker.coin >= needs).map(|worker| worker.address);
     let first = workers.first().map_or((Address::ZERO, U256::ZERO), |worker| (worker.address, worker.coin));
