@@ -6,7 +6,7 @@ use facilitator_eth::abi::{Revert, Value, encode};
 use facilitator_eth::{Address, B256, Bytes, U256, keccak256, rlp};
 use facilitator_protocol::contracts::{View, gateway as gateways, organization, pool, token};
 use facilitator_protocol::model::{Kind, MessageStatus, Side};
-use facilitator_protocol::proof::{AccountProof, StorageProof, outbox_key, serialise_account};
+use facilitator_protocol::proof::{AccountProof, StorageProof, inbox_key, outbox_key, serialise_account};
 use facilitator_roles::messages::{AnchoredRoot, Job};
 use std::collections::HashMap;
 
@@ -141,15 +141,74 @@ impl Chains {
 
     /// What `eth_getProof` says of the message at a height.
     pub(crate) fn proof(&mut self, height: u64, answer: Answer) {
-        let key = outbox_key(message(0), gateway().message_box_offset);
+        let key = outbox_slot();
         self.put(Side::Origin, Query::Proof { address: gateway().gateway, key, height }, answer);
     }
 
     /// A chain whose block at `height` has the message at `status`, and the root that proves it.
     pub(crate) fn block(&mut self, height: u64, status: MessageStatus) -> AnchoredRoot {
-        let (account, root) = account_with(height, status);
+        let (account, root) = account_with(gateway().gateway, outbox_slot(), height, status);
         self.proof(height, Answer::Proof(account));
         AnchoredRoot { height, root }
+    }
+
+    /// The same on the target chain, of the inbox.
+    pub(crate) fn target_block(&mut self, height: u64, status: MessageStatus) -> AnchoredRoot {
+        let (address, key) = (gateway().cogateway, inbox_key(message(0), gateway().message_box_offset));
+        let (account, root) = account_with(address, key, height, status);
+        self.put(Side::Auxiliary, Query::Proof { address, key, height }, Answer::Proof(account));
+        AnchoredRoot { height, root }
+    }
+
+    /// Whether a height of the target chain is proven already on the source chain.
+    pub(crate) fn proven_back(&mut self, height: u64, proven: bool) {
+        let query =
+            Query::Call { from: None, to: gateway().gateway, data: gateways::probe_proven(height), at: At::Latest };
+        let answer = if proven { data(&[Value::Bool(true)]) } else { Answer::Reverted(Revert::Empty) };
+        self.put(Side::Origin, query, answer);
+    }
+
+    /// Whether the target chain's anchor still has a root.
+    pub(crate) fn in_anchor(&mut self, root: AnchoredRoot, kept: bool) {
+        let value = if kept { root.root } else { B256::ZERO };
+        let call = facilitator_protocol::contracts::anchor::get_state_root(root.height).data;
+        self.say(Side::Auxiliary, gateway().co_anchor, &call, &[Value::Word(value)]);
+    }
+
+    /// The gateway's storage root of this height is not there: the confirmation would revert.
+    pub(crate) fn confirmation_reverts(&mut self, job: &Job, hash_lock: B256, height: u64) {
+        let (account, _) = account_with(gateway().gateway, outbox_slot(), height, MessageStatus::Declared);
+        let nodes = facilitator_protocol::proof::serialise_storage(&account.storage[0]);
+        let terms = &job.request.terms;
+        let intent = gateways::Intent {
+            sender: PROXY,
+            nonce: terms.nonce,
+            beneficiary: terms.beneficiary,
+            amount: terms.amount,
+            gas_price: terms.gas_price,
+            gas_limit: terms.gas_limit,
+            hash_lock,
+        };
+        let data = gateways::confirm(Kind::Stake, &intent, height, &nodes);
+        let query = Query::Call { from: None, to: gateway().cogateway, data, at: At::Latest };
+        self.put(Side::Auxiliary, query, Answer::Reverted(Revert::Reason("Storage root must not be zero".into())));
+    }
+
+    /// What both contracts keep of a foreign message: gas that counts already, and the bounty.
+    pub(crate) fn kept(&mut self, job: &Job, hash_lock: B256, counted: u64, bounty: u64) {
+        let (set, terms) = (gateway(), &job.request.terms);
+        let stored = |counted| {
+            let numbers = [terms.nonce, terms.gas_price, terms.gas_limit].map(Value::Uint);
+            let ends = [Value::Address(PROXY), Value::Word(hash_lock), Value::Uint(uint(counted))];
+            [vec![Value::Word(B256::ZERO)], numbers.to_vec(), ends.to_vec()].concat()
+        };
+        let call = gateways::messages(message(0)).data;
+        self.say(Side::Origin, set.gateway, &call, &stored(0));
+        self.say(Side::Auxiliary, set.cogateway, &call, &stored(counted));
+        let penalty = uint(bounty * 3 / 2);
+        self.say(Side::Origin, set.gateway, &gateways::penalty(message(0)).data, &[Value::Uint(penalty)]);
+        self.coin(Side::Origin, 1_000_000_000);
+        self.coin(Side::Auxiliary, 1_000_000_000);
     }
 
     /// What a simulation of a leg says.
@@ -208,10 +267,12 @@ const fn number(status: MessageStatus) -> u64 {
     }
 }
 
-/// The gateway's account at a height with one slot: the message's status in the outbox. Both tries have one leaf.
-fn account_with(height: u64, status: MessageStatus) -> (AccountProof, B256) {
-    let address = gateway().gateway;
-    let key = outbox_key(message(0), gateway().message_box_offset);
+fn outbox_slot() -> B256 {
+    outbox_key(message(0), gateway().message_box_offset)
+}
+
+/// A gateway's account at a height with one slot: the message's status in a box. Both tries have one leaf.
+fn account_with(address: Address, key: B256, height: u64, status: MessageStatus) -> (AccountProof, B256) {
     let value = uint(number(status));
     let leaf = leaf(&keccak256(key), &rlp::uint(value));
     let mut account = AccountProof {

@@ -7,7 +7,8 @@ use facilitator_protocol::model::{Kind, LogPosition, Request, RequestId, State, 
 use facilitator_protocol::secret::{HashLockKey, SecretInput, UnlockSecret, derive};
 use facilitator_protocol::transfer::Backoff;
 use facilitator_protocol::transfer::accept::{InFlight, Policy};
-use facilitator_roles::messages::{Job, WorkerKey};
+use facilitator_protocol::transfer::hunt::{HuntPolicy, Prices};
+use facilitator_roles::messages::{Hunt, Job, WorkerKey};
 use facilitator_sender::Head;
 
 pub(crate) const PROXY: Address = Address([5; 20]);
@@ -123,6 +124,19 @@ pub(crate) fn accepted() -> Job {
     (request.origin_worker, request.auxiliary_worker) = (Some(SOURCE_WORKER), Some(TARGET_WORKER));
     request.declared_block = Some(DECLARED);
     request.bounty = Some(uint(50));
+    job
+}
+
+/// The same message, declared by somebody else and left; gas costs two wei a unit on both chains.
+pub(crate) fn foreign() -> Job {
+    let mut job = accepted();
+    let request = &mut job.request;
+    request.hunted = true;
+    request.pool = request.terms.gateway;
+    request.hash_lock = None;
+    (request.origin_worker, request.auxiliary_worker, request.bounty) = (None, None, None);
+    let policy = HuntPolicy { min_profit: U256::ZERO, prices: Prices::PAR };
+    job.hunt = Some(Hunt { policy, confirmed_block: None, roots: vec![], proving: vec![] });
     job
 }
 
