@@ -29,6 +29,7 @@ pub mod node;
 pub mod operator;
 pub mod process;
 pub mod proof;
+pub mod purse;
 pub mod requesters;
 pub mod rpc_proxy;
 pub mod small_disk;

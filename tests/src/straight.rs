@@ -222,8 +222,19 @@ impl Run<'_> {
         let approve = call("approve(address,uint256)", &[address(origin.composer), uint(bounties)]);
         let mut signed = vec![(Step::Approve, 0, worker.sign(origin.base_token, approve, APPROVE_GAS)?)];
         for (index, stake) in self.stakes.iter().enumerate() {
-            let data = accept(stake, keccak256(secret(stake)));
-            signed.push((Step::Accept, index, worker.sign(origin.composer, data, ACCEPT_GAS)?));
+            let ask = &stake.ask;
+            let arguments = [
+                uint(ask.amount),
+                address(ask.beneficiary),
+                uint(ask.gas_price),
+                uint(ask.gas_limit),
+                uint(stake.nonce),
+                address(stake.sender),
+                address(ask.gateway),
+                word(keccak256(secret(stake))),
+            ];
+            let signature = "acceptStakeRequest(uint256,address,uint256,uint256,uint256,address,address,bytes32)";
+            signed.push((Step::Accept, index, worker.sign(origin.composer, call(signature, &arguments), ACCEPT_GAS)?));
         }
         Ok(signed)
     }
@@ -270,8 +281,7 @@ impl Run<'_> {
         let prove = call("proveGateway(uint256,bytes,bytes)", &arguments);
         let mut signed = vec![(Step::Prove, 0, worker.sign(cogateway, prove, PROVE_GAS)?)];
         for (index, nodes) in ready.into_iter().zip(proof.storage_nodes) {
-            let stake = self.stake(index)?;
-            let data = confirm(stake, keccak256(secret(stake)), height, &nodes);
+            let data = confirm(self.stake(index)?, height, &nodes);
             signed.push((Step::Confirm, index, worker.sign(cogateway, data, CONFIRM_GAS)?));
         }
         Ok(signed)
@@ -297,27 +307,7 @@ impl Run<'_> {
     }
 }
 
-/// The acceptance of a request under this hash lock.
-#[must_use]
-pub fn accept(stake: &Stake, hash_lock: B256) -> Bytes {
-    let ask = &stake.ask;
-    let arguments = [
-        uint(ask.amount),
-        address(ask.beneficiary),
-        uint(ask.gas_price),
-        uint(ask.gas_limit),
-        uint(stake.nonce),
-        address(stake.sender),
-        address(ask.gateway),
-        word(hash_lock),
-    ];
-    let signature = "acceptStakeRequest(uint256,address,uint256,uint256,uint256,address,address,bytes32)";
-    call(signature, &arguments)
-}
-
-/// The confirmation of its message.
-#[must_use]
-pub fn confirm(stake: &Stake, hash_lock: B256, height: u64, nodes: &Bytes) -> Bytes {
+fn confirm(stake: &Stake, height: u64, nodes: &Bytes) -> Bytes {
     let ask = &stake.ask;
     let arguments = [
         address(stake.proxy),
@@ -326,7 +316,7 @@ pub fn confirm(stake: &Stake, hash_lock: B256, height: u64, nodes: &Bytes) -> By
         uint(ask.amount),
         uint(ask.gas_price),
         uint(ask.gas_limit),
-        word(hash_lock),
+        word(keccak256(secret(stake))),
         uint(height),
         bytes(nodes.0.clone()),
     ];

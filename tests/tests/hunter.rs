@@ -11,9 +11,10 @@ use facilitator_tests::{
     calls::{call, read_uint, word},
     deploy::{DeployOptions, tokens},
     devnet::{Devnet, DevnetOptions, Funds},
+    kind::Kind,
     node::Pace,
     operator::{InitOptions, Operator, RequestRow},
-    stakers::{Stake, Stakers},
+    requesters::{Request, Requesters},
     stranger::{DirectStaker, Message, Stranger},
     verify,
     world::{World, WorldOptions},
@@ -34,10 +35,9 @@ fn options() -> WorldOptions {
     WorldOptions { devnet, anchoring, confirmations: 1, ..WorldOptions::default() }
 }
 
-fn hunts(operator: &Operator, min_profit: U256) -> Result<()> {
+fn hunts(operator: &Operator, min_profit: &str) -> Result<()> {
     operator.edit_config(|config| {
-        config["hunter"] =
-            json!({ "enabled": true, "after_blocks": 3, "min_profit": min_profit.to_string(), "recheck_s": 1 });
+        config["hunter"] = json!({ "enabled": true, "after_blocks": 3, "min_profit": min_profit, "recheck_s": 1 });
     })
 }
 
@@ -48,10 +48,11 @@ fn row<'a>(rows: &'a [RequestRow], message: &Message) -> Option<&'a RequestRow> 
 
 /// Outbox and inbox.
 async fn statuses(devnet: &Devnet, message: &Message) -> Result<(U256, U256)> {
-    let (origin, auxiliary) = (devnet.contracts.origin.gateway, devnet.contracts.auxiliary.cogateway);
+    let (kind, pair) = (message.request.kind, devnet.contracts.first());
+    let (source, target) = (kind.source(), kind.target());
     let ask = |signature| call(signature, &[word(message.hash)]);
-    let outbox = devnet.origin.view(origin, ask("getOutboxMessageStatus(bytes32)")).await?;
-    let inbox = devnet.auxiliary.view(auxiliary, ask("getInboxMessageStatus(bytes32)")).await?;
+    let outbox = devnet.node(source).view(pair.box_on(source), ask("getOutboxMessageStatus(bytes32)")).await?;
+    let inbox = devnet.node(target).view(pair.box_on(target), ask("getInboxMessageStatus(bytes32)")).await?;
     Ok((read_uint(&outbox)?, read_uint(&inbox)?))
 }
 
@@ -60,11 +61,11 @@ fn status(outbox: u64, inbox: u64) -> (U256, U256) {
 }
 
 /// Messages left at every state that one can be left at, each by the same stranger.
-async fn abandoned(world: &World, stranger: &Stranger, stakes: &[Stake]) -> Result<Vec<Message>> {
+async fn abandoned(world: &World, stranger: &Stranger, requests: &[Request]) -> Result<Vec<Message>> {
     let devnet = &world.devnet;
     let mut messages = Vec::new();
-    for stake in stakes {
-        messages.push(stranger.accept(devnet, stake).await?);
+    for request in requests {
+        messages.push(stranger.accept(devnet, request).await?);
     }
     let [_declared, confirmed, staked, minted, proven_mint, proven_stake, early] = messages.as_slice() else {
         anyhow::bail!("one message for each state")
@@ -87,32 +88,31 @@ async fn abandoned(world: &World, stranger: &Stranger, stakes: &[Stake]) -> Resu
     Ok(messages)
 }
 
-#[tokio::test]
-async fn messages_left_at_each_state_are_finished_once_each() -> Result<()> {
+async fn left_at_each_state(kind: Kind) -> Result<()> {
     let world = World::new(options()).await?;
     let devnet = &world.devnet;
-    hunts(&world.operator, U256::ZERO)?;
+    hunts(&world.operator, "0")?;
     let stranger = Stranger::new(devnet).await?;
-    let stakers = Stakers::new(devnet, 0, 7).await?;
-    let stakes = stakers.request_all(devnet, Pace::Natural).await?;
-    let mut messages = abandoned(&world, &stranger, &stakes).await?;
-    let direct = DirectStaker::new(devnet, 1, stakers.ask(devnet, 0)).await?;
-    messages.push(direct.declare(devnet).await?);
+    let requesters = Requesters::at(devnet, kind, devnet.contracts.first(), 0, 7).await?;
+    let requests = requesters.request_all(devnet, Pace::Natural).await?;
+    let mut messages = abandoned(&world, &stranger, &requests).await?;
+    if kind == Kind::Stake {
+        let direct = DirectStaker::new(devnet, 1, requesters.ask(devnet, 0)).await?;
+        messages.push(direct.declare(devnet).await?);
+    }
 
     let daemon = world.operator.start().await?;
-    let all: Vec<Stake> = messages.iter().map(|message| message.stake.clone()).collect();
+    let all: Vec<Request> = messages.iter().map(|message| message.request.clone()).collect();
     world.finish(&daemon, &all, LIMIT).await?;
-    let rows = world
-        .operator
-        .wait_requests(LIMIT, |rows| {
-            messages.iter().all(|message| row(rows, message).is_some_and(|row| row.state == "COMPLETE"))
-        })
-        .await?;
-    for stake in &stakes {
-        let request = rows.iter().find(|row| row.request_hash == stake.request_hash.to_string());
-        assert_eq!(request.map(|row| row.state.as_str()), Some("TAKEN_BY_OTHER"), "{request:?}");
+    let complete = |rows: &[RequestRow]| {
+        messages.iter().all(|message| row(rows, message).is_some_and(|row| row.state == "COMPLETE"))
+    };
+    let rows = world.operator.wait_requests(LIMIT, complete).await?;
+    for request in &requests {
+        let asked = rows.iter().find(|row| row.request_hash == request.request_hash.to_string());
+        assert_eq!(asked.map(|row| row.state.as_str()), Some("TAKEN_BY_OTHER"), "{asked:?}");
     }
-    assert_eq!(rows.len(), 2 * stakes.len() + 1, "a row for each request and each message");
+    assert_eq!(rows.len(), requests.len() + messages.len(), "a row for each request and each message: {rows:#?}");
     // Nothing of it was a loss: no transaction reverted.
     for (node, workers) in
         [(&devnet.origin, &world.operator.origin_workers), (&devnet.auxiliary, &world.operator.auxiliary_workers)]
@@ -120,14 +120,26 @@ async fn messages_left_at_each_state_are_finished_once_each() -> Result<()> {
         let spent = verify::spent(node, workers, 0).await?;
         assert_eq!(spent.reverted, 0, "chain {}: {spent:?}\n{}", node.chain_id, daemon.log_tail());
     }
-    // The bounties of those five whose source leg was not done.
-    let bounties = verify::bounty_balances(devnet, &world.operator.origin_workers).await?;
-    let had = Funds::default().bounty;
-    assert_eq!(bounties, [had.saturating_add(tokens(5))], "what the stranger had put up");
-    let shown = world.operator.run(&["requests", "show", "--chain-id", "1406", &messages[0].hash.to_string()]).await?;
+    if kind == Kind::Stake {
+        // The bounties of those five whose source leg was not done, which the stranger and the direct staker had put up.
+        let bounties = verify::bounty_balances(devnet, &world.operator.origin_workers).await?;
+        assert_eq!(bounties, [Funds::default().bounty.saturating_add(tokens(5))]);
+    }
+    let hash = messages[0].hash.to_string();
+    let shown = world.operator.run(&["requests", "show", "--chain-id", "1406", &hash]).await?;
     assert!(shown.stdout.starts_with("hunted: message"), "{}", shown.stdout);
-    assert!(shown.stdout.contains(&messages[0].stake.proxy.to_string()), "whose it is: {}", shown.stdout);
+    assert!(shown.stdout.contains(&messages[0].request.proxy.to_string()), "whose it is: {}", shown.stdout);
     world.operator.stop(daemon).await
+}
+
+#[tokio::test]
+async fn stakes_left_at_each_state_are_finished_once_each() -> Result<()> {
+    left_at_each_state(Kind::Stake).await
+}
+
+#[tokio::test]
+async fn redeems_left_at_each_state_are_finished_once_each() -> Result<()> {
+    left_at_each_state(Kind::Redeem).await
 }
 
 #[tokio::test]
@@ -135,7 +147,7 @@ async fn what_does_not_pay_is_left_alone_with_its_reason_and_taken_up_once_it_do
     let world = World::new(options()).await?;
     let devnet = &world.devnet;
     let stranger = Stranger::new(devnet).await?;
-    let stakers = Stakers::new(devnet, 0, 2).await?;
+    let stakers = Requesters::new(devnet, 0, 2).await?;
     let stakes = stakers.request_all(devnet, Pace::Natural).await?;
     let declared = stranger.accept(devnet, &stakes[0]).await?;
     let confirmed = stranger.accept(devnet, &stakes[1]).await?;
@@ -151,7 +163,7 @@ async fn what_does_not_pay_is_left_alone_with_its_reason_and_taken_up_once_it_do
     world.operator.stop(daemon).await?;
 
     // On, but asking for more than there is.
-    hunts(&world.operator, tokens(1_000_000))?;
+    hunts(&world.operator, "1000000")?;
     let daemon = world.operator.start().await?;
     let both = [&declared, &confirmed];
     let left = |rows: &[RequestRow]| both.iter().all(|m| row(rows, m).is_some_and(|row| row.state == "SKIPPED"));
@@ -164,7 +176,7 @@ async fn what_does_not_pay_is_left_alone_with_its_reason_and_taken_up_once_it_do
     world.operator.stop(daemon).await?;
 
     // The same again with less asked for.
-    hunts(&world.operator, U256::ONE)?;
+    hunts(&world.operator, "0.000001")?;
     let daemon = world.operator.start().await?;
     world.finish(&daemon, &stakes, LIMIT).await?;
     world.operator.stop(daemon).await
@@ -174,9 +186,9 @@ async fn what_does_not_pay_is_left_alone_with_its_reason_and_taken_up_once_it_do
 async fn a_revocation_is_left_alone_but_for_one_that_can_no_longer_succeed() -> Result<()> {
     let world = World::new(options()).await?;
     let devnet = &world.devnet;
-    hunts(&world.operator, U256::ZERO)?;
+    hunts(&world.operator, "0")?;
     let stranger = Stranger::new(devnet).await?;
-    let ask = Stakers::new(devnet, 0, 1).await?.ask(devnet, 0);
+    let ask = Requesters::new(devnet, 0, 1).await?.ask(devnet, 0);
     let mut messages = Vec::new();
     for number in 0..3 {
         let staker = DirectStaker::new(devnet, number, ask).await?;
@@ -216,7 +228,7 @@ async fn of_two_facilitators_each_request_is_accepted_by_one_and_nothing_but_gas
     let rival = Operator::init(devnet, &InitOptions::direct(devnet)).await?;
     rival.quicken(1, Duration::from_millis(100))?;
     devnet.enroll(&rival.origin_workers, &rival.auxiliary_workers, Funds::default()).await?;
-    let stakers = Stakers::new(devnet, 0, STAKES).await?;
+    let stakers = Requesters::new(devnet, 0, STAKES).await?;
     let (first, second) = (world.operator.start().await?, rival.start().await?);
     let stakes = stakers.request_all(devnet, Pace::Natural).await?;
     world.finish(&first, &stakes, LIMIT).await?;

@@ -1,6 +1,10 @@
 //! The command line as `clap` reads it.
 #![allow(rustdoc::invalid_html_tags, reason = "these comments are the help texts, where <home> is a place-holder")]
 
+mod ledger;
+
+pub(crate) use ledger::{LedgerArgs, Period};
+
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
 
@@ -61,6 +65,16 @@ pub(crate) enum Command {
     /// Look at requests, or try one again.
     #[command(subcommand)]
     Requests(RequestsCommand),
+    /// Show what was earned and spent: bounties, rewards and gas, per gateway, period and asset.
+    ///
+    /// Every amount is in smallest units (wei) and to the last of them: what the columns say is by how much the balances
+    /// of the worker keys have changed by this facilitator's transactions, also by those that reverted. The cost of a
+    /// transaction that several requests needed, such as a gateway proof or an approval, is shared among them equally.
+    /// Bounty and reward of a message that somebody else progressed are not in it: they were not earned.
+    ///
+    /// Made from the journal and the events in the database, so it answers whatever the nodes do. After a loss of the
+    /// database it begins anew: what was sent before is not known to be ours.
+    Ledger(LedgerArgs),
     /// Check configuration, database, nodes, contracts, whitelisting, balances and allowances.
     ///
     /// Each finding says how to mend it. Exit code 1 if there is an error.
@@ -354,6 +368,7 @@ impl Command {
             Self::Doctor(args) => args.json,
             Self::Recover(args) => args.json,
             Self::Connections(args) => args.json,
+            Self::Ledger(args) => args.json,
             Self::Sync(SyncCommand::Status { json, .. })
             | Self::Scanner(ScannerCommand::Rewind { json, .. })
             | Self::Requests(

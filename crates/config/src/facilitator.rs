@@ -2,12 +2,14 @@
 //!
 //! This file is the model and what holds whatever the shape of the file; `facilitator/shapes.rs` reads the two shapes.
 
+mod prices;
 mod shapes;
 
 use crate::{
     ChainRef, ChainSettings, ConfigError, Endpoint, Error, Home, HunterSettings, Names, Secret, Settings, json,
 };
 use facilitator_eth::Address;
+pub use prices::{ChainPrices, Prices};
 use serde_json::Value;
 pub(crate) use shapes::check_database_url;
 use shapes::{Draft, DraftChain};
@@ -33,6 +35,8 @@ pub struct Facilitator {
     /// The hash-lock key (law 3), encrypted under the first origin worker's password. Configurations of earlier
     /// facilitators have none.
     pub encrypted_hash_lock_key: Option<KeyStore>,
+    /// What coins and tokens are worth; without it the par values of gas price and gas limit rule.
+    pub prices: Option<Prices>,
     /// Optional settings of the top level.
     pub settings: Settings,
     /// Optional settings of the object `hunter`.
@@ -134,6 +138,7 @@ fn assemble(file: &Path, draft: Draft, context: Context<'_>) -> Result<Facilitat
     let (origin, auxiliary) = pair(file, &said, &chains)?;
     let missing = |id: u64| ConfigError::new(file, format!("chains.{id}"), "missing");
     let mut take = |id: u64| chains.remove(&id).ok_or_else(|| missing(id));
+    let prices = draft.prices.map(|draft| prices::of_pair(file, draft, origin, auxiliary)).transpose()?;
     let (origin, auxiliary) = (take(origin)?, take(auxiliary)?);
     for chain in [&origin, &auxiliary] {
         check_workers(file, chain, &draft.accounts)?;
@@ -146,6 +151,7 @@ fn assemble(file: &Path, draft: Draft, context: Context<'_>) -> Result<Facilitat
         db,
         encrypted_accounts: draft.accounts,
         encrypted_hash_lock_key: draft.hash_lock_key,
+        prices,
         settings: draft.settings,
         hunter: draft.hunter,
     })

@@ -1,7 +1,7 @@
 //! The kinds of optional settings: how each is read, shown, and described in the documentation.
 
 use crate::{ConfigError, node::Node};
-use facilitator_eth::U256;
+use facilitator_eth::{Decimal, U256};
 use serde_json::Value;
 use std::time::Duration;
 
@@ -134,6 +134,29 @@ impl Kind for Wei {
     }
 
     fn show(&self, value: &U256) -> Value {
+        value.to_string().into()
+    }
+
+    fn unit(&self) -> String {
+        self.0.to_owned()
+    }
+
+    fn allowed(&self) -> String {
+        "decimal text".to_owned()
+    }
+}
+
+/// A decimal fraction as text, because JSON numbers lose digits.
+pub(crate) struct Fraction(pub(crate) &'static str);
+
+impl Kind for Fraction {
+    type Value = Decimal;
+
+    fn read(&self, node: &Node<'_>) -> Result<Decimal, ConfigError> {
+        node.decimal()
+    }
+
+    fn show(&self, value: &Decimal) -> Value {
         value.to_string().into()
     }
 

@@ -3,7 +3,7 @@
 //! The checks here are the only ones that touch raw JSON: kinds of values, unknown keys, ranges, addresses.
 
 use crate::{ConfigError, Endpoint};
-use facilitator_eth::Address;
+use facilitator_eth::{Address, Decimal};
 use serde_json::{Map, Value};
 use std::{path::Path, str::FromStr};
 
@@ -130,6 +130,10 @@ impl<'a> Node<'a> {
     pub(crate) fn address(&self) -> Result<Address, ConfigError> {
         let address: Address = self.parsed()?;
         if address.is_zero() { Err(self.error("must not be the zero address")) } else { Ok(address) }
+    }
+
+    pub(crate) fn decimal(&self) -> Result<Decimal, ConfigError> {
+        self.parsed()
     }
 
     pub(crate) fn endpoint(&self) -> Result<Endpoint, ConfigError> {

@@ -3,10 +3,10 @@
 
 use crate::{
     ConfigError,
-    kinds::{Choice, Kind, Maybe, Millis, Paths, Seconds, Small, Switch, Wei, count},
+    kinds::{Choice, Fraction, Kind, Maybe, Millis, Paths, Seconds, Small, Switch, Wei, count},
     node::{Fields, Node},
 };
-use facilitator_eth::U256;
+use facilitator_eth::{Decimal, U256};
 use serde_json::Value;
 use std::time::Duration;
 
@@ -199,10 +199,12 @@ settings! {
     "max_workers" max_workers: u32 = 32, Small("processes", 1, 10_000);
     /// Largest bounty that is put up for one request, in base token on the origin and in coin on the auxiliary chain; null for no cap.
     "max_bounty" max_bounty: Option<U256> = None, Maybe(Wei("smallest unit"));
-    /// Requests that offer a lower gas price are skipped as unprofitable; 0 takes all.
+    /// Requests that offer a lower gas price are skipped as unprofitable; 0 takes all. Says nothing where `prices` are given.
     "min_gas_price" min_gas_price: U256 = U256::ZERO, Wei("smallest unit per gas");
-    /// Requests that offer a lower gas limit are skipped as unprofitable; 0 takes all.
+    /// Requests that offer a lower gas limit are skipped as unprofitable; 0 takes all. Says nothing where `prices` are given.
     "min_gas_limit" min_gas_limit: U256 = U256::ZERO, Wei("gas");
+    /// Least profit of a request: what its reward is worth at most, less what its gas on both chains is expected to cost at present. One that gas is too dear for waits for lower fees; one that could not bring it even if gas were free is skipped. Only where `prices` are given.
+    "min_profit" min_profit: Decimal = Decimal::ZERO, Fraction("unit of prices");
     /// Balance that a worker must have to take a request, of what the request is expected to cost.
     "funds_safety_percent" funds_safety_percent: u32 = 150, Small("percent", 100, 10_000);
     /// A worker whose whitelisting ends within so many blocks takes no new request.
@@ -256,8 +258,8 @@ settings! {
     "enabled" enabled: bool = false, Switch;
     /// Blocks without a further step after which a message counts as left, on the chain of its last step.
     "after_blocks" after_blocks: u64 = 1_000, count("blocks", 0, 100_000_000);
-    /// What the steps that are left must bring beyond their gas; a message that brings less is left alone.
-    "min_profit" min_profit: U256 = U256::ZERO, Wei("smallest unit");
+    /// What the steps that are left must bring beyond their gas at the present fees; a message that brings less is left alone. Without `prices` a whole coin or token of 18 digits counts one, whichever it is.
+    "min_profit" min_profit: Decimal = Decimal::ZERO, Fraction("unit of `prices`");
     /// Pause until a message that was left alone is judged anew at present prices; what happens to it meanwhile is judged at once.
     "recheck_s" recheck: Duration = Duration::from_secs(3_600), Seconds(1, 31_536_000);
     /// Most messages that are taken up at one time; others follow after a few seconds.

@@ -309,6 +309,38 @@ fn loading_finds_files_in_their_order_and_compares_them() {
     assert!(error.message.contains("is 3, but the mosaic config has 1"), "{error}");
 }
 
+#[test]
+fn prices_are_read_by_chain_and_both_chains_must_have_them() {
+    assert_eq!(facilitator(&ticket()).unwrap().prices, None);
+    let token = "0xd426b22f3960d01189a3d548b45a7202489ff4de";
+    let prices = json!({ "3": { "coin": "1800.5", "tokens": { token: "0.05" } }, "1406": { "coin": "0" } });
+    let with = |prices: &Value| {
+        let mut document = ticket();
+        document["prices"] = prices.clone();
+        document["min_profit"] = "0.1".into();
+        facilitator(&document)
+    };
+    let config = with(&prices).unwrap();
+    let read = config.prices.unwrap();
+    assert_eq!(read.origin.coin.to_string(), "1800.5");
+    assert_eq!(read.origin.tokens.get(&token.parse().unwrap()).map(ToString::to_string), Some("0.05".to_owned()));
+    assert_eq!((read.auxiliary.coin.to_string(), read.auxiliary.tokens.len()), ("0".to_owned(), 0));
+    assert_eq!(config.settings.min_profit.to_string(), "0.1");
+    for (pointer, edit, path) in [
+        ("/1406", Edit::Remove, "prices.1406".to_owned()),
+        ("/3/coin", Edit::Remove, "prices.3.coin".to_owned()),
+        ("/3/coin", Edit::Set(json!(1800)), "prices.3.coin".to_owned()),
+        ("/3/coin", Edit::Set(json!("-1")), "prices.3.coin".to_owned()),
+        ("/3/coins", Edit::Set(json!("1")), "prices.3.coins".to_owned()),
+        ("/3/tokens/0x12", Edit::Set(json!("1")), "prices.3.tokens.0x12".to_owned()),
+        ("/5", Edit::Set(json!({ "coin": "1" })), "prices".to_owned()),
+    ] {
+        assert_eq!(config_error(with(&edited(prices.clone(), pointer, &edit)).unwrap_err()).path, path, "{pointer}");
+    }
+    let other = json!({ "3": { "coin": "1" }, "5": { "coin": "1" } });
+    assert_eq!(config_error(with(&other).unwrap_err()).path, "prices.1406");
+}
+
 fn gateway_document(numbers: [u8; 2]) -> Value {
     let address = |n: u8| format!("0x{}", format!("{n:02x}").repeat(20));
     json!({

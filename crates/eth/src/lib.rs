@@ -6,6 +6,7 @@
 
 pub mod abi;
 mod bytes;
+mod decimal;
 pub mod keystore;
 pub mod rlp;
 pub mod trie;
@@ -13,6 +14,7 @@ pub mod tx;
 mod uint;
 
 pub use bytes::{Address, B256, Bytes, ParseHexError};
+pub use decimal::{Decimal, ParseDecimalError};
 pub use uint::{ParseUintError, U256};
 
 /// Keccak-256 of `data`.

@@ -82,6 +82,16 @@ impl GatewaySet {
         }
     }
 
+    /// The token of the target chain that rewards are paid in; `None` for its base coin.
+    #[must_use]
+    pub const fn reward_token(&self, kind: Kind) -> Option<Address> {
+        match (kind, self.mints) {
+            (Kind::Redeem, _) => Some(self.value_token),
+            (Kind::Stake, Mints::Token) => Some(self.utility_token),
+            (Kind::Stake, Mints::BaseCoin) => None,
+        }
+    }
+
     /// Whether both are the same contracts, by what comes from the configuration.
     #[must_use]
     pub fn has_addresses_of(&self, other: &Self) -> bool {

@@ -203,6 +203,17 @@ fn what_went_to_a_stranger_was_not_ours_and_is_said() {
     assert_eq!(ledger.taken, [(Reason::BountyBack, hash(501), hash(99))]);
 }
 
+#[test]
+fn a_message_of_two_requests_is_booked_to_the_one_that_asked_for_its_transaction() {
+    let accept = paid(1, Step::Accept, 400, &[1]);
+    // By the hash of the message alone it would be the later one's.
+    let declared = effect(&accept, Happening::Declared, 2, Some(1_000));
+    assert_eq!(
+        told(&ledger(&[accept], &[declared])),
+        [(Some(1), Reason::Gas, 400), (Some(1), Reason::BountyOut, 1_000)]
+    );
+}
+
 /// The bounty was read before the accept was sent; the gateway takes what stands when it is mined, and pays that back.
 #[test]
 fn a_bounty_that_changed_meanwhile_counts_as_it_stood_at_the_declaration() {
@@ -217,7 +228,7 @@ fn a_bounty_that_changed_meanwhile_counts_as_it_stood_at_the_declaration() {
     let accept = paid(1, Step::Accept, 0, &[1]);
     let declared = effect(&accept, Happening::Declared, 1, Some(1_000));
     let of = |changes: &[BountyChange], effect: &Effect| {
-        let ledger = build(&[accept.clone()], std::slice::from_ref(effect), changes, &[pair()]);
+        let ledger = build(std::slice::from_ref(&accept), std::slice::from_ref(effect), changes, &[pair()]);
         let out = ledger.lines.iter().find(|line| line.reason == Reason::BountyOut);
         out.map(|line| line.amount.to_u64().unwrap())
     };
@@ -226,7 +237,8 @@ fn a_bounty_that_changed_meanwhile_counts_as_it_stood_at_the_declaration() {
     assert_eq!(of(&[change(101, 700, 900), change(150, 900, 1)], &declared), Some(700));
     assert_eq!(of(&[change(90, 5, 6), change(101, 6, 900)], &declared), Some(6));
     // Nobody knows: it is not guessed.
-    let unknown = Effect { request: None, ..declared.clone() };
+    let unknown = Effect { request: None, ..declared };
     assert_eq!(of(&[], &unknown), None);
-    assert_eq!(ledger(&[accept.clone()], &[unknown]).unknown, [declared.message_hash]);
+    let message = unknown.message_hash;
+    assert_eq!(ledger(std::slice::from_ref(&accept), &[unknown]).unknown, [message]);
 }

@@ -12,6 +12,7 @@ use facilitator_roles::messages::{AnchoredRoot, Job, WorkerKey};
 
 fn policy() -> Policy {
     Policy {
+        prices: None,
         min_gas_price: U256::ONE,
         min_gas_limit: U256::ONE,
         max_bounty: U256::from(1_000_u64),

@@ -10,7 +10,8 @@ use facilitator_tests::{
     anvil::Mining,
     daemon::Daemon,
     devnet::{DevnetOptions, Side},
-    stakers::Stake,
+    kind::Kind,
+    requesters::Request,
     stranger::Stranger,
     verify::Ledger,
     world::{World, WorldOptions},
@@ -119,12 +120,23 @@ impl Scene {
 }
 
 /// Lets another facilitator accept the requests, and leave it at that.
-pub(crate) async fn abandon(world: &World, stakes: &[Stake]) -> Result<()> {
+pub(crate) async fn abandon(world: &World, requests: &[Request]) -> Result<()> {
     let stranger = Stranger::new(&world.devnet).await?;
-    for stake in stakes {
-        stranger.accept(&world.devnet, stake).await?;
+    for request in requests {
+        stranger.accept(&world.devnet, request).await?;
     }
     Ok(())
+}
+
+/// Whether requests of this kind are played at a kill point: stakes at all; redeems where nothing but time is needed and
+/// an allowance is no part of it, since their bounty is coin.
+pub(crate) fn comes_to(kind: Kind, point: &str) -> bool {
+    match kind {
+        Kind::Stake => true,
+        Kind::Redeem => {
+            !Scene::of(point).by_hand() && Scene::of(point) != Scene::Abandoned && point != "sender.approval_queued"
+        }
+    }
 }
 
 /// A scene in progress.

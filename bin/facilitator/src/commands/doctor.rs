@@ -2,6 +2,7 @@
 //! wrong.
 
 mod chains;
+mod prices;
 
 use super::{context, running, start};
 use crate::cli::DoctorArgs;

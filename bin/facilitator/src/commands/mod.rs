@@ -6,6 +6,7 @@ mod context;
 mod doctor;
 mod init;
 mod key_guard;
+mod ledger;
 mod list;
 mod recover;
 mod requests;
@@ -61,6 +62,7 @@ fn perform(cli: Cli) -> Result<Exit, Failure> {
         | Command::Status(_)
         | Command::Sync(_)
         | Command::Requests(_)
+        | Command::Ledger(_)
         | Command::Connections(_)
         | Command::Scanner(_)
         | Command::Doctor(_)) => {
@@ -78,6 +80,7 @@ async fn perform_async(command: Command) -> Result<Exit, Failure> {
         Command::Status(args) => status::run(args).await,
         Command::Sync(command) => sync::run(command).await,
         Command::Requests(command) => requests::run(command).await,
+        Command::Ledger(args) => ledger::run(args).await,
         Command::Connections(args) => connections::run(args).await,
         Command::Scanner(command) => scanner::run(command).await,
         Command::Doctor(args) => doctor::run(args).await,

@@ -1,5 +1,7 @@
 //! `facilitator requests list | show | retry`.
 
+mod money;
+
 use super::status::{age, time};
 use super::{context, running};
 use crate::cli::{PairArgs, RequestsCommand};
@@ -49,6 +51,8 @@ struct View {
     transactions: Vec<TransactionView>,
     created_at: String,
     updated_at: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ledger: Option<money::MoneyView>,
     #[serde(skip_serializing_if = "Option::is_none")]
     log: Option<Vec<LogView>>,
 }
@@ -172,6 +176,7 @@ fn view(record: &Record, transactions: Vec<Transaction>, log: Option<Vec<LogLine
         transactions: transactions.into_iter().map(transaction).collect(),
         created_at: time(record.created_at_ms),
         updated_at: time(record.updated_at_ms),
+        ledger: None,
         log: log.map(|lines| {
             let line =
                 |line: LogLine| LogView { at: time(line.at_ms), state: line.state.name(request.kind), text: line.text };
@@ -252,7 +257,8 @@ async fn show(pair: &PairArgs, hash: &str, json: bool) -> Result<Exit, Failure> 
     let record = find(&store, hash).await?;
     let transactions = store.transactions(&[record.request.id]).await?;
     let log = store.request_log(record.request.id).await?;
-    let view = view(&record, transactions, Some(log));
+    let ledger = Some(money::read(&store, record.request.id).await?);
+    let view = View { ledger, ..view(&record, transactions, Some(log)) };
     if json {
         output::json(&view)?
     } else {
@@ -304,6 +310,7 @@ fn print(view: &View) {
     let rows: Vec<Vec<String>> = facts.into_iter().map(|(name, text)| vec![format!("  {name}"), text]).collect();
     output::line(&output::table(&rows));
     print_transactions(view);
+    view.ledger.iter().for_each(money::print);
     if let Some(log) = &view.log {
         output::line("\nLife:");
         for line in log {

@@ -1,7 +1,7 @@
 //! The two shapes of the facilitator config, read into one draft: the source ticket's and the published one
 //! (protocol.md §8.3). Optional settings go by the same keys in both.
 
-use super::{Db, KeyStore};
+use super::{Db, KeyStore, prices};
 use crate::{
     ChainRef, ChainSettings, ConfigError, Endpoint, Home, HunterSettings, Secret, Settings, chain_key,
     node::{Fields, Node},
@@ -16,11 +16,21 @@ const MAX_WORKERS: usize = 100;
 const MAX_ACCOUNTS: usize = 1000;
 const VERSION: u64 = 1;
 const HASH_LOCK_KEY: &str = "encrypted_hash_lock_key";
+const PRICES: &str = "prices";
 const HUNTER: &str = "hunter";
 const PUBLISHED: &[&str] =
-    &["originChain", "auxChainId", "database", "chains", "encryptedAccounts", HASH_LOCK_KEY, HUNTER];
-const TICKET: &[&str] =
-    &["version", "origin_chain_id", "auxiliary_chain_id", "db", "chains", "encrypted_accounts", HASH_LOCK_KEY, HUNTER];
+    &["originChain", "auxChainId", "database", "chains", "encryptedAccounts", HASH_LOCK_KEY, PRICES, HUNTER];
+const TICKET: &[&str] = &[
+    "version",
+    "origin_chain_id",
+    "auxiliary_chain_id",
+    "db",
+    "chains",
+    "encrypted_accounts",
+    HASH_LOCK_KEY,
+    PRICES,
+    HUNTER,
+];
 
 /// What a file says, before the pair is known. Texts are paths of fields.
 pub(super) struct Draft {
@@ -30,6 +40,7 @@ pub(super) struct Draft {
     pub(super) chains: Vec<DraftChain>,
     pub(super) accounts: BTreeMap<Address, KeyStore>,
     pub(super) hash_lock_key: Option<KeyStore>,
+    pub(super) prices: Option<prices::Draft>,
     pub(super) settings: Settings,
     pub(super) hunter: HunterSettings,
 }
@@ -72,6 +83,7 @@ fn ticket(root: &Node<'_>, home: &Home) -> Result<Draft, ConfigError> {
         chains: chains(&fields, chain)?,
         accounts: accounts(&fields.required(&["encrypted_accounts"])?)?,
         hash_lock_key: hash_lock_key(&fields)?,
+        prices: fields.optional(&[PRICES])?.map(|node| prices::read(&node)).transpose()?,
         settings: Settings::read(&fields)?,
         hunter: hunter(&fields)?,
     })
@@ -99,6 +111,7 @@ fn published(root: &Node<'_>, home: &Home) -> Result<Draft, ConfigError> {
         chains: chains(&fields, chain)?,
         accounts: accounts(&fields.required(&["encryptedAccounts"])?)?,
         hash_lock_key: hash_lock_key(&fields)?,
+        prices: fields.optional(&[PRICES])?.map(|node| prices::read(&node)).transpose()?,
         settings: Settings::read(&fields)?,
         hunter: hunter(&fields)?,
     })

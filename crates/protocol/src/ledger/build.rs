@@ -118,7 +118,11 @@ impl Builder<'_> {
         if amount.is_zero() {
             return;
         }
-        let request = effect.request.map(|(party, _)| party.request).or(one.parties.first().map(|party| party.request));
+        // The same request made twice gives the same message: it is whose that asked for the transaction.
+        let request = match one.parties.as_slice() {
+            [only] => Some(only.request),
+            several => effect.request.map(|(party, _)| party.request).or(several.first().map(|party| party.request)),
+        };
         let gateway = pair.map(|(pair, _)| pair.gateway);
         self.ledger.lines.push(line(one, request, gateway, reason, asset, amount, 1));
     }

@@ -1,7 +1,9 @@
 //! The checklist as a table: a request and facts that pass, then one thing changed at a time.
 
 use super::*;
-use crate::model::{LogPosition, RequestId, Terms};
+use crate::model::{LogPosition, RequestId, State, Terms};
+use crate::transfer::profit::{ChainPrices, Prices, RewardIn};
+use facilitator_eth::{B256, Decimal};
 
 const PROXY: Address = Address([5; 20]);
 const FIRST: Address = Address([0xa1; 20]);
@@ -57,6 +59,7 @@ fn request() -> Request {
 
 fn policy() -> Policy {
     Policy {
+        prices: None,
         min_gas_price: U256::from(10u64),
         min_gas_limit: U256::from(100_000u64),
         max_bounty: U256::from(50u64),
@@ -99,11 +102,12 @@ fn facts() -> AcceptFacts {
         beneficiary_exists: true,
         beneficiary_takes_payment: true,
         vault: None,
+        reward_in: RewardIn::Coin,
         bounty: U256::from(50u64),
         escrow: U256::from(1_000_001u64),
         source_head: 100,
-        source_fee: FeeLevel { per_gas: U256::from(2u64) },
-        target_fee: FeeLevel { per_gas: U256::from(1u64) },
+        source_fee: FeeLevel { per_gas: U256::from(2u64), present: U256::from(2u64) },
+        target_fee: FeeLevel { per_gas: U256::from(1u64), present: U256::from(1u64) },
         source_workers: vec![worker(FIRST), worker(SECOND)],
         target_workers: vec![worker(TARGET)],
     }
@@ -175,6 +179,13 @@ fn a_closed_request_ends_by_who_closed_it_and_only_once_that_is_final() {
     });
     assert_eq!(taken, Refusal::TakenByOther(foreign.hash));
     assert_eq!(taken.state(), State::TakenByOther);
+    // The sender has had further messages since.
+    let long_ago = refusal(|_, f| {
+        closed(f);
+        f.next_nonce = U256::from(6u64);
+        f.outbox = Some(ActiveMessage { nonce: U256::from(5u64), ..foreign });
+    });
+    assert_eq!((long_ago.state(), long_ago), (State::TakenByOther, Refusal::TakenLongAgo));
 }
 
 #[test]
@@ -306,4 +317,79 @@ fn what_a_key_owes_for_the_other_direction_is_reserved_too() {
     // (320 + 2 x (525 + 130) + 3 x 105) thousand gas.
     let needs = U256::from(2_917_500u64);
     assert_eq!(lack, Verdict::Hold(Hold::NoGasFunds { account: TARGET, has: U256::ZERO, needs }));
+}
+
+/// Whole coins of both chains at a price of one, so that everything is in coins; gas at 10^9.
+fn judged_by_profit(kind: Kind, gas_price: u64, change: impl FnOnce(&mut AcceptFacts, &mut Policy)) -> Verdict {
+    let mut request = Request { kind, ..request() };
+    request.terms.gas_price = U256::from(gas_price);
+    request.terms.gas_limit = U256::from(u64::MAX);
+    request.terms.amount = U256::MAX;
+    let price = || ChainPrices { coin: "1".parse().unwrap(), tokens: vec![(Address([8; 20]), "1".parse().unwrap())] };
+    let prices = Prices { origin: price(), auxiliary: price(), min_profit: Decimal::ZERO };
+    // Above both offers: with prices the par values say nothing.
+    let par = U256::from(u64::MAX);
+    let mut policy = Policy { prices: Some(prices), min_gas_price: par, min_gas_limit: U256::MAX, ..policy() };
+    let gas = |present: u64| FeeLevel { per_gas: U256::ONE, present: U256::from(present) };
+    let mut facts = AcceptFacts {
+        escrow: U256::MAX,
+        vault: (kind == Kind::Redeem).then_some(U256::MAX),
+        source_fee: gas(1_000_000_000),
+        target_fee: gas(1_000_000_000),
+        reward_in: match kind {
+            Kind::Stake => RewardIn::Coin,
+            Kind::Redeem => RewardIn::Token { address: Address([8; 20]), decimals: Some(18) },
+        },
+        ..facts()
+    };
+    change(&mut facts, &mut policy);
+    judge(&request, &facts, &policy)
+}
+
+#[test]
+fn with_prices_a_request_is_accepted_where_its_reward_pays_for_its_gas() {
+    for kind in Kind::ALL.iter().copied() {
+        let (pays, pays_less) = (4_000_000_000, 3_000_000_000);
+        let accepted = |verdict| matches!(verdict, Verdict::Accept { .. });
+        assert!(accepted(judged_by_profit(kind, pays, |_, _| {})), "{kind}");
+        let held = judged_by_profit(kind, pays_less, |_, _| {});
+        let Verdict::Hold(Hold::Unprofitable { earns, costs, .. }) = held else { panic!("{kind}: {held:?}") };
+        assert!(earns < costs, "{kind}: {earns} {costs}");
+        // What it waits for: fees that are lower on either chain.
+        assert!(accepted(judged_by_profit(kind, pays_less, |facts, _| facts.source_fee.present = U256::ONE)), "{kind}");
+        assert!(accepted(judged_by_profit(kind, pays_less, |facts, _| facts.target_fee.present = U256::ONE)), "{kind}");
+        let asks = |policy: &mut Policy| policy.prices.as_mut().unwrap().min_profit = "0.001".parse().unwrap();
+        let held = judged_by_profit(kind, pays, |_, policy| asks(policy));
+        assert!(matches!(held, Verdict::Hold(Hold::Unprofitable { .. })), "{kind}: {held:?}");
+    }
+}
+
+#[test]
+fn what_cannot_pay_even_with_free_gas_is_refused_and_says_what_it_would_earn_and_cost() {
+    let free =
+        |facts: &mut AcceptFacts| (facts.source_fee.present, facts.target_fee.present) = (U256::ZERO, U256::ZERO);
+    for kind in Kind::ALL.iter().copied() {
+        for (gas_price, least, with_free_gas) in [(0, "0", true), (1_000_000_000, "1", true), (0, "0", false)] {
+            let refused = judged_by_profit(kind, gas_price, |facts, policy| {
+                policy.prices.as_mut().unwrap().min_profit = least.parse().unwrap();
+                if with_free_gas {
+                    free(facts);
+                }
+            });
+            let Verdict::Refuse(refusal) = refused else { panic!("{kind}: {refused:?}") };
+            assert_eq!(refusal.state(), State::Skipped);
+        }
+    }
+    let refused = judged_by_profit(Kind::Stake, 0, |_, _| {});
+    let Verdict::Refuse(refusal) = refused else { panic!("{refused:?}") };
+    assert!(refusal.to_string().contains("earn 0 at most, and cost 0.001561 "), "{refusal}");
+}
+
+#[test]
+fn a_reward_in_a_token_without_a_price_waits_for_the_operator() {
+    let token = Address([99; 20]);
+    let held = judged_by_profit(Kind::Redeem, 1, |facts, _| {
+        facts.reward_in = RewardIn::Token { address: token, decimals: Some(18) };
+    });
+    assert_eq!(held, Verdict::Hold(Hold::NoPrice(token)));
 }

@@ -22,6 +22,7 @@ mod backoff;
 mod decide;
 mod gas;
 pub mod hunt;
+pub mod profit;
 
 pub use backoff::Backoff;
 pub use decide::{Awaited, BoxStatus, Decision, Legs, Statuses, decide};

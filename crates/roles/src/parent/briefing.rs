@@ -56,7 +56,7 @@ impl Briefing<'_> {
     fn hunt(&self, brief: &Brief) -> Option<Hunt> {
         let (hunter, back) = (self.setup.hunter.as_ref()?, brief.back.as_ref()?);
         Some(Hunt {
-            policy: hunter.policy,
+            policy: hunter.policy.clone(),
             confirmed_block: back.confirmed_block,
             roots: anchored(&back.roots),
             proving: back.proving.clone(),

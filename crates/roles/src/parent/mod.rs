@@ -243,7 +243,7 @@ impl Parent {
         if self.next_heartbeat <= now {
             self.next_heartbeat = now + self.setup.heartbeat;
             self.clerk.heartbeat(self.report());
-            if let Some(hunter) = self.setup.hunter.filter(|_| self.is_working() && self.is_taking_work()) {
+            if let Some(hunter) = self.setup.hunter.as_ref().filter(|_| self.is_working() && self.is_taking_work()) {
                 self.clerk.hunt(hunter.hunting);
             }
         }

@@ -52,7 +52,7 @@ impl<T> IndexMut<Side> for PerSide<T> {
 }
 
 /// On what terms messages are finished that others left.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Hunter {
     /// When a message counts as left.
     pub hunting: Hunting,

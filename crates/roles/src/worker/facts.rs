@@ -12,6 +12,7 @@ use facilitator_protocol::contracts::{gateway as gateways, organization, pool, t
 use facilitator_protocol::gateway::GatewaySet;
 use facilitator_protocol::model::{Kind, MessageStatus, Side};
 use facilitator_protocol::transfer::accept::{AcceptFacts, ActiveMessage, FeeLevel, WorkerFacts};
+use facilitator_protocol::transfer::profit::RewardIn;
 use facilitator_sender::Head;
 
 pub(super) async fn read<D: Errands>(desk: &mut D, case: &Case, gateway: &GatewaySet) -> Result<AcceptFacts, Leave> {
@@ -19,7 +20,7 @@ pub(super) async fn read<D: Errands>(desk: &mut D, case: &Case, gateway: &Gatewa
     let reads = vec![(source_side, source_queries(case, gateway)?), (target_side, target_queries(case, gateway))];
     let answers = desk.read_many(reads).await?;
     let mut source = read_source(case, answers_of(&answers, 0))?;
-    let mut target = read_target(case, answers_of(&answers, 1))?;
+    let mut target = read_target(case, gateway, answers_of(&answers, 1))?;
     if source.proxy != case.request().terms.sender_proxy && !source.proxy.is_zero() {
         let (next_nonce, outbox, inbox) = read_other_proxy(desk, case, gateway, source.proxy).await?;
         (source.next_nonce, source.active, target.active) = (next_nonce, outbox, inbox);
@@ -52,6 +53,7 @@ fn combine(
         beneficiary_exists: target.beneficiary_exists,
         beneficiary_takes_payment: target.beneficiary_takes_payment,
         vault: target.vault,
+        reward_in: target.reward_in,
         bounty: source.bounty,
         escrow: source.escrow,
         source_head: job.source_head.number,
@@ -63,9 +65,10 @@ fn combine(
 }
 
 /// What the sender's fee policy offers at this head; on a chain without a base fee the priority fee stands for it.
-fn fee_level(head: Head, priority: U256) -> FeeLevel {
+pub(super) fn fee_level(head: Head, priority: U256) -> FeeLevel {
     let base = head.base_fee.unwrap_or(U256::ZERO);
-    FeeLevel { per_gas: base.saturating_add(base).saturating_add(priority) }
+    let present = base.saturating_add(priority);
+    FeeLevel { per_gas: base.saturating_add(present), present }
 }
 
 fn source_queries(case: &Case, gateway: &GatewaySet) -> Result<Vec<Query>, Leave> {
@@ -158,9 +161,15 @@ fn target_queries(case: &Case, gateway: &GatewaySet) -> Vec<Query> {
         }
     };
     queries.push(Query::Call { from: Some(at_box), to, data, at: At::Latest });
+    queries.extend(priced_token(case, gateway).map(|token| latest(token, &token::decimals())));
     let balances = case.job.target_workers.iter();
     queries.extend(balances.map(|worker| Query::Balance { address: worker.address, at: At::Latest }));
     queries
+}
+
+/// The token that the reward is paid in, where its worth is asked for.
+fn priced_token(case: &Case, gateway: &GatewaySet) -> Option<Address> {
+    gateway.reward_token(case.kind()).filter(|_| case.job.policy.prices.is_some())
 }
 
 struct TargetFacts {
@@ -168,11 +177,12 @@ struct TargetFacts {
     beneficiary_exists: bool,
     beneficiary_takes_payment: bool,
     vault: Option<U256>,
+    reward_in: RewardIn,
     workers: Vec<WorkerFacts>,
 }
 
 /// In the order of [`target_queries`].
-fn read_target(case: &Case, answers: &[Answer]) -> Result<TargetFacts, Leave> {
+fn read_target(case: &Case, gateway: &GatewaySet, answers: &[Answer]) -> Result<TargetFacts, Leave> {
     let terms = &case.request().terms;
     let mut reading = Reading::new(case.target(), answers);
     let active = known(reading.view(&gateways::inbox_active_process(terms.sender_proxy))?);
@@ -181,13 +191,21 @@ fn read_target(case: &Case, answers: &[Answer]) -> Result<TargetFacts, Leave> {
         Kind::Redeem => (true, Some(reading.view(&token::balance_of(terms.beneficiary))?)),
     };
     let beneficiary_takes_payment = reading.simulation()?.is_ok();
+    let decimals = match priced_token(case, gateway) {
+        Some(_) => u32::try_from(reading.view(&token::decimals())?).ok(),
+        None => None,
+    };
+    let reward_in = match gateway.reward_token(case.kind()) {
+        Some(address) => RewardIn::Token { address, decimals },
+        None => RewardIn::Coin,
+    };
     let mut workers = Vec::with_capacity(case.job.target_workers.len());
     for WorkerKey { address, in_flight, bounties } in case.job.target_workers.iter().copied() {
         let coin = reading.number()?;
         let (expires_at, bounty_token) = (U256::MAX, U256::MAX);
         workers.push(WorkerFacts { address, expires_at, coin, bounty_token, in_flight, bounties });
     }
-    Ok(TargetFacts { active, beneficiary_exists, beneficiary_takes_payment, vault, workers })
+    Ok(TargetFacts { active, beneficiary_exists, beneficiary_takes_payment, vault, reward_in, workers })
 }
 
 fn known(active: ActiveProcess) -> Option<(B256, MessageStatus)> {

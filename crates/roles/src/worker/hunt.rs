@@ -8,19 +8,20 @@
 use super::answers::{Reading, latest};
 use super::case::Case;
 use super::desk::{Errands, Leave};
+use super::facts::fee_level;
 use super::{by_proof, progress, prove};
 use crate::messages::WorkerKey;
 use facilitator_chain::reader::{Answer, At, Query};
 use facilitator_eth::{Address, B256, U256};
 use facilitator_kill::kill_point;
 use facilitator_protocol::contracts::gateway::{self as gateways, StoredMessage};
+use facilitator_protocol::contracts::token;
 use facilitator_protocol::gateway::GatewaySet;
 use facilitator_protocol::hashes;
 use facilitator_protocol::model::{FinePrint, Kind, Park, Request, Side, State, Step, Terms, Update};
 use facilitator_protocol::transfer::Statuses;
-use facilitator_protocol::transfer::accept::FeeLevel;
 use facilitator_protocol::transfer::hunt::{HuntFacts, HuntStep, Means, Opening, Purse, Unworthy, decide_hunt, worth};
-use facilitator_sender::Head;
+use facilitator_protocol::transfer::profit::RewardIn;
 
 /// Penalty of a revocation in percent of the bounty (protocol.md §5.5).
 const PENALTY_PERCENT: u64 = 150;
@@ -51,7 +52,7 @@ pub(super) async fn run<D: Errands>(
     if under_way == steps.len() {
         return Ok(case.wait_for_happening(SENT.to_owned()));
     }
-    let Some(policy) = case.job.hunt.as_ref().map(|hunt| hunt.policy) else {
+    let Some(policy) = case.job.hunt.as_ref().map(|hunt| hunt.policy.clone()) else {
         return Ok(leave(case, None, "finishing what others left is turned off (`hunter.enabled`)"));
     };
     let Some((print, facts)) = read(desk, case, gateway, statuses, secret_is_public).await? else {
@@ -62,7 +63,9 @@ pub(super) async fn run<D: Errands>(
         // What was sent is waited for, whatever the prices say now: afterwards the rest is judged.
         Err(_) if under_way > 0 => return Ok(case.wait_for_happening(SENT.to_owned())),
         Err(lack @ Unworthy::NoGasFunds { .. }) => return Ok(case.hold(lack.to_string())),
-        Err(loss @ Unworthy::Loss { .. }) => return Ok(leave(case, Some(print), &loss.to_string())),
+        Err(unworthy @ (Unworthy::Loss { .. } | Unworthy::NoPrice(_))) => {
+            return Ok(leave(case, Some(print), &unworthy.to_string()));
+        }
     };
     take_up(desk, case, print, facts.bounty, workers).await?;
     match step {
@@ -120,32 +123,58 @@ async fn read<D: Errands>(
     let (source_box, job) = (gateway.box_on(source), &case.job);
     let mut on_source = vec![latest(source_box, &stored), bounty_query(case.kind(), source_box, message)];
     on_source.extend(balances(&job.source_workers));
+    // Digits of tokens are asked for only where a price makes them matter.
+    let priced = |token: Option<Address>| token.filter(|_| hunt.policy.prices.is_some());
+    let (bounty_token, reward_token) = (bounty_token(case.kind(), gateway), gateway.reward_token(case.kind()));
+    let digits = |token: Option<Address>| priced(token).map(|token| latest(token, &token::decimals()));
+    on_source.extend(digits(bounty_token));
     let mut on_target = vec![latest(gateway.box_on(target), &stored)];
     on_target.extend(balances(&job.target_workers));
+    on_target.extend(digits(reward_token));
     let answers = desk.read_many(vec![(source, on_source), (target, on_target)]).await?;
     let answers_of = |index: usize| answers.get(index).map_or(&[] as &[Answer], Vec::as_slice);
     let mut reading = Reading::new(source, answers_of(0));
     let declared = reading.view(&stored)?;
     let bounty = bounty(case.kind(), &mut reading, message)?;
     let source_workers = purses(&mut reading, &job.source_workers)?;
+    let bounty_in = asset(&mut reading, bounty_token, priced(bounty_token))?;
     let mut reading = Reading::new(target, answers_of(1));
     let confirmed = reading.view(&stored)?;
     let target_workers = purses(&mut reading, &job.target_workers)?;
+    let reward_in = asset(&mut reading, reward_token, priced(reward_token))?;
     let Some(print) = fine_print(case.request(), message, &[declared, confirmed]) else { return Ok(None) };
     let facts = HuntFacts {
         statuses,
         secret_is_public,
         bounty,
+        bounty_in,
+        reward_in,
         roots_come_back: !hunt.roots.is_empty(),
         gas_price: print.gas_price,
         gas_limit: print.gas_limit,
         counted: confirmed.gas_consumed,
-        source_fee: fee(job.source_head, job.priority_fees.0),
-        target_fee: fee(job.target_head, job.priority_fees.1),
+        source_fee: fee_level(job.source_head, job.priority_fees.0),
+        target_fee: fee_level(job.target_head, job.priority_fees.1),
         source_workers,
         target_workers,
     };
     Ok(Some((print, facts)))
+}
+
+/// The token of bounties; those of redeems are paid in base coin.
+const fn bounty_token(kind: Kind, gateway: &GatewaySet) -> Option<Address> {
+    match kind {
+        Kind::Stake => Some(gateway.base_token),
+        Kind::Redeem => None,
+    }
+}
+
+fn asset(reading: &mut Reading<'_>, token: Option<Address>, priced: Option<Address>) -> Result<RewardIn, Leave> {
+    let decimals = match priced {
+        Some(_) => u32::try_from(reading.view(&token::decimals())?).ok(),
+        None => None,
+    };
+    Ok(token.map_or(RewardIn::Coin, |address| RewardIn::Token { address, decimals }))
 }
 
 /// The terms that give the message's hash: those of the row, else those that a contract keeps. A node that answers with
@@ -191,11 +220,6 @@ fn bounty(kind: Kind, reading: &mut Reading<'_>, message: B256) -> Result<U256, 
         }
         Kind::Redeem => reading.view(&gateways::redeems(message))?.bounty,
     })
-}
-
-/// What the chain charges now.
-fn fee(head: Head, priority: U256) -> FeeLevel {
-    FeeLevel { per_gas: head.base_fee.unwrap_or(U256::ZERO).saturating_add(priority) }
 }
 
 /// Commits terms and keys, once and whenever other keys have to pay. `workers`: of the source and of the target chain.

@@ -7,11 +7,13 @@ use crate::world::{
 };
 use facilitator_chain::reader::Answer;
 use facilitator_eth::abi::{Revert, Value};
-use facilitator_eth::{Address, B256, U256};
+use facilitator_eth::{Address, B256, Decimal, U256};
 use facilitator_protocol::contracts::pool;
+use facilitator_protocol::gateway::Mints;
 use facilitator_protocol::hashes;
 use facilitator_protocol::model::{Attempt, Kind, MessageStatus, Side, Stage, State, Step, Terms, Wait};
 use facilitator_protocol::secret::SecretInput;
+use facilitator_protocol::transfer::profit::{ChainPrices, Prices};
 use facilitator_roles::messages::{FailedStep, Job};
 use facilitator_sender::{Allowance, Failure, SubmitAnswer, Visibility};
 
@@ -138,6 +140,31 @@ async fn what_may_be_mended_holds_the_request() {
         let text = park.waiting_for.as_deref().unwrap_or_default();
         assert!(text.contains(reason), "no word of `{reason}`: {text}");
     }
+}
+
+/// With prices the token of the reward is asked for its digits, in the same round; without it is not.
+#[tokio::test]
+async fn with_prices_what_does_not_pay_at_present_fees_waits_for_lower_ones() {
+    let price = |coin: &str| ChainPrices { coin: coin.parse().unwrap(), tokens: Vec::new() };
+    let mut job = requested();
+    (job.request.terms.gas_price, job.request.terms.amount) = (uint(1_000), U256::exp10(12));
+    let mut judged = async |origin: &str, token_reward: bool| {
+        job.policy.prices = Some(Prices { origin: price(origin), auxiliary: price("1"), min_profit: Decimal::ZERO });
+        if token_reward {
+            let token = gateway().utility_token;
+            job.gateway.as_mut().unwrap().mints = Mints::Token;
+            let prices = job.policy.prices.as_mut().unwrap();
+            prices.auxiliary.tokens.push((token, "1".parse().unwrap()));
+            return play(job.clone(), |chains| chains.say_decimals(Side::Auxiliary, token, 18)).await;
+        }
+        play(job.clone(), |_| {}).await
+    };
+    assert_eq!(judged("0", false).await.submits().len(), 1);
+    assert_eq!(judged("0", true).await.submits().len(), 1);
+    let held = judged("1000", true).await;
+    assert_eq!(held.submits().len(), 0);
+    let waits = held.park().waiting_for.clone().unwrap_or_default();
+    assert!(waits.contains("it would earn") && waits.contains("`min_profit`"), "{waits}");
 }
 
 /// The bounties of accepts that are not mined yet are spoken for.

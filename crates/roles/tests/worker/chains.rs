@@ -64,6 +64,11 @@ impl Chains {
         self.put(side, Query::Balance { address, at: At::Latest }, Answer::Number(uint(wei)));
     }
 
+    /// How many digits of a token stand behind the point.
+    pub(crate) fn say_decimals(&mut self, side: Side, token: Address, decimals: u64) {
+        self.say(side, token, &token::decimals().data, &[Value::Uint(uint(decimals))]);
+    }
+
     /// What an accept locks.
     pub(crate) fn bounty(&mut self, bounty: u64) {
         self.say(Side::Origin, gateway().gateway, &gateways::bounty().data, &[Value::Uint(uint(bounty))]);

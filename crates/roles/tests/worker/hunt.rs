@@ -4,12 +4,11 @@
 use crate::chains::{Chains, data};
 use crate::script::{Played, Script};
 use crate::world::{DECLARED, SOURCE_WORKER, TARGET_WORKER, foreign, gateway, message, secret, uint};
-use facilitator_eth::{B256, U256};
+use facilitator_eth::{B256, Decimal, U256};
 use facilitator_protocol::contracts::gateway::{Leg, progress, progress_with_proof};
 use facilitator_protocol::model::MessageStatus::{Declared, DeclaredRevocation, Progressed, Undeclared};
 use facilitator_protocol::model::{FinePrint, Kind, MessageStatus, Side, State, Step, Wait};
 use facilitator_protocol::proof::serialise_storage;
-use facilitator_protocol::transfer::hunt::HuntPolicy;
 use facilitator_roles::messages::{Hunt, Job};
 
 const READ: [&str; 2] = ["read origin", "read auxiliary"];
@@ -173,8 +172,7 @@ async fn one_that_was_progressed_early_is_confirmed_at_an_old_height_that_is_sti
 #[tokio::test]
 async fn what_does_not_pay_is_left_alone_with_its_reason() {
     let mut job = foreign();
-    let policy = HuntPolicy { min_profit: uint(1_000_000_000), ..hunt(&mut job).policy };
-    hunt(&mut job).policy = policy;
+    hunt(&mut job).policy.min_profit = Decimal::one();
     let chains = scene(&job, Declared, Undeclared);
     let expected = print(&job);
     let played = Script::new(chains).run(unread(job.clone())).await;
@@ -213,7 +211,7 @@ async fn terms_that_do_not_give_the_message_are_not_believed() {
 #[tokio::test]
 async fn what_was_sent_for_it_is_waited_for_whatever_the_prices_say_now() {
     let mut job = foreign();
-    hunt(&mut job).policy.min_profit = U256::MAX;
+    hunt(&mut job).policy.min_profit = Decimal::one();
     for (inbox, alive) in [
         (Undeclared, vec![Step::Confirm]),
         (Declared, vec![Step::ProgressTarget]),

@@ -1,13 +1,13 @@
 //! One request between two chains: a job that passes everywhere, for the tests to change one thing at a time.
 
-use facilitator_eth::{Address, B256, U256};
+use facilitator_eth::{Address, B256, Decimal, U256};
 use facilitator_protocol::gateway::{GatewaySet, Mints};
 use facilitator_protocol::hashes;
 use facilitator_protocol::model::{Kind, LogPosition, Request, RequestId, State, Terms};
 use facilitator_protocol::secret::{HashLockKey, SecretInput, UnlockSecret, derive};
 use facilitator_protocol::transfer::Backoff;
 use facilitator_protocol::transfer::accept::{InFlight, Policy};
-use facilitator_protocol::transfer::hunt::{HuntPolicy, Prices};
+use facilitator_protocol::transfer::hunt::HuntPolicy;
 use facilitator_roles::messages::{Hunt, Job, WorkerKey};
 use facilitator_sender::Head;
 
@@ -81,6 +81,7 @@ pub(crate) fn requested() -> Job {
         },
         gateway: Some(gateway),
         policy: Policy {
+            prices: None,
             min_gas_price: uint(10),
             min_gas_limit: uint(100_000),
             max_bounty: uint(50),
@@ -135,7 +136,7 @@ pub(crate) fn foreign() -> Job {
     request.pool = request.terms.gateway;
     request.hash_lock = None;
     (request.origin_worker, request.auxiliary_worker, request.bounty) = (None, None, None);
-    let policy = HuntPolicy { min_profit: U256::ZERO, prices: Prices::PAR };
+    let policy = HuntPolicy { min_profit: Decimal::ZERO, prices: None };
     job.hunt = Some(Hunt { policy, confirmed_block: None, roots: vec![], proving: vec![] });
     job
 }

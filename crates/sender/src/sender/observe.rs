@@ -9,10 +9,14 @@ use crate::{
     policy::receipt::{self, Counts, Pending, Receipts, Source},
     types::{Failure, Head},
 };
-use facilitator_eth::{B256, Bytes, abi::Revert, tx};
+use facilitator_eth::{
+    B256, Bytes,
+    abi::Revert,
+    tx::{self, Fee},
+};
 use facilitator_kill::kill_point;
 use facilitator_protocol::model::Step;
-use facilitator_store::journal::{EntryId, EntryState, Inclusion, Notify};
+use facilitator_store::journal::{Attempt, EntryId, EntryState, Inclusion, Notify};
 use std::collections::{BTreeSet, HashMap};
 
 impl<N: Ask, K: Keep> Sender<N, K> {
@@ -106,9 +110,11 @@ impl<N: Ask, K: Keep> Sender<N, K> {
         let mut reverted: Vec<(EntryId, Inclusion)> = Vec::new();
         for id in asked {
             let Some(flight) = self.book.get_mut(*id) else { continue };
-            match flight.entry.attempts.iter().find_map(|attempt| found.get(&attempt.hash)) {
-                Some(receipt) if receipt.success == Success::Yes => mined.push((*id, receipt.inclusion)),
-                Some(receipt) => reverted.push((*id, receipt.inclusion)),
+            let receipt =
+                |attempt: &Attempt| found.get(&attempt.hash).map(|receipt| (receipt.success, paid(attempt, receipt)));
+            match flight.entry.attempts.iter().find_map(receipt) {
+                Some((Success::Yes, at)) => mined.push((*id, at)),
+                Some((Success::Reverted, at)) => reverted.push((*id, at)),
                 None => flight.missing_at = Some(head.number),
             }
         }
@@ -208,6 +214,15 @@ impl<N: Ask, K: Keep> Sender<N, K> {
             flight.data = call_data(flight);
         }
         Ok(())
+    }
+}
+
+/// Where an attempt stands, with the price that was paid. Without EIP-1559 that is the one offered, which nodes of that
+/// time don't repeat in the receipt.
+fn paid(attempt: &Attempt, receipt: &Receipt) -> Inclusion {
+    match attempt.fee {
+        Fee::Legacy { gas_price } => Inclusion { gas_price, ..receipt.inclusion },
+        Fee::Dynamic { .. } => receipt.inclusion,
     }
 }
 

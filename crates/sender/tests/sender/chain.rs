@@ -330,7 +330,8 @@ impl Chain {
         json!({
             "transactionHash": mined.hash, "blockNumber": format!("{block:#x}"), "blockHash": self.blocks[block].hash,
             "status": if mined.success { "0x1" } else { "0x0" }, "gasUsed": format!("{GAS:#x}"),
-            "effectiveGasPrice": price(mined.opened.transaction.fee).to_quantity(),
+            // Nodes without a base fee may not tell what was paid.
+            "effectiveGasPrice": self.base_fee.map(|_| price(mined.opened.transaction.fee).to_quantity()),
         })
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::{
     chain::{Chain, fine},
-    world::{World, key, plain, settings, submit},
+    world::{self, World, key, plain, settings, submit},
 };
 use facilitator_eth::{B256, Bytes, U256, keccak256, tx::Fee};
 use facilitator_sender::{Failure, Submit, SubmitAnswer};
@@ -92,6 +92,9 @@ async fn a_chain_without_base_fee_gets_legacy_transactions_at_the_nodes_price() 
     assert!(world.is_final("plain:1"));
     let fee = world.node.chain().mined()[0].opened.transaction.fee;
     assert_eq!(fee, Fee::Legacy { gas_price: U256::from(100u64) });
+    let stored = world.store.journal(world::CHAIN).by_intent("plain:1").await.unwrap().unwrap();
+    let paid = stored.inclusion.map(|at| at.gas_price);
+    assert_eq!(paid, Some(U256::from(100u64)), "what was paid, though the receipt does not say it");
 }
 
 #[tokio::test]

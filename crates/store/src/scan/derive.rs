@@ -198,11 +198,13 @@ impl Deriver<'_> {
     /// The tokens went back to their sender. Only requests that were made before and never became a message: the same
     /// request hash may come again (protocol.md R6).
     async fn withdraw(&mut self, kind: Kind, end: State, request_hash: B256, place: &Place) -> Result<()> {
-        let open = [State::Requested, State::Failed(Stage::Accept), State::Skipped].map(|state| state.name(kind));
+        // Also where a worker was faster than the scan, and took it for accepted by somebody else: its nonce is used.
+        let open = [State::Requested, State::Failed(Stage::Accept), State::Skipped, State::TakenByOther];
+        let open = open.map(|state| state.name(kind));
         let sql = "UPDATE requests SET state = $1, done = 1, ready = 0, wakes = wakes + 1, retry_at_ms = NULL,
                 waiting_for = NULL, updated_at_ms = $2
             WHERE kind = $3 AND pool_address = $4 AND request_hash = $5
-              AND state IN ($6, $7, $8) AND declared_block IS NULL
+              AND state IN ($6, $7, $8, $11) AND declared_block IS NULL
               AND (event_block_number < $9 OR (event_block_number = $9 AND event_log_index < $10))
             RETURNING id";
         let args = args![
@@ -216,6 +218,7 @@ impl Deriver<'_> {
             open[2],
             place.at.block_number,
             place.at.log_index,
+            open[3],
         ];
         let by = if end == State::Revoked { "revoked by its sender" } else { "rejected by a worker" };
         self.changed(sql, args, &format!("{by} in block {}", place.at.block_number)).await

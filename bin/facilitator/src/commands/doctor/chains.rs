@@ -1,7 +1,7 @@
 //! The part of the examination that asks the nodes.
 
 use super::super::context;
-use super::Findings;
+use super::{Findings, prices};
 use facilitator_chain::reader::{Answer, At, Query, Reader, ReaderOptions};
 use facilitator_config::{Chain, Loaded};
 use facilitator_eth::{Address, U256};
@@ -22,7 +22,7 @@ pub(super) async fn check(loaded: &Loaded, gateways: &[ConfiguredGateway], findi
             Side::Auxiliary => &loaded.facilitator.auxiliary,
         };
         let Some(reader) = endpoints(side, chain, findings).await else { continue };
-        let exam = Exam { side, chain, gateways, reader };
+        let exam = Exam { loaded, side, chain, gateways, reader };
         exam.contracts(findings).await;
         exam.funds(findings).await;
     }
@@ -49,6 +49,7 @@ async fn endpoints(side: Side, chain: &Chain, findings: &mut Findings) -> Option
 }
 
 struct Exam<'a> {
+    loaded: &'a Loaded,
     side: Side,
     chain: &'a Chain,
     gateways: &'a [ConfiguredGateway],
@@ -84,6 +85,7 @@ impl Exam<'_> {
                     findings.ok(&name, format!("{kind} {at}, its anchor and its tokens agree with the configuration"));
                     for discovered in found {
                         self.acceptance(configured, &discovered, findings).await;
+                        prices::check(self.loaded, self.side, &discovered, findings);
                     }
                 }
                 Err(CheckError::Unreachable(text)) => findings.error(&name, text, "look after the node"),

@@ -8,7 +8,8 @@ use facilitator_eth::{Address, U256};
 use facilitator_protocol::model::Side;
 use facilitator_protocol::transfer::Backoff;
 use facilitator_protocol::transfer::accept::Policy;
-use facilitator_protocol::transfer::hunt::{HuntPolicy, Prices};
+use facilitator_protocol::transfer::hunt::HuntPolicy;
+use facilitator_protocol::transfer::profit::{ChainPrices, Prices};
 use facilitator_roles::messages::{ChainSetup, ConfiguredGateway, KeyBytes, ScannerSetup, SenderSetup};
 use facilitator_roles::parent::{Hunter, PerSide, Setup};
 use facilitator_roles::terms::Terms;
@@ -21,6 +22,19 @@ const HEARTBEAT: Duration = Duration::from_secs(2);
 
 /// Time beyond the limit of one call until a connector gives up on its answer.
 const ANSWER_GRACE: Duration = Duration::from_secs(2);
+
+/// What everything is worth, if that is configured.
+fn prices(loaded: &Loaded) -> Option<Prices> {
+    let chain = |prices: &facilitator_config::ChainPrices| ChainPrices {
+        coin: prices.coin,
+        tokens: prices.tokens.iter().map(|(token, price)| (*token, *price)).collect(),
+    };
+    loaded.facilitator.prices.as_ref().map(|prices| Prices {
+        origin: chain(&prices.origin),
+        auxiliary: chain(&prices.auxiliary),
+        min_profit: loaded.facilitator.settings.min_profit,
+    })
+}
 
 /// The configured form of log lines.
 pub(super) fn log_format(loaded: &Loaded) -> facilitator_telemetry::LogFormat {
@@ -78,6 +92,7 @@ pub(super) fn parent(loaded: &Loaded, keys: &Keys, process: i64, logging: &Loggi
             auxiliary: sender(loaded, keys, Side::Auxiliary)?,
         },
         policy: Policy {
+            prices: prices(loaded),
             min_gas_price: settings.min_gas_price,
             min_gas_limit: settings.min_gas_limit,
             max_bounty: settings.max_bounty.unwrap_or(U256::MAX),
@@ -125,7 +140,7 @@ fn hunter(loaded: &Loaded) -> Option<Hunter> {
             recheck_ms: i64::try_from(settings.recheck.as_millis()).unwrap_or(i64::MAX),
             limit: settings.max_at_once,
         },
-        policy: HuntPolicy { min_profit: settings.min_profit, prices: Prices::PAR },
+        policy: HuntPolicy { min_profit: settings.min_profit, prices: prices(loaded) },
     })
 }
 

@@ -15,7 +15,7 @@
 
 mod worth;
 
-pub use worth::{HuntFacts, HuntPolicy, Prices, Profit, Purse, Unworthy, Wage, profit, worth};
+pub use worth::{HuntFacts, HuntPolicy, Profit, Purse, Unworthy, Wage, profit, worth};
 
 use super::{Awaited, Decision, Legs, Statuses, decide};
 use crate::contracts::gateway::Leg;

@@ -3,9 +3,10 @@
 use super::*;
 use crate::model::Kind;
 use crate::transfer::accept::FeeLevel;
+use crate::transfer::profit::{ChainPrices, Prices, RewardIn};
 use crate::transfer::{BoxStatus, expected_gas, expected_gas_by_proof};
 use MessageStatus::{Declared, DeclaredRevocation, Progressed, Revoked, Undeclared};
-use facilitator_eth::{Address, U256};
+use facilitator_eth::{Address, Decimal, U256};
 
 fn settled(outbox: MessageStatus, inbox: MessageStatus) -> Statuses {
     Statuses { outbox: BoxStatus::settled(outbox), inbox: BoxStatus::settled(inbox) }
@@ -99,6 +100,7 @@ fn a_proof_shows_what_the_contracts_take() {
 
 const GAS_PRICE: u64 = 10;
 const BOUNTY: u64 = 1_000_000;
+const BOUNTY_TOKEN: Address = Address([7; 20]);
 
 fn worker(number: u8, coin: u64) -> Purse {
     Purse { address: Address([number; 20]), coin: U256::from(coin) }
@@ -106,11 +108,13 @@ fn worker(number: u8, coin: u64) -> Purse {
 
 /// Gas costs one wei on either chain.
 fn facts(outbox: MessageStatus, inbox: MessageStatus) -> HuntFacts {
-    let fee = FeeLevel { per_gas: U256::ONE };
+    let fee = FeeLevel { per_gas: U256::ONE, present: U256::ONE };
     HuntFacts {
         statuses: settled(outbox, inbox),
         secret_is_public: false,
         bounty: U256::from(BOUNTY),
+        bounty_in: RewardIn::Token { address: BOUNTY_TOKEN, decimals: Some(18) },
+        reward_in: RewardIn::Coin,
         roots_come_back: true,
         gas_price: U256::from(GAS_PRICE),
         gas_limit: U256::from(10_000_000_u64),
@@ -126,7 +130,12 @@ fn wage(facts: &HuntFacts) -> Wage {
     facts.wage(Kind::Stake, decide_hunt(facts.statuses, facts.secret_is_public))
 }
 
-const POLICY: HuntPolicy = HuntPolicy { min_profit: U256::ZERO, prices: Prices::PAR };
+const POLICY: HuntPolicy = HuntPolicy { min_profit: Decimal::ZERO, prices: None };
+
+/// Smallest units as the policy counts them without prices.
+fn units(amount: u64) -> Decimal {
+    Decimal::one().worth(U256::from(amount), 18)
+}
 
 fn judged(facts: &HuntFacts, policy: &HuntPolicy) -> Result<(Address, Address), Unworthy> {
     worth(Kind::Stake, facts, decide_hunt(facts.statuses, facts.secret_is_public), policy)
@@ -178,14 +187,18 @@ fn a_bounty_that_no_anchored_root_can_open_is_not_counted() {
 #[test]
 fn what_pays_by_less_than_the_minimum_is_left_alone() {
     let facts = facts(Declared, Undeclared);
-    let Profit { income, cost } = profit(&wage(&facts), facts.source_fee, facts.target_fee, &Prices::PAR);
-    let gain = income.checked_sub(cost).expect("it pays");
-    assert_eq!(judged(&facts, &HuntPolicy { min_profit: gain, ..POLICY }), Ok((Address([1; 20]), Address([2; 20]))));
-    let minimum = gain.saturating_add(U256::ONE);
-    let policy = HuntPolicy { min_profit: minimum, ..POLICY };
-    assert_eq!(judged(&facts, &policy), Err(Unworthy::Loss { income, cost, minimum }));
+    let wage = wage(&facts);
+    let Profit { income, cost } = profit(Kind::Stake, &wage, &facts, None).unwrap();
+    let reward = wage.reward.to_u64().unwrap();
+    let gas = wage.source_gas + wage.target_gas;
+    assert_eq!((income, cost), (units(BOUNTY + reward), units(gas)));
+    let gain = BOUNTY + reward - gas;
+    let policy = |minimum| HuntPolicy { min_profit: units(minimum), ..POLICY };
+    assert_eq!(judged(&facts, &policy(gain)), Ok((Address([1; 20]), Address([2; 20]))));
+    let minimum = units(gain + 1);
+    assert_eq!(judged(&facts, &policy(gain + 1)), Err(Unworthy::Loss { income, cost, minimum }));
     // Where nothing comes in, not even free gas makes it worth a transaction.
-    let free = FeeLevel { per_gas: U256::ZERO };
+    let free = FeeLevel { per_gas: U256::ZERO, present: U256::ZERO };
     let nothing = HuntFacts { bounty: U256::ZERO, gas_price: U256::ZERO, source_fee: free, target_fee: free, ..facts };
     assert!(matches!(judged(&nothing, &POLICY), Err(Unworthy::Loss { .. })));
 }
@@ -193,10 +206,21 @@ fn what_pays_by_less_than_the_minimum_is_left_alone() {
 #[test]
 fn prices_weigh_what_comes_in_against_what_goes_out() {
     let facts = facts(Declared, Undeclared);
-    let dear = Prices { source_coin: U256::from(1_000_u64), ..Prices::PAR };
-    assert!(matches!(judged(&facts, &HuntPolicy { prices: dear, ..POLICY }), Err(Unworthy::Loss { .. })));
-    let rich = Prices { bounty: U256::from(1_000_000_u64), ..dear };
-    assert!(judged(&facts, &HuntPolicy { prices: rich, ..POLICY }).is_ok());
+    let with = |coin: &str, bounty: &str| {
+        let tokens = vec![(BOUNTY_TOKEN, bounty.parse().unwrap())];
+        let origin = ChainPrices { coin: coin.parse().unwrap(), tokens };
+        let auxiliary = ChainPrices { coin: Decimal::one(), tokens: vec![] };
+        HuntPolicy { prices: Some(Prices { origin, auxiliary, min_profit: Decimal::ZERO }), ..POLICY }
+    };
+    assert!(judged(&facts, &with("1", "1")).is_ok());
+    assert!(matches!(judged(&facts, &with("1000", "1")), Err(Unworthy::Loss { .. })), "gas is dear");
+    assert!(judged(&facts, &with("1000", "1000000")).is_ok(), "so is the bounty");
+    let mut unnamed = with("1", "1");
+    unnamed.prices.as_mut().unwrap().origin.tokens.clear();
+    assert_eq!(judged(&facts, &unnamed), Err(Unworthy::NoPrice(BOUNTY_TOKEN)));
+    // What is not to be had needs no price.
+    let done = HuntFacts { counted: U256::from(400_000_u64), ..self::facts(Progressed, Declared) };
+    assert!(judged(&done, &unnamed).is_ok());
 }
 
 #[test]

@@ -5,11 +5,12 @@
 
 use super::{HuntStep, Means};
 use crate::contracts::gateway::Leg;
-use crate::model::{Kind, MessageStatus, Step};
+use crate::model::{Kind, MessageStatus, Side, Step};
 use crate::transfer::accept::FeeLevel;
+use crate::transfer::profit::{COIN_DECIMALS, Prices, RewardIn};
 use crate::transfer::{Legs, Statuses, expected_gas, expected_gas_by_proof};
 use bincode::{Decode, Encode};
-use facilitator_eth::{Address, U256};
+use facilitator_eth::{Address, Decimal, U256};
 
 /// Gas of a confirmation that counts for the reward, lower end of what was measured (protocol.md §5.6).
 const COUNTED_CONFIRM: u64 = 390_000;
@@ -17,31 +18,13 @@ const COUNTED_CONFIRM: u64 = 390_000;
 const COUNTED_SECRET: u64 = 17_000;
 const COUNTED_PROOF: u64 = 200_000;
 
-/// What one smallest unit of each asset that comes in or goes out is worth, in one common measure.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode)]
-pub struct Prices {
-    /// Of the bounty.
-    pub bounty: U256,
-    /// Of the reward.
-    pub reward: U256,
-    /// Of the coin that pays gas on the source chain.
-    pub source_coin: U256,
-    /// Of the coin that pays gas on the target chain.
-    pub target_coin: U256,
-}
-
-impl Prices {
-    /// Everything is worth the same.
-    pub const PAR: Self = Self { bounty: U256::ONE, reward: U256::ONE, source_coin: U256::ONE, target_coin: U256::ONE };
-}
-
 /// The operator's limits.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode)]
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
 pub struct HuntPolicy {
-    /// Least gain of the steps that are left, in the measure of the prices.
-    pub min_profit: U256,
-    /// Prices.
-    pub prices: Prices,
+    /// Least gain of the steps that are left, in the unit of the prices.
+    pub min_profit: Decimal,
+    /// What everything is worth; without prices a whole coin or token of 18 digits counts one.
+    pub prices: Option<Prices>,
 }
 
 /// A worker key and the base coin that it has, wei.
@@ -62,6 +45,10 @@ pub struct HuntFacts {
     pub secret_is_public: bool,
     /// Bounty that the message has locked, smallest units.
     pub bounty: U256,
+    /// What the bounty is paid in, on the source chain.
+    pub bounty_in: RewardIn,
+    /// What the reward is paid in, on the target chain.
+    pub reward_in: RewardIn,
     /// Whether state roots of the target chain are anchored on the source chain at all.
     pub roots_come_back: bool,
     /// Reward per unit of gas.
@@ -93,13 +80,13 @@ pub struct Wage {
     pub target_gas: u64,
 }
 
-/// Income and cost in the common measure.
+/// Income and cost in the unit of the prices.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Profit {
     /// Bounty and reward.
-    pub income: U256,
+    pub income: Decimal,
     /// Gas on both chains.
-    pub cost: U256,
+    pub cost: Decimal,
 }
 
 /// Why a foreign message is left alone.
@@ -111,12 +98,15 @@ pub enum Unworthy {
     )]
     Loss {
         /// Bounty and reward.
-        income: U256,
+        income: Decimal,
         /// Gas.
-        cost: U256,
+        cost: Decimal,
         /// Configured.
-        minimum: U256,
+        minimum: Decimal,
     },
+    /// Something that it brings has no price.
+    #[error("it brings token {0}, which `prices` does not name; add it there")]
+    NoPrice(Address),
     /// No key has the gas.
     #[error("no worker key can pay its gas: {account} has {has} wei, about {needs} wei are needed; send it base coin")]
     NoGasFunds {
@@ -187,20 +177,40 @@ const fn leg_gas(kind: Kind, leg: Leg, means: Means) -> u64 {
     }
 }
 
-/// Income and cost of a wage at these fees and prices.
-#[must_use]
-pub fn profit(wage: &Wage, source: FeeLevel, target: FeeLevel, prices: &Prices) -> Profit {
-    let gas = |gas: u64, fee: FeeLevel, coin: U256| U256::from(gas).saturating_mul(fee.per_gas).saturating_mul(coin);
-    let bounty = wage.bounty.saturating_mul(prices.bounty);
-    let reward = wage.reward.saturating_mul(prices.reward);
-    Profit {
-        income: bounty.saturating_add(reward),
-        cost: gas(wage.source_gas, source, prices.source_coin).saturating_add(gas(
-            wage.target_gas,
-            target,
-            prices.target_coin,
-        )),
+/// What an amount is worth.
+fn value(prices: Option<&Prices>, side: Side, asset: RewardIn, amount: U256) -> Result<Decimal, Unworthy> {
+    if amount.is_zero() {
+        return Ok(Decimal::ZERO);
     }
+    let Some(prices) = prices else { return Ok(Decimal::one().worth(amount, COIN_DECIMALS)) };
+    let of_chain = match side {
+        Side::Origin => &prices.origin,
+        Side::Auxiliary => &prices.auxiliary,
+    };
+    match asset {
+        RewardIn::Coin => Ok(of_chain.coin.worth(amount, COIN_DECIMALS)),
+        RewardIn::Token { address, decimals } => {
+            let price = of_chain.tokens.iter().find(|(token, _)| *token == address).map(|(_, price)| *price);
+            let (price, decimals) = price.zip(decimals).ok_or(Unworthy::NoPrice(address))?;
+            Ok(price.worth(amount, decimals))
+        }
+    }
+}
+
+/// Income and cost of a wage at the present fees.
+///
+/// # Errors
+/// [`Unworthy::NoPrice`].
+pub fn profit(kind: Kind, wage: &Wage, facts: &HuntFacts, prices: Option<&Prices>) -> Result<Profit, Unworthy> {
+    let (source, target) = (kind.source(), kind.target());
+    let gas = |side, gas: u64, fee: FeeLevel| {
+        value(prices, side, RewardIn::Coin, U256::from(gas).saturating_mul(fee.present))
+    };
+    let bounty = value(prices, source, facts.bounty_in, wage.bounty)?;
+    let reward = value(prices, target, facts.reward_in, wage.reward)?;
+    let on_source = gas(source, wage.source_gas, facts.source_fee)?;
+    let on_target = gas(target, wage.target_gas, facts.target_fee)?;
+    Ok(Profit { income: bounty.saturating_add(reward), cost: on_source.saturating_add(on_target) })
 }
 
 /// Whether a step is worth taking; then the keys that pay for it, of the source and of the target chain.
@@ -214,7 +224,7 @@ pub fn worth(
     policy: &HuntPolicy,
 ) -> Result<(Address, Address), Unworthy> {
     let wage = facts.wage(kind, step);
-    let Profit { income, cost } = profit(&wage, facts.source_fee, facts.target_fee, &policy.prices);
+    let Profit { income, cost } = profit(kind, &wage, facts, policy.prices.as_ref())?;
     let minimum = policy.min_profit;
     if income < cost.saturating_add(minimum) || income.is_zero() {
         return Err(Unworthy::Loss { income, cost, minimum });
