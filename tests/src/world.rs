@@ -4,14 +4,16 @@
 
 use crate::{
     anchoring::{Anchoring, Policy},
+    books::Books,
     daemon::Daemon,
     devnet::{Devnet, DevnetOptions, Funds},
-    operator::{InitOptions, Operator},
+    operator::{InitOptions, Operator, RequestRow},
+    process,
     requesters::Request,
     rpc_proxy::{Counts, RpcProxy},
     verify::{self, Ledger},
 };
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, ensure};
 use serde_json::json;
 use std::{fs, time::Duration};
 
@@ -100,6 +102,54 @@ impl World {
     #[must_use]
     pub fn counts(&self) -> [Counts; 2] {
         [self.origin_proxy.counts(), self.auxiliary_proxy.counts()]
+    }
+
+    /// As [`World::finish`]; then also every row is COMPLETE, no height was proven twice, and all money is where it must
+    /// be since `books` were read.
+    ///
+    /// # Errors
+    /// As [`World::finish`], or the first thing that is not so.
+    pub async fn finish_exactly(
+        &self,
+        daemon: &Daemon,
+        requests: &[Request],
+        books: &Books,
+        limit: Duration,
+    ) -> Result<Vec<RequestRow>> {
+        let ledger = self.finish(daemon, requests, limit).await?;
+        verify::one_proof_per_height(&ledger)?;
+        let complete =
+            |rows: &[RequestRow]| rows.len() == requests.len() && rows.iter().all(|row| row.state == "COMPLETE");
+        let rows = self.operator.wait_requests(limit, complete).await?;
+        books.check(&self.devnet, &self.operator, requests).await?;
+        Ok(rows)
+    }
+
+    /// Checks that no transaction of the workers has reverted.
+    ///
+    /// # Errors
+    /// When one has.
+    pub async fn nothing_reverted(&self) -> Result<()> {
+        let workers = [&self.operator.origin_workers, &self.operator.auxiliary_workers];
+        for (node, workers) in [&self.devnet.origin, &self.devnet.auxiliary].into_iter().zip(workers) {
+            let spent = verify::spent(node, workers, 0).await?;
+            ensure!(spent.reverted == 0, "transactions reverted on chain {}: {spent:?}", node.chain_id);
+        }
+        Ok(())
+    }
+
+    /// Kills the daemon in the middle of everything, several times over, and starts it again each time.
+    ///
+    /// # Errors
+    /// When a child outlives it, or it does not start again.
+    pub async fn kill_and_start(&self, mut daemon: Daemon) -> Result<Daemon> {
+        for _ in 0..4 {
+            tokio::time::sleep(Duration::from_millis(400)).await;
+            let children = daemon.kill().await?;
+            ensure!(process::all_gone(&children, Duration::from_secs(1)).await, "a child outlived its killed parent");
+            daemon = self.operator.start().await?;
+        }
+        Ok(daemon)
     }
 
     /// Waits until all requests have both legs done, then checks that they ended as they must.

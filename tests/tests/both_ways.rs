@@ -1,6 +1,6 @@
 //! Both directions at once, through both kinds of gateways, with the same keys.
 
-use anyhow::{Result, ensure};
+use anyhow::Result;
 use facilitator_tests::{
     anvil::Mining,
     books::Books,
@@ -8,10 +8,7 @@ use facilitator_tests::{
     devnet::DevnetOptions,
     kind::Kind,
     node::Pace,
-    operator::RequestRow,
-    process,
     requesters::{Request, Requesters},
-    verify,
     world::{World, WorldOptions},
 };
 use std::time::Duration;
@@ -53,10 +50,6 @@ async fn ask(world: &World, crowd: &[Requesters]) -> Result<Vec<Request>> {
     Ok([asked.0, asked.1, asked.2, asked.3].concat())
 }
 
-fn all_complete(count: usize) -> impl Fn(&[RequestRow]) -> bool {
-    move |rows| rows.len() == count && rows.iter().all(|row| row.state == "COMPLETE")
-}
-
 #[tokio::test]
 async fn fifty_stakes_and_fifty_redeems_through_both_kinds_of_gateways_end_exact_to_the_wei() -> Result<()> {
     let world = world(2).await?;
@@ -72,16 +65,8 @@ async fn fifty_stakes_and_fifty_redeems_through_both_kinds_of_gateways_end_exact
     let books = Books::read(devnet, operator).await?;
     let daemon = operator.start().await?;
     let requests = ask(&world, &crowd).await?;
-    let ledger = world.finish(&daemon, &requests, LIMIT).await?;
-    verify::one_proof_per_height(&ledger)?;
-    operator.wait_requests(LIMIT, all_complete(100)).await?;
-    books.check(devnet, operator, &requests).await?;
-    for (node, workers) in
-        [(&devnet.origin, &operator.origin_workers), (&devnet.auxiliary, &operator.auxiliary_workers)]
-    {
-        let spent = verify::spent(node, workers, 0).await?;
-        assert_eq!(spent.reverted, 0, "transactions reverted on chain {}: {spent:?}", node.chain_id);
-    }
+    world.finish_exactly(&daemon, &requests, &books, LIMIT).await?;
+    world.nothing_reverted().await?;
     operator.stop(daemon).await
 }
 
@@ -91,17 +76,9 @@ async fn a_killed_parent_finishes_both_directions_at_both_gateways_after_the_nex
     let (devnet, operator) = (&world.devnet, &world.operator);
     let crowd = crowd(&world, 2).await?;
     let books = Books::read(devnet, operator).await?;
-    let mut daemon = operator.start().await?;
+    let daemon = operator.start().await?;
     let requests = ask(&world, &crowd).await?;
-    for _ in 0..4 {
-        tokio::time::sleep(Duration::from_millis(400)).await;
-        let children = daemon.kill().await?;
-        ensure!(process::all_gone(&children, Duration::from_secs(1)).await, "a child outlived its killed parent");
-        daemon = operator.start().await?;
-    }
-    let ledger = world.finish(&daemon, &requests, LIMIT).await?;
-    verify::one_proof_per_height(&ledger)?;
-    operator.wait_requests(LIMIT, all_complete(8)).await?;
-    books.check(devnet, operator, &requests).await?;
+    let daemon = world.kill_and_start(daemon).await?;
+    world.finish_exactly(&daemon, &requests, &books, LIMIT).await?;
     operator.stop(daemon).await
 }

@@ -8,9 +8,9 @@ use facilitator_tests::{
     calls::{address, call, word},
     deploy::{DeployOptions, tokens},
     devnet::{DevnetOptions, Funds, Payment, Side},
+    kind::Kind,
     node::Pace,
     operator::RequestRow,
-    process,
     requesters::{Ask, Request, Requesters},
     verify::{self, Ledger},
     world::{World, WorldOptions},
@@ -26,10 +26,6 @@ fn quick() -> WorldOptions {
     WorldOptions { devnet, ..WorldOptions::default() }
 }
 
-fn all_complete(count: usize) -> impl Fn(&[RequestRow]) -> bool {
-    move |rows| rows.len() == count && rows.iter().all(|row| row.state == "COMPLETE")
-}
-
 /// `count` redeemers ask at once; each must end with value tokens of its beneficiary, and all money where it belongs.
 async fn redeems_finish(count: usize, options: WorldOptions) -> Result<()> {
     let world = World::new(options).await?;
@@ -38,17 +34,9 @@ async fn redeems_finish(count: usize, options: WorldOptions) -> Result<()> {
     let daemon = operator.start().await?;
     let books = Books::read(devnet, operator).await?;
     let requests = redeemers.request_all(devnet, Pace::Natural).await?;
-    let ledger = world.finish(&daemon, &requests, LIMIT).await?;
-    verify::one_proof_per_height(&ledger)?;
-    let rows = operator.wait_requests(LIMIT, all_complete(count)).await?;
+    let rows = world.finish_exactly(&daemon, &requests, &books, LIMIT).await?;
     ensure!(rows.iter().all(|row| row.kind == "redeem"), "{rows:#?}");
-    books.check(devnet, operator, &requests).await?;
-    for (node, workers) in
-        [(&devnet.origin, &operator.origin_workers), (&devnet.auxiliary, &operator.auxiliary_workers)]
-    {
-        let spent = verify::spent(node, workers, 0).await?;
-        assert_eq!(spent.reverted, 0, "transactions reverted on chain {}: {spent:?}", node.chain_id);
-    }
+    world.nothing_reverted().await?;
     operator.stop(daemon).await
 }
 
@@ -72,20 +60,11 @@ async fn a_killed_parent_finishes_its_redeems_after_the_next_start() -> Result<(
     let world = World::new(quick()).await?;
     let (devnet, operator) = (&world.devnet, &world.operator);
     let redeemers = Requesters::redeemers(devnet, 0, 8).await?;
-    let mut daemon = operator.start().await?;
+    let daemon = operator.start().await?;
     let books = Books::read(devnet, operator).await?;
     let requests = redeemers.request_all(devnet, Pace::Natural).await?;
-    // In the middle of everything, several times over.
-    for _ in 0..4 {
-        tokio::time::sleep(Duration::from_millis(400)).await;
-        let children = daemon.kill().await?;
-        ensure!(process::all_gone(&children, Duration::from_secs(1)).await, "a child outlived its killed parent");
-        daemon = operator.start().await?;
-    }
-    let ledger = world.finish(&daemon, &requests, LIMIT).await?;
-    verify::one_proof_per_height(&ledger)?;
-    operator.wait_requests(LIMIT, all_complete(8)).await?;
-    books.check(devnet, operator, &requests).await?;
+    let daemon = world.kill_and_start(daemon).await?;
+    world.finish_exactly(&daemon, &requests, &books, LIMIT).await?;
     operator.stop(daemon).await
 }
 
@@ -149,7 +128,7 @@ async fn a_redeem_through_a_cogateway_that_is_not_configured_is_never_accepted()
     let world = World::new(options).await?;
     let (devnet, operator) = (&world.devnet, &world.operator);
     let foreign = devnet.contracts.second.expect("a second pair was asked for");
-    let strangers = Requesters::at(devnet, facilitator_tests::kind::Kind::Redeem, foreign, 100, 1).await?;
+    let strangers = Requesters::at(devnet, Kind::Redeem, foreign, 100, 1).await?;
     let redeemers = Requesters::redeemers(devnet, 0, 1).await?;
     let daemon = operator.start().await?;
     let left_alone = strangers.request_all(devnet, Pace::Natural).await?.remove(0);

@@ -9,5 +9,6 @@ mod hunt;
 mod leave;
 mod progress;
 mod prove;
+mod redeem;
 mod script;
 mod world;

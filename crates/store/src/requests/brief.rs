@@ -129,7 +129,8 @@ impl Store {
             brief.own = own.remove(&request.id);
             brief.failed = failed.remove(&request.id).unwrap_or_default();
             brief.alive = alive.remove(&request.id).unwrap_or_default();
-            if request.message_hash.is_some() && !request.state.is_end() && request.state != State::Requested {
+            let is_declared = request.state != State::Requested || request.hunted;
+            if request.message_hash.is_some() && !request.state.is_end() && is_declared {
                 let key = (request.kind, request.terms.gateway);
                 if let std::collections::hash_map::Entry::Vacant(place) = heights.entry(key) {
                     place.insert(self.heights(request.kind, request.terms.gateway).await?);
@@ -162,13 +163,15 @@ impl Store {
 
     /// Heights out of the intents `prove:<contract>:<height>` that are alive or succeeded.
     async fn proving(&self, kind: Kind, gateway_address: Address) -> Result<Vec<u64>> {
-        let (contract, gateway) = match kind {
-            Kind::Stake => ("cogateway_address", "gateway_address"),
-            Kind::Redeem => ("gateway_address", "cogateway_address"),
+        let (contract, gateway, target) = match kind {
+            Kind::Stake => ("cogateway_address", "gateway_address", "auxiliary_chain_id"),
+            Kind::Redeem => ("gateway_address", "cogateway_address", "origin_chain_id"),
         };
+        // By chain too: a gateway and the cogateway of another one may have the same address on their chains.
         let sql = format!(
-            "SELECT intent FROM transactions WHERE step = $1 AND state <> 'failed' AND to_address IN
-                (SELECT {contract} FROM gateways WHERE {gateway} = $2)
+            "SELECT intent FROM transactions WHERE step = $1 AND state <> 'failed'
+                AND chain_id = (SELECT MIN({target}) FROM gateways WHERE {gateway} = $2)
+                AND to_address IN (SELECT {contract} FROM gateways WHERE {gateway} = $2)
              ORDER BY id DESC LIMIT $3"
         );
         let mut rows = self.db.fetch(sql, args![Step::ProveGateway.as_str(), gateway_address, MAX_ROOTS]).await?;

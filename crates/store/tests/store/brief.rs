@@ -166,3 +166,33 @@ async fn what_failed_before_the_event_moved_counts_no_more() {
     scan_stakes(&store, 0..1).await;
     assert_eq!(failures(&store, 1).await, None);
 }
+
+/// Addresses follow from deployer and nonce, so that two chains may have the same one for different contracts.
+#[tokio::test]
+async fn a_proof_on_the_other_chain_is_not_one_of_this_request() {
+    let bed = Bed::new();
+    let store = bed.store().await;
+    scan_stakes(&store, 0..1).await;
+    claim_and_park(&store, &attempt(word(500)), &Wait::Happening).await;
+    scan(&store, ORIGIN, 11, vec![(log(set().gateway, 11, 0), declared(0, word(500)))]).await;
+    store.wake(&[RequestId(1)]).await.unwrap();
+    let accepted = Update { state: Some(State::Accepted), ..Update::default() };
+    claim_and_park(&store, &accepted, &Wait::Happening).await;
+    for (chain, height) in [(ORIGIN, 70), (AUXILIARY, 71)] {
+        let entry = NewEntry {
+            intent: format!("prove:{}:{height}", set().cogateway.to_lower_hex()),
+            request_id: None,
+            step: Step::ProveGateway,
+            account: None,
+            to: set().cogateway,
+            value: U256::ZERO,
+            data: Bytes::default(),
+            visibility: Visibility::Public,
+            after: None,
+            allowance: None,
+            expect: None,
+        };
+        store.journal(chain).queue(&[], &[entry], 7).await.unwrap();
+    }
+    assert_eq!(brief(&store, 1).await.proving, [71]);
+}
