@@ -39,6 +39,7 @@ pub mod small_disk;
 pub mod soak;
 pub mod stakers;
 pub mod straight;
+pub mod stranger;
 pub mod table;
 pub mod treasury;
 pub mod trio;

@@ -46,7 +46,19 @@ fn root(nodes: &[Bytes]) -> B256 {
 /// # Errors
 /// When the node can't prove it.
 pub async fn of_outbox(node: &Node, gateway: Address, messages: &[B256], height: u64) -> Result<Proof> {
-    let keys: Vec<B256> = messages.iter().map(|message| outbox_key(*message)).collect();
+    of_keys(node, gateway, messages.iter().map(|message| outbox_key(*message)).collect(), height).await
+}
+
+/// The proof of `gateway` and of this message in its inbox, at `height`.
+///
+/// # Errors
+/// When the node can't prove it.
+pub async fn of_inbox(node: &Node, gateway: Address, message: B256, height: u64) -> Result<Proof> {
+    let key = keccak256([message.0, U256::from(OUTBOX_SLOT + 1).to_be_bytes()].concat());
+    of_keys(node, gateway, vec![key], height).await
+}
+
+async fn of_keys(node: &Node, gateway: Address, keys: Vec<B256>, height: u64) -> Result<Proof> {
     let state_root = node.header(&format!("{height:#x}")).await?.state_root;
     for _ in 0..TRIES {
         let json = node.call("eth_getProof", json!([gateway, keys, format!("{height:#x}")])).await?;

@@ -5,7 +5,9 @@
 mod prices;
 mod shapes;
 
-use crate::{ChainRef, ChainSettings, ConfigError, Endpoint, Error, Home, Names, Secret, Settings, json};
+use crate::{
+    ChainRef, ChainSettings, ConfigError, Endpoint, Error, Home, HunterSettings, Names, Secret, Settings, json,
+};
 use facilitator_eth::Address;
 pub use prices::{ChainPrices, Prices};
 use serde_json::Value;
@@ -37,6 +39,8 @@ pub struct Facilitator {
     pub prices: Option<Prices>,
     /// Optional settings of the top level.
     pub settings: Settings,
+    /// Optional settings of the object `hunter`.
+    pub hunter: HunterSettings,
 }
 
 /// One chain of the pair.
@@ -149,6 +153,7 @@ fn assemble(file: &Path, draft: Draft, context: Context<'_>) -> Result<Facilitat
         encrypted_hash_lock_key: draft.hash_lock_key,
         prices,
         settings: draft.settings,
+        hunter: draft.hunter,
     })
 }
 

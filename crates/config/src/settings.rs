@@ -4,7 +4,7 @@
 use crate::{
     ConfigError,
     kinds::{Choice, Fraction, Kind, Maybe, Millis, Paths, Seconds, Small, Switch, Wei, count},
-    node::Fields,
+    node::{Fields, Node},
 };
 use facilitator_eth::{Decimal, U256};
 use serde_json::Value;
@@ -17,6 +17,8 @@ pub enum Scope {
     Top,
     /// In each entry of `chains`.
     Chain,
+    /// In the object `hunter`.
+    Hunter,
 }
 
 /// One row of the table of settings, for documentation.
@@ -249,12 +251,35 @@ settings! {
     "log_format" log_format: LogFormat = LogFormat::Text, Choice(&[("text", LogFormat::Text), ("json", LogFormat::Json)]);
 }
 
+settings! {
+    /// Optional settings of the object `hunter`: on what terms messages are finished that others left.
+    HunterSettings, Scope::Hunter;
+    /// Whether messages that another facilitator or a direct staker or redeemer declared and left unfinished are finished by proof, for their bounty and reward.
+    "enabled" enabled: bool = false, Switch;
+    /// Blocks without a further step after which a message counts as left, on the chain of its last step.
+    "after_blocks" after_blocks: u64 = 1_000, count("blocks", 0, 100_000_000);
+    /// What the steps that are left must bring beyond their gas at the present fees; a message that brings less is left alone. Without `prices` a whole coin or token of 18 digits counts one, whichever it is.
+    "min_profit" min_profit: Decimal = Decimal::ZERO, Fraction("unit of `prices`");
+    /// Pause until a message that was left alone is judged anew at present prices; what happens to it meanwhile is judged at once.
+    "recheck_s" recheck: Duration = Duration::from_secs(3_600), Seconds(1, 31_536_000);
+    /// Most messages that are taken up at one time; others follow after a few seconds.
+    "max_at_once" max_at_once: u32 = 16, Small("messages", 1, 1_000);
+}
+
+impl HunterSettings {
+    /// Reads the object `hunter` at `node`, default for what is not there.
+    pub(crate) fn read(node: &Node<'_>) -> Result<Self, ConfigError> {
+        Self::read_fields(&node.fields(&[Self::KEYS])?)
+    }
+}
+
 /// All optional settings, those of the top level first.
 #[must_use]
 pub fn table() -> Vec<Setting> {
     let mut rows = Vec::new();
     Settings::rows(&mut rows);
     ChainSettings::rows(&mut rows);
+    HunterSettings::rows(&mut rows);
     rows
 }
 
@@ -314,7 +339,9 @@ mod tests {
     #[test]
     fn every_default_is_read_back_from_its_own_json_and_its_key_tells_its_unit() {
         let rows = table();
-        for (scope, keys) in [(Scope::Top, Settings::KEYS), (Scope::Chain, ChainSettings::KEYS)] {
+        let scopes =
+            [(Scope::Top, Settings::KEYS), (Scope::Chain, ChainSettings::KEYS), (Scope::Hunter, HunterSettings::KEYS)];
+        for (scope, keys) in scopes {
             let object: serde_json::Map<_, _> =
                 rows.iter().filter(|row| row.scope == scope).map(|row| (row.key.into(), row.default.clone())).collect();
             assert_eq!(object.len(), keys.len(), "a key stands twice");
@@ -323,6 +350,10 @@ mod tests {
             match scope {
                 Scope::Top => assert_eq!(Settings::read(&fields).unwrap(), Settings::default()),
                 Scope::Chain => assert_eq!(ChainSettings::read(&fields).unwrap(), ChainSettings::default()),
+                Scope::Hunter => {
+                    let node = Node::root(Path::new("f"), &value);
+                    assert_eq!(HunterSettings::read(&node).unwrap(), HunterSettings::default());
+                }
             }
         }
         for row in rows {

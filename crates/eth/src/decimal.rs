@@ -23,6 +23,12 @@ impl Decimal {
     /// Zero.
     pub const ZERO: Self = Self(U256::ZERO);
 
+    /// One.
+    #[must_use]
+    pub fn one() -> Self {
+        Self(U256::from(1_000_000_000_000_000_000_u64))
+    }
+
     /// What an amount of smallest units is worth, `self` being the price of a whole one of `decimals` digits. Rounded
     /// down; beyond 256 bits the most that can be told.
     #[must_use]

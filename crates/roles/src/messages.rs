@@ -15,6 +15,7 @@ use facilitator_protocol::model::{Park, Request, Side, Step, Update};
 use facilitator_protocol::secret::{SecretInput, UnlockSecret};
 use facilitator_protocol::transfer::Backoff;
 use facilitator_protocol::transfer::accept::{InFlight, Policy};
+use facilitator_protocol::transfer::hunt::HuntPolicy;
 use facilitator_sender::{Head, Submit, SubmitAnswer};
 use std::fmt;
 use zeroize::Zeroize;
@@ -326,6 +327,21 @@ pub struct Job {
     pub failed: Vec<FailedStep>,
     /// Steps whose transaction is on its way: nothing is to be done but to wait for it.
     pub alive: Vec<Step>,
+    /// What finishing a foreign message needs; `None` for own requests, and where the operator does not want it.
+    pub hunt: Option<Hunt>,
+}
+
+/// What a worker must know to finish a message that others left.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+pub struct Hunt {
+    /// The operator's limits.
+    pub policy: HuntPolicy,
+    /// Block of the target chain in which the message was confirmed.
+    pub confirmed_block: Option<u64>,
+    /// Roots of the target chain that stand, finally, in the anchor of the source chain, newest first.
+    pub roots: Vec<AnchoredRoot>,
+    /// Heights of the target chain whose gateway proof is under way or done on the source chain, newest first.
+    pub proving: Vec<u64>,
 }
 
 /// Parent to worker.

@@ -42,6 +42,7 @@ pub(crate) fn job(world: &mut World, request: Request) -> Option<Job> {
         proving: world.disk.proving_for(&request),
         failed: world.disk.failed_of(&request),
         alive: world.disk.alive_of(&request),
+        hunt: None,
         request,
     })
 }

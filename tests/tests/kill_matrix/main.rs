@@ -46,9 +46,15 @@ async fn plays(point: &str, kind: Kind) -> Result<bool> {
     world.operator.use_binary(kill_points::armed_binary()?);
     kill_points::arm(&mut world.operator, point, visit, &mark);
     let requesters = Requesters::at(&world.devnet, kind, world.devnet.contracts.first(), 0, REQUESTS).await?;
-    let mut daemon = world.operator.spawn()?;
-    let pace = if scene.by_hand() { Pace::Hurried } else { Pace::Natural };
-    let requests = requesters.request_all(&world.devnet, pace).await?;
+    let (mut daemon, requests) = if scene == Scene::Abandoned {
+        let requests = requesters.request_all(&world.devnet, Pace::Natural).await?;
+        scenes::abandon(&world, &requests).await?;
+        (world.operator.spawn()?, requests)
+    } else {
+        let daemon = world.operator.spawn()?;
+        let pace = if scene.by_hand() { Pace::Hurried } else { Pace::Natural };
+        (daemon, requesters.request_all(&world.devnet, pace).await?)
+    };
     let deadline = Instant::now() + LIMIT;
     let mut play = Play::new(scene);
     let mut complete_since = None;
@@ -71,7 +77,8 @@ async fn plays(point: &str, kind: Kind) -> Result<bool> {
         }
     }
     let ledger = verify::finished(&world.devnet, &requests).await?;
-    if scene != Scene::Lie {
+    // Of foreign messages gateways are proven on both chains.
+    if ![Scene::Lie, Scene::Abandoned].contains(&scene) {
         verify::one_proof_per_height(&ledger)?;
     }
     if scene.by_hand() {
@@ -109,7 +116,10 @@ async fn dies_stopping(world: &World, daemon: Daemon, mark: &Path) -> Result<()>
 /// Whether every request is known and complete. A database that is not there yet knows none.
 async fn complete(world: &World, scene: Scene) -> bool {
     let rows = world.operator.requests().await.unwrap_or_default();
-    rows.len() == REQUESTS + scene.before() && rows.iter().all(|row| row.state == "COMPLETE")
+    let in_state = |state: &str| rows.iter().filter(|row| row.state == state).count();
+    let taken = if scene == Scene::Abandoned { REQUESTS } else { 0 };
+    let complete = REQUESTS + scene.before();
+    rows.len() == complete + taken && in_state("COMPLETE") == complete && in_state("TAKEN_BY_OTHER") == taken
 }
 
 /// A new daemon in the place of one that died.

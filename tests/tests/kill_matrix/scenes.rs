@@ -12,6 +12,8 @@ use facilitator_tests::{
     devnet::{DevnetOptions, Side},
     kind::Kind,
     long_ago,
+    requesters::Request,
+    stranger::Stranger,
     verify::Ledger,
     world::{World, WorldOptions},
 };
@@ -59,6 +61,8 @@ pub(crate) enum Scene {
     LostDatabase,
     /// So was it long ago, and the node's index of logs has a hole there.
     Hole,
+    /// Another facilitator has accepted the requests and left the messages.
+    Abandoned,
 }
 
 /// Stakes of long ago, in [`Scene::Hole`].
@@ -85,13 +89,18 @@ impl Scene {
             "sender.undone_superseded" => Self::Lie,
             "scanner.gone_back" => Self::Hole,
             "worker.own_lock_found" | "worker.adopted" => Self::LostDatabase,
+            "parent.foreign_found"
+            | "worker.foreign_terms_read"
+            | "worker.foreign_terms_committed"
+            | "worker.foreign_proof_ready"
+            | "worker.foreign_progress_submitted" => Self::Abandoned,
             _ => Self::Plain,
         }
     }
 
     /// Whether blocks are made by hand.
     pub(crate) const fn by_hand(self) -> bool {
-        !matches!(self, Self::Plain | Self::Idle | Self::Stop | Self::Hole)
+        !matches!(self, Self::Plain | Self::Idle | Self::Stop | Self::Hole | Self::Abandoned)
     }
 
     /// How its world is to be.
@@ -106,6 +115,9 @@ impl Scene {
 
     /// What is changed before the facilitator starts.
     pub(crate) async fn prepare(self, world: &World) -> Result<()> {
+        if self == Self::Abandoned {
+            world.operator.edit_config(|config| config["hunter"] = json!({ "enabled": true, "after_blocks": 2 }))?;
+        }
         if self == Self::Cap {
             // Enough for the price at the beginning.
             world.operator.set_on_chains("max_fee_per_gas", &json!(U256::exp10(10).to_string()))?;
@@ -133,9 +145,19 @@ impl Scene {
             | Self::Spike
             | Self::Cap
             | Self::Lie
-            | Self::LostDatabase => 0,
+            | Self::LostDatabase
+            | Self::Abandoned => 0,
         }
     }
+}
+
+/// Lets another facilitator accept the requests, and leave it at that.
+pub(crate) async fn abandon(world: &World, requests: &[Request]) -> Result<()> {
+    let stranger = Stranger::new(&world.devnet).await?;
+    for request in requests {
+        stranger.accept(&world.devnet, request).await?;
+    }
+    Ok(())
 }
 
 /// Whether requests of this kind are played at a kill point: stakes at all; redeems where nothing but time is needed and
@@ -145,7 +167,8 @@ pub(crate) fn comes_to(kind: Kind, point: &str) -> bool {
         Kind::Stake => true,
         Kind::Redeem => {
             let scene = Scene::of(point);
-            !scene.by_hand() && scene != Scene::Hole && point != "sender.approval_queued"
+            let stakes_alone = scene.by_hand() || matches!(scene, Scene::Hole | Scene::Abandoned);
+            !stakes_alone && point != "sender.approval_queued"
         }
     }
 }
@@ -178,7 +201,7 @@ impl Play {
     /// Does before the next block what the scene wants; the daemon is replaced where the scene ends it.
     pub(crate) async fn meddle(&mut self, world: &World, daemon: Daemon) -> Result<Daemon> {
         match self.scene {
-            Scene::Plain | Scene::Idle | Scene::Stop | Scene::Hole => {}
+            Scene::Plain | Scene::Idle | Scene::Stop | Scene::Hole | Scene::Abandoned => {}
             Scene::Fork => self.fork(world).await?,
             Scene::DeepFork | Scene::DeepTheft => self.deep_fork(world).await?,
             Scene::RobbedApproval => self.rob(world, 0).await?,

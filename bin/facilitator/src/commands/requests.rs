@@ -22,6 +22,7 @@ const MIN_DIGITS: usize = 8;
 #[derive(Serialize)]
 struct View {
     kind: &'static str,
+    hunted: bool,
     request_hash: String,
     message_hash: Option<String>,
     state: &'static str,
@@ -141,6 +142,7 @@ fn view(record: &Record, transactions: Vec<Transaction>, log: Option<Vec<LogLine
     let text = |address: &Option<facilitator_eth::Address>| address.map(|address| address.to_string());
     View {
         kind: request.kind.as_str(),
+        hunted: request.hunted,
         request_hash: terms.request_hash.to_string(),
         message_hash: request.message_hash.map(|hash| hash.to_string()),
         state: request.state.name(request.kind),
@@ -213,7 +215,7 @@ fn table(records: &[Record]) -> String {
         });
         rows.push(vec![
             request.terms.request_hash.to_string().chars().take(18).collect(),
-            request.kind.to_string(),
+            if request.hunted { format!("{} (hunted)", request.kind) } else { request.kind.to_string() },
             request.state.name(request.kind).to_owned(),
             request.terms.amount.to_string(),
             age(now.saturating_sub(record.created_at_ms) / 1_000),
@@ -268,7 +270,12 @@ async fn show(pair: &PairArgs, hash: &str, json: bool) -> Result<Exit, Failure> 
 fn print(view: &View) {
     let none = || "-".to_owned();
     let or = |text: &Option<String>| text.clone().unwrap_or_else(none);
-    output::line(&format!("{} {} is {}", view.kind, view.request_hash, view.state));
+    if view.hunted {
+        output::line(&format!("hunted: message {} of a {} is {}", view.request_hash, view.kind, view.state));
+        output::line(&format!("  {} sent it, and whoever accepted it left it unfinished", view.sender_proxy));
+    } else {
+        output::line(&format!("{} {} is {}", view.kind, view.request_hash, view.state));
+    }
     if let Some(reason) = &view.waiting_for {
         let next = view.next_look_at.as_ref().map_or_else(String::new, |at| format!("; looked at again by {at}"));
         output::line(&format!("  waits for {reason}{next}"));

@@ -3,7 +3,7 @@
 
 use super::{Db, KeyStore, prices};
 use crate::{
-    ChainRef, ChainSettings, ConfigError, Endpoint, Home, Secret, Settings, chain_key,
+    ChainRef, ChainSettings, ConfigError, Endpoint, Home, HunterSettings, Secret, Settings, chain_key,
     node::{Fields, Node},
 };
 use facilitator_eth::Address;
@@ -17,10 +17,20 @@ const MAX_ACCOUNTS: usize = 1000;
 const VERSION: u64 = 1;
 const HASH_LOCK_KEY: &str = "encrypted_hash_lock_key";
 const PRICES: &str = "prices";
+const HUNTER: &str = "hunter";
 const PUBLISHED: &[&str] =
-    &["originChain", "auxChainId", "database", "chains", "encryptedAccounts", HASH_LOCK_KEY, PRICES];
-const TICKET: &[&str] =
-    &["version", "origin_chain_id", "auxiliary_chain_id", "db", "chains", "encrypted_accounts", HASH_LOCK_KEY, PRICES];
+    &["originChain", "auxChainId", "database", "chains", "encryptedAccounts", HASH_LOCK_KEY, PRICES, HUNTER];
+const TICKET: &[&str] = &[
+    "version",
+    "origin_chain_id",
+    "auxiliary_chain_id",
+    "db",
+    "chains",
+    "encrypted_accounts",
+    HASH_LOCK_KEY,
+    PRICES,
+    HUNTER,
+];
 
 /// What a file says, before the pair is known. Texts are paths of fields.
 pub(super) struct Draft {
@@ -32,6 +42,7 @@ pub(super) struct Draft {
     pub(super) hash_lock_key: Option<KeyStore>,
     pub(super) prices: Option<prices::Draft>,
     pub(super) settings: Settings,
+    pub(super) hunter: HunterSettings,
 }
 
 /// An entry of `chains`.
@@ -74,6 +85,7 @@ fn ticket(root: &Node<'_>, home: &Home) -> Result<Draft, ConfigError> {
         hash_lock_key: hash_lock_key(&fields)?,
         prices: fields.optional(&[PRICES])?.map(|node| prices::read(&node)).transpose()?,
         settings: Settings::read(&fields)?,
+        hunter: hunter(&fields)?,
     })
 }
 
@@ -101,7 +113,12 @@ fn published(root: &Node<'_>, home: &Home) -> Result<Draft, ConfigError> {
         hash_lock_key: hash_lock_key(&fields)?,
         prices: fields.optional(&[PRICES])?.map(|node| prices::read(&node)).transpose()?,
         settings: Settings::read(&fields)?,
+        hunter: hunter(&fields)?,
     })
+}
+
+fn hunter(fields: &Fields<'_>) -> Result<HunterSettings, ConfigError> {
+    fields.optional(&[HUNTER])?.map_or_else(|| Ok(HunterSettings::default()), |node| HunterSettings::read(&node))
 }
 
 fn chains<'a>(

@@ -150,7 +150,7 @@ pub fn progress_with_proof(
         (Kind::Redeem, Leg::Source) => PROGRESS_REDEEM_WITH_PROOF,
         (Kind::Redeem, Leg::Target) => PROGRESS_UNSTAKE_WITH_PROOF,
     };
-    function.call(&[word(message_hash), bytes(rlp_nodes), number(height), number(views::status_number(proven))])
+    function.call(&[word(message_hash), bytes(rlp_nodes), number(height), number(status_number(proven))])
 }
 
 /// The message's sender asks to revoke it, for a penalty. Proxies cannot.

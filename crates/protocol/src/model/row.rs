@@ -87,8 +87,11 @@ pub struct Request {
     pub pool: Address,
     /// What was asked for.
     pub terms: Terms,
-    /// Where the event stands.
+    /// Where the event stands; that of the declaration if it is hunted.
     pub position: LogPosition,
+    /// Whether it is no request of ours but a message that somebody else left unfinished. It has no pool (there the
+    /// gateway stands) and its request hash is the message hash.
+    pub hunted: bool,
     /// 0 unless a secret became public and its message did not survive a reorg (law 3).
     pub attempt: u32,
     /// The lock of the present attempt; stored before the accept is signed (law 2).

@@ -47,6 +47,8 @@ pub struct Update {
     pub state: Option<State>,
     /// New attempt with its lock and message: always together.
     pub attempt: Option<Attempt>,
+    /// What a hunted message says beside its declaration.
+    pub fine_print: Option<FinePrint>,
     /// Sender of the declared message.
     pub message_sender: Option<Address>,
     /// Worker of the origin chain.
@@ -82,6 +84,17 @@ pub struct Attempt {
     pub hash_lock: B256,
     /// The message it declares.
     pub message_hash: B256,
+}
+
+/// What no event says of a message: only `messages(hash)` does, until its sender declares the next one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode)]
+pub struct FinePrint {
+    /// keccak256 of the secret.
+    pub hash_lock: B256,
+    /// Reward per unit of gas.
+    pub gas_price: U256,
+    /// The most units of gas that are rewarded.
+    pub gas_limit: U256,
 }
 
 /// How a worker leaves its request.

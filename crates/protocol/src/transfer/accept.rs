@@ -85,6 +85,8 @@ fn pending(request: &Request, facts: &AcceptFacts) -> Result<(), Verdict> {
     let taken = facts.outbox.filter(|message| message.nonce == request.terms.nonce);
     Err(Verdict::Refuse(match taken {
         Some(message) if message.status != MessageStatus::Undeclared => Refusal::TakenByOther(message.hash),
+        // Whoever revokes a request leaves its nonce to the next one.
+        Some(_) | None if facts.next_nonce > request.terms.nonce => Refusal::TakenLongAgo,
         Some(_) | None => Refusal::NoLongerPending,
     }))
 }

@@ -36,6 +36,7 @@ fn request() -> Request {
             tx_hash: B256([8; 32]),
             log_index: 0,
         },
+        hunted: false,
         attempt: 0,
         hash_lock: None,
         message_hash: None,
@@ -178,6 +179,13 @@ fn a_closed_request_ends_by_who_closed_it_and_only_once_that_is_final() {
     });
     assert_eq!(taken, Refusal::TakenByOther(foreign.hash));
     assert_eq!(taken.state(), State::TakenByOther);
+    // The sender has had further messages since.
+    let long_ago = refusal(|_, f| {
+        closed(f);
+        f.next_nonce = U256::from(6u64);
+        f.outbox = Some(ActiveMessage { nonce: U256::from(5u64), ..foreign });
+    });
+    assert_eq!((long_ago.state(), long_ago), (State::TakenByOther, Refusal::TakenLongAgo));
 }
 
 #[test]

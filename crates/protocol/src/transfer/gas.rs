@@ -1,5 +1,6 @@
 //! What each step is expected to burn, for the reserve that must be there before a bounty is locked (protocol.md R22).
 
+use crate::contracts::gateway::Leg;
 use crate::model::{Kind, Step};
 
 /// Upper end of the gas measured for a step on the published contracts. Used to judge funds and profit beforehand;
@@ -18,5 +19,14 @@ pub const fn expected_gas(kind: Kind, step: Step) -> u64 {
         (Step::ProgressTarget, Kind::Stake) => 136_000,
         (Step::ProgressTarget, Kind::Redeem) => 130_000,
         (Step::Cancel, _) => 21_000,
+    }
+}
+
+/// The same for a leg that is progressed by proof instead of by the secret.
+#[must_use]
+pub const fn expected_gas_by_proof(leg: Leg) -> u64 {
+    match leg {
+        Leg::Source => 310_000,
+        Leg::Target => 400_000,
     }
 }

@@ -14,13 +14,16 @@
 //! | Progressed | prove an older height | progress target, once final | complete, once final | contradiction |
 //! | DeclaredRevocation | await revocation | await revocation | await revocation | await revocation |
 //! | Revoked | revoked, once final | revoked, once final | revoked, once final | revoked, once final |
+//!
+//! What is done about messages that others left unfinished follows from the same table: [`hunt`].
 
 pub mod accept;
 mod backoff;
 mod decide;
 mod gas;
+pub mod hunt;
 pub mod profit;
 
 pub use backoff::Backoff;
 pub use decide::{Awaited, BoxStatus, Decision, Legs, Statuses, decide};
-pub use gas::expected_gas;
+pub use gas::{expected_gas, expected_gas_by_proof};

@@ -1,7 +1,7 @@
 //! From a claimed row to everything that its worker needs to know.
 
 use super::{PerSide, Setup};
-use crate::messages::{AnchoredRoot, FailedStep, Job, WorkerKey};
+use crate::messages::{AnchoredRoot, FailedStep, Hunt, Job, WorkerKey};
 use facilitator_eth::Address;
 use facilitator_protocol::gateway::GatewaySet;
 use facilitator_protocol::model::{Request, Side};
@@ -39,9 +39,10 @@ impl Briefing<'_> {
             priority_fees,
             source_workers: self.workers_in_turn(source, &request, brief),
             target_workers: self.workers_in_turn(target, &request, brief),
-            roots: brief.roots.iter().map(|(height, root)| AnchoredRoot { height: *height, root: *root }).collect(),
+            roots: anchored(&brief.roots),
             proving: brief.proving.clone(),
             alive: brief.alive.clone(),
+            hunt: self.hunt(brief),
             failed: brief
                 .failed
                 .iter()
@@ -51,9 +52,23 @@ impl Briefing<'_> {
         })
     }
 
-    /// Law 10: by the addresses of the configuration, never by what an event claims.
+    /// `None` for own requests, and where nothing is hunted.
+    fn hunt(&self, brief: &Brief) -> Option<Hunt> {
+        let (hunter, back) = (self.setup.hunter.as_ref()?, brief.back.as_ref()?);
+        Some(Hunt {
+            policy: hunter.policy.clone(),
+            confirmed_block: back.confirmed_block,
+            roots: anchored(&back.roots),
+            proving: back.proving.clone(),
+        })
+    }
+
+    /// Law 10: by the addresses of the configuration, never by what an event claims. A foreign message names no pool.
     fn gateway_of(&self, request: &Request) -> Option<GatewaySet> {
-        let named = |set: &&GatewaySet| set.serves(request.kind, request.terms.gateway, request.pool);
+        let (kind, gateway) = (request.kind, request.terms.gateway);
+        let named = |set: &&GatewaySet| {
+            if request.hunted { set.box_on(kind.source()) == gateway } else { set.serves(kind, gateway, request.pool) }
+        };
         self.gateways.iter().find(named).cloned()
     }
 
@@ -87,6 +102,10 @@ impl Briefing<'_> {
             Side::Auxiliary => true,
         }
     }
+}
+
+fn anchored(roots: &[(u64, facilitator_eth::B256)]) -> Vec<AnchoredRoot> {
+    roots.iter().map(|(height, root)| AnchoredRoot { height: *height, root: *root }).collect()
 }
 
 const fn assigned(request: &Request, side: Side) -> Option<Address> {

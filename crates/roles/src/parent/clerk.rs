@@ -13,7 +13,7 @@ use facilitator_kill::kill_point;
 use facilitator_protocol::gateway::GatewaySet;
 use facilitator_protocol::model::{Park, Request, RequestId, Side, Update};
 use facilitator_protocol::transfer::Backoff;
-use facilitator_store::requests::{Brief, Change};
+use facilitator_store::requests::{Brief, Change, Hunting};
 use facilitator_store::{Store, StoreError};
 use std::time::Duration;
 use tokio::sync::mpsc;
@@ -38,6 +38,7 @@ enum Order {
     Addresses(Side, Vec<GatewaySet>),
     Heartbeat(String),
     Announce(String),
+    Hunt(Hunting),
     Close,
 }
 
@@ -154,6 +155,11 @@ impl Clerk {
         self.order(Order::Announce(detail));
     }
 
+    /// Makes rows of messages that others left unfinished. The next look at the rows finds them.
+    pub(super) fn hunt(&self, hunting: Hunting) {
+        self.order(Order::Hunt(hunting));
+    }
+
     /// Stores what is handed in and ends.
     pub(super) async fn close(&mut self) {
         self.order(Order::Close);
@@ -258,6 +264,13 @@ impl Desk {
                 Order::Announce(detail) => {
                     self.persist(|| self.store.report(self.process, &detail, now_ms())).await?;
                     self.report(Report::Announced).await;
+                }
+                Order::Hunt(hunting) => {
+                    let found = self.persist(|| self.store.hunt(&hunting, now_ms())).await?;
+                    if found > 0 {
+                        kill_point!("parent.foreign_found");
+                        tracing::info!(messages = found, "others' unfinished messages are looked at");
+                    }
                 }
                 Order::Close => return Ok(false),
             }

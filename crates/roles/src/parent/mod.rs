@@ -17,7 +17,7 @@ mod stop;
 
 pub use clerk::ClerkError;
 pub use report::{ChainStanding, ChildStanding, Standing, WorkerBalance};
-pub use setup::{PerSide, Setup};
+pub use setup::{Hunter, PerSide, Setup};
 
 use crate::connections::Connections;
 use crate::messages::{Discovered, FromScanner, FromSender, FromWorker, ToScanner, ToSender, Unfit};
@@ -243,6 +243,9 @@ impl Parent {
         if self.next_heartbeat <= now {
             self.next_heartbeat = now + self.setup.heartbeat;
             self.clerk.heartbeat(self.report());
+            if let Some(hunter) = self.setup.hunter.as_ref().filter(|_| self.is_working() && self.is_taking_work()) {
+                self.clerk.hunt(hunter.hunting);
+            }
         }
     }
 

@@ -7,6 +7,8 @@ use facilitator_protocol::gateway::{GatewaySet, Mints};
 use facilitator_protocol::model::Side;
 use facilitator_protocol::transfer::Backoff;
 use facilitator_protocol::transfer::accept::Policy;
+use facilitator_protocol::transfer::hunt::HuntPolicy;
+use facilitator_store::requests::Hunting;
 use facilitator_supervisor::{DEFAULT_ENVIRONMENT, RestartPolicy, Spawner, WatchOptions};
 use std::ffi::OsString;
 use std::ops::{Index, IndexMut};
@@ -49,6 +51,15 @@ impl<T> IndexMut<Side> for PerSide<T> {
     }
 }
 
+/// On what terms messages are finished that others left.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Hunter {
+    /// When a message counts as left.
+    pub hunting: Hunting,
+    /// When it pays.
+    pub policy: HuntPolicy,
+}
+
 /// Everything that a parent works by.
 #[derive(Debug, Clone)]
 pub struct Setup {
@@ -66,6 +77,8 @@ pub struct Setup {
     pub senders: PerSide<SenderSetup>,
     /// The operator's limits for accepting.
     pub policy: Policy,
+    /// On what terms others' messages are finished; `None`: they are not.
+    pub hunter: Option<Hunter>,
     /// Waits after failures of a request.
     pub backoff: Backoff,
     /// Milliseconds after which a waiting request is looked at all the same.

@@ -38,7 +38,7 @@ impl Outlook {
     /// Whether its message was declared under the lock that our own key gives (law 3).
     #[must_use]
     pub const fn is_ours(&self) -> bool {
-        self.record.request.hash_lock.is_some()
+        self.record.request.hash_lock.is_some() && !self.record.request.hunted
     }
 }
 

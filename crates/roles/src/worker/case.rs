@@ -169,13 +169,17 @@ impl Case {
         self.job.alive.contains(&step)
     }
 
-    /// A state root is missing.
+    /// A state root of the source chain is missing on the target chain.
     pub(super) fn wait_for_root(&self, gateway: &GatewaySet, at_least: u64) -> Park {
-        let (source, target) = (self.source(), self.target());
-        let wait = Wait::Root { chain_id: gateway.chain_id(target), anchor: gateway.anchor_on(target), at_least };
-        let what = format!(
-            "a state root of the {source} chain at block {at_least} or later to be anchored on the {target} chain"
-        );
+        self.wait_for_root_of(self.source(), gateway, at_least)
+    }
+
+    /// A state root of this chain is missing on the other one.
+    pub(super) fn wait_for_root_of(&self, from: Side, gateway: &GatewaySet, at_least: u64) -> Park {
+        let to = from.other();
+        let wait = Wait::Root { chain_id: gateway.chain_id(to), anchor: gateway.anchor_on(to), at_least };
+        let what =
+            format!("a state root of the {from} chain at block {at_least} or later to be anchored on the {to} chain");
         self.park(self.advanced(), wait, Some(what), Some(self.job.recheck_ms))
     }
 

@@ -6,9 +6,12 @@
 
 mod accept;
 mod answers;
+mod by_proof;
+mod carry;
 mod case;
 mod desk;
 mod facts;
+mod hunt;
 mod progress;
 mod prove;
 mod rehearse;
@@ -72,6 +75,9 @@ async fn step<D: Errands>(desk: &mut D, case: &mut Case) -> Result<Park, Leave> 
         return Ok(accept::without_gateway(case));
     };
     let statuses = case.read_statuses(desk, &gateway).await?;
+    if case.request().hunted {
+        return hunt::run(desk, case, &gateway, statuses).await;
+    }
     match decide(statuses) {
         Decision::Inspect => accept::run(desk, case, &gateway).await,
         Decision::Prove => prove::run(desk, case, &gateway).await,

@@ -18,16 +18,16 @@ use facilitator_protocol::transfer::{Legs, expected_gas};
 use facilitator_sender::{Submit, SubmitAnswer, Visibility};
 
 /// What a request waits for once its progress is handed over.
-const PROGRESS_SENT: &str = "the progress transactions to be mined and confirmed";
+pub(super) const PROGRESS_SENT: &str = "the progress transactions to be mined and confirmed";
 
-struct Leg {
-    leg: gateways::Leg,
-    side: Side,
-    step: Step,
-    stage: Stage,
+pub(super) struct Leg {
+    pub(super) leg: gateways::Leg,
+    pub(super) side: Side,
+    pub(super) step: Step,
+    pub(super) stage: Stage,
 }
 
-fn legs_of(kind: Kind, legs: Legs) -> Vec<Leg> {
+pub(super) fn legs_of(kind: Kind, legs: Legs) -> Vec<Leg> {
     let source = || Leg {
         leg: gateways::Leg::Source,
         side: kind.source(),
@@ -65,8 +65,7 @@ pub(super) async fn run<D: Errands>(
     let Some(message) = case.request().message_hash else {
         return Err(Leave::OutOfTurn("a request to be progressed has no message"));
     };
-    let proxy = case.request().message_sender.unwrap_or(case.request().terms.sender_proxy);
-    let secret = desk.secret(case.secret_input(proxy, case.request().attempt)).await?;
+    let secret = secret_of(desk, case).await?;
     if Some(secret.hash_lock()) != case.request().hash_lock {
         let error = "the hash-lock key does not give this message's secret: it was accepted under another key";
         return Ok(case.failed(Stage::ProgressSource, error));
@@ -84,6 +83,17 @@ pub(super) async fn run<D: Errands>(
         }
     }
     Ok(case.wait_for_happening(PROGRESS_SENT.to_owned()))
+}
+
+/// That of our own message follows from our key; that of a foreign one is public, or we have none.
+async fn secret_of<D: Errands>(desk: &mut D, case: &Case) -> Result<UnlockSecret, Leave> {
+    let request = case.request();
+    if request.hunted {
+        let public = request.unlock_secret.map(UnlockSecret::public);
+        return public.ok_or(Leave::OutOfTurn("the secret of a foreign message is not public"));
+    }
+    let proxy = request.message_sender.unwrap_or(request.terms.sender_proxy);
+    desk.secret(case.secret_input(proxy, request.attempt)).await
 }
 
 /// Asks both chains whether the legs would succeed; `Some` parks the request because one would not.

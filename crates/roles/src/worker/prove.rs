@@ -1,26 +1,23 @@
 //! ACCEPTED to STAKE_INTENT_CONFIRMED: the gateway's storage root, then the message's own proof.
 //!
 //! Both transactions are handed over together; the sender holds the confirmation back until the gateway proof is mined.
-//! The gateway proof's intent names gateway and height, so that all requests of one height cause one transaction.
 //! A death anywhere here repeats reads and finds the submitted intents again.
 
+use super::answers::{Reading, latest};
+use super::carry::{Exhibit, candidates, next_height, oldest_first};
 use super::case::Case;
 use super::desk::{Errands, Leave};
-use crate::messages::AnchoredRoot;
-use facilitator_chain::reader::{Answer, At, Query};
-use facilitator_eth::{Address, B256, U256};
+use facilitator_chain::reader::{At, Query};
+use facilitator_eth::U256;
 use facilitator_kill::kill_point;
-use facilitator_protocol::contracts::gateway as gateways;
+use facilitator_protocol::contracts::{anchor, gateway as gateways};
 use facilitator_protocol::gateway::GatewaySet;
 use facilitator_protocol::model::{MessageStatus, Park, Stage, Step, Update};
 use facilitator_protocol::proof::{self, AccountProof};
 use facilitator_sender::{Submit, SubmitAnswer, Visibility};
 
 /// How many anchored heights are tried before the next anchor is awaited.
-const MAX_HEIGHTS: usize = 4;
-
-/// Outbox value that a confirmation proves: Declared (protocol.md §4.3).
-const DECLARED: u64 = 1;
+pub(super) const MAX_HEIGHTS: usize = 4;
 
 pub(super) async fn run<D: Errands>(desk: &mut D, case: &mut Case, gateway: &GatewaySet) -> Result<Park, Leave> {
     if case.is_under_way(Step::Confirm) {
@@ -31,28 +28,35 @@ pub(super) async fn run<D: Errands>(desk: &mut D, case: &mut Case, gateway: &Gat
             return Ok(case.failed_times(stage, &error, count));
         }
     }
-    let lowest = case.request().declared_block.unwrap_or(case.request().position.block_number);
-    let candidates = match case.statuses.map(|statuses| statuses.outbox.latest) {
-        // Only heights at which the message was still Declared serve: the older, the likelier (protocol.md §4.5).
-        Some(MessageStatus::Progressed) => oldest_first(&case.job.roots, lowest),
-        Some(_) | None => {
-            // A height that is paid for saves gas, but not again after it failed: its storage root may have been
-            // evicted (R18).
-            let paid = if case.request().failures == 0 { case.job.proving.as_slice() } else { &[] };
-            let mut candidates = candidates(&case.job.roots, paid, lowest);
-            candidates.truncate(MAX_HEIGHTS);
-            candidates
-        }
+    let Some(message) = case.request().message_hash else {
+        return Err(Leave::OutOfTurn("a request to be proven has no message"));
     };
+    let lowest = case.request().declared_block.unwrap_or(case.request().position.block_number);
+    // Only heights at which the message was still Declared serve: the older, the likelier (protocol.md §4.5).
+    let is_late = case.statuses.is_some_and(|statuses| statuses.outbox.latest == MessageStatus::Progressed);
+    let candidates = if is_late {
+        oldest_first(&case.job.roots, lowest)
+    } else {
+        // A height that is paid for saves gas, but not again after it failed: its storage root may have been
+        // evicted (R18).
+        let paid = if case.request().failures == 0 { case.job.proving.as_slice() } else { &[] };
+        let mut candidates = candidates(&case.job.roots, paid, lowest);
+        candidates.truncate(MAX_HEIGHTS);
+        candidates
+    };
+    let exhibit = Exhibit::outbox(case, gateway, message, &[MessageStatus::Declared]);
     let mut complaint = None;
     for root in &candidates {
-        match usable_proof(desk, case, gateway, *root).await? {
-            Ok(account) => return submit(desk, case, gateway, &account).await,
+        match exhibit.at(desk, *root).await? {
+            Ok((account, _)) => match standing(desk, case, gateway, &exhibit, &account, is_late).await? {
+                Standing::Proven => return submit(desk, case, gateway, &account, None).await,
+                Standing::ToBeProven(prove) => return submit(desk, case, gateway, &account, Some(*prove)).await,
+                Standing::Gone => complaint = Some(format!("the root of height {} is no longer kept", root.height)),
+            },
             Err(why) => complaint = Some(why),
         }
     }
-    let next = case.job.roots.first().map_or(lowest, |newest| lowest.max(newest.height.saturating_add(1)));
-    let mut park = case.wait_for_root(gateway, next);
+    let mut park = case.wait_for_root(gateway, next_height(&case.job.roots, lowest));
     if let Some(why) = complaint {
         park.update.log = Some(why.clone());
         park.update.last_error = Some(why);
@@ -60,58 +64,47 @@ pub(super) async fn run<D: Errands>(desk: &mut D, case: &mut Case, gateway: &Gat
     Ok(park)
 }
 
-/// Anchored heights at or above `lowest`: first those whose gateway proof is paid for already, then newest first.
-fn candidates(roots: &[AnchoredRoot], proving: &[u64], lowest: u64) -> Vec<AnchoredRoot> {
-    let usable = || roots.iter().copied().filter(|root| root.height >= lowest);
-    let paid = usable().filter(|root| proving.contains(&root.height));
-    let fresh = usable().filter(|root| !proving.contains(&root.height));
-    paid.chain(fresh).collect()
+/// How an anchored height stands on the target chain.
+enum Standing {
+    /// The gateway has its storage root.
+    Proven,
+    /// The gateway must be proven first.
+    ToBeProven(Box<Submit>),
+    /// Its root is evicted.
+    Gone,
 }
 
-/// All anchored heights from `lowest` on, the oldest first.
-fn oldest_first(roots: &[AnchoredRoot], lowest: u64) -> Vec<AnchoredRoot> {
-    roots.iter().rev().copied().filter(|root| root.height >= lowest).collect()
-}
-
-/// Fetches the message's proof at an anchored height and checks it against the root; `Err` says in words why the height
-/// can't be used: its block was orphaned (protocol.md R16), the node lacks its state, or the message had another status.
-async fn usable_proof<D: Errands>(
+/// A foreign message may need a height so old that its root is evicted: from the anchor, the gateway, or both. While the
+/// storage root is in the gateway the confirmation goes through (protocol.md §4.5).
+async fn standing<D: Errands>(
     desk: &mut D,
     case: &Case,
     gateway: &GatewaySet,
-    root: AnchoredRoot,
-) -> Result<Result<AccountProof, String>, Leave> {
-    let Some(message) = case.request().message_hash else {
-        return Err(Leave::OutOfTurn("a request to be proven has no message"));
+    exhibit: &Exhibit<'_>,
+    account: &AccountProof,
+    is_late: bool,
+) -> Result<Standing, Leave> {
+    let proof = exhibit.gateway_proof(desk, case, gateway, account).await?;
+    let Some(proof) = proof else { return Ok(Standing::Proven) };
+    let unproven = Standing::ToBeProven(Box::new(proof));
+    let Some(confirm) = confirm_transaction(case, gateway, account, None).filter(|_| is_late && case.request().hunted)
+    else {
+        return Ok(unproven);
     };
-    let key = proof::outbox_key(message, gateway.message_box_offset);
-    let address = gateway.box_on(case.source());
-    let query = Query::Proof { address, key, height: root.height };
-    let answers = desk.read(case.source(), vec![query]).await?;
-    let height = root.height;
-    Ok(match answers.into_iter().next() {
-        Some(Answer::Proof(account)) => check(account, root, address, key),
-        Some(Answer::Failed(text)) => Err(format!("no proof at height {height}: {text}")),
-        Some(Answer::Data(_) | Answer::Reverted(_) | Answer::Number(_) | Answer::Root(_)) | None => {
-            return Err(Leave::OutOfTurn("no proof"));
-        }
+    let target = case.target();
+    let root = anchor::get_state_root(account.height);
+    let queries = vec![
+        latest(gateway.anchor_on(target), &root),
+        Query::Call { from: case.target_worker(), to: confirm.to, data: confirm.data, at: At::Latest },
+    ];
+    let answers = desk.read(target, queries).await?;
+    let mut reading = Reading::new(target, &answers);
+    let is_anchored = !reading.view(&root)?.is_zero();
+    Ok(match (reading.simulation()?, is_anchored) {
+        (Ok(()), _) => Standing::Proven,
+        (Err(_), true) => unproven,
+        (Err(_), false) => Standing::Gone,
     })
-}
-
-fn check(account: AccountProof, root: AnchoredRoot, address: Address, key: B256) -> Result<AccountProof, String> {
-    let height = root.height;
-    if account.address != address || account.height != height {
-        return Err(format!("the node answered with the proof of another account or height than {height}"));
-    }
-    proof::check(&account, root.root).map_err(|error| {
-        format!("the root anchored for height {height} does not fit the chain ({error}); the next one is awaited")
-    })?;
-    let value = account.slot(key).map(|slot| slot.value);
-    if value != Some(U256::from(DECLARED)) {
-        let found = value.unwrap_or_default();
-        return Err(format!("at height {height} the message has status {found} in the outbox, not {DECLARED}"));
-    }
-    Ok(account)
 }
 
 async fn submit<D: Errands>(
@@ -119,24 +112,15 @@ async fn submit<D: Errands>(
     case: &Case,
     gateway: &GatewaySet,
     account: &AccountProof,
+    prove: Option<Submit>,
 ) -> Result<Park, Leave> {
     let target = case.target();
-    let prover = gateway.box_on(target);
-    let probe = gateways::probe_proven(account.height);
-    // Not a view: it must not be packed with others, so it is asked in the name of an account.
-    let query = Query::Call { from: case.target_worker(), to: prover, data: probe, at: At::Latest };
-    let answers = desk.read(target, vec![query]).await?;
-    // The probe succeeds only where the height is proven already (protocol.md §2.5).
-    let proven = matches!(answers.first(), Some(Answer::Data(_)));
-    let prove_intent = format!("prove:{}:{}", prover.to_lower_hex(), account.height);
-    let mut submits = Vec::with_capacity(2);
-    if !proven {
-        submits.push((target, prove_transaction(case, prover, account, &prove_intent)));
-    }
-    let Some(confirm) = confirm_transaction(case, gateway, account, (!proven).then_some(prove_intent)) else {
+    let proven = prove.is_none();
+    let after = prove.as_ref().map(|prove| prove.intent.clone());
+    let Some(confirm) = confirm_transaction(case, gateway, account, after) else {
         return Err(Leave::OutOfTurn("a request to be confirmed has no message"));
     };
-    submits.push((target, confirm));
+    let submits = prove.into_iter().chain([confirm]).map(|submit| (target, submit)).collect();
     kill_point!("worker.proof_checked");
     desk.save(Update { proof_height: Some(account.height), ..Update::default() }).await?;
     let stages = if proven { vec![Stage::Confirm] } else { vec![Stage::Prove, Stage::Confirm] };
@@ -150,27 +134,6 @@ async fn submit<D: Errands>(
     }
     let what = format!("the confirmation with the state root of height {} to be mined and confirmed", account.height);
     Ok(case.wait_for_happening(what))
-}
-
-fn prove_transaction(case: &Case, prover: Address, account: &AccountProof, intent: &str) -> Submit {
-    Submit {
-        intent: intent.to_owned(),
-        request_id: Some(case.request().id),
-        step: Step::ProveGateway,
-        from: case.target_worker(),
-        to: prover,
-        value: U256::ZERO,
-        data: gateways::prove_gateway(
-            account.height,
-            &proof::serialise_account(account),
-            &proof::serialise_nodes(&account.account_nodes),
-        ),
-        allowance: None,
-        after: None,
-        visibility: Visibility::Public,
-        expect: None,
-        seen: case.head_on(case.target()),
-    }
 }
 
 fn confirm_transaction(
@@ -207,21 +170,4 @@ fn confirm_transaction(
         expect: None,
         seen: case.head_on(case.target()),
     })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use facilitator_eth::B256;
-
-    #[test]
-    fn heights_that_are_paid_for_come_first_and_none_below_the_declaration() {
-        let roots: Vec<AnchoredRoot> = [30, 20, 10].map(|height| AnchoredRoot { height, root: B256::ZERO }).to_vec();
-        let heights = |proving: &[u64], lowest| -> Vec<u64> {
-            candidates(&roots, proving, lowest).iter().map(|root| root.height).collect()
-        };
-        assert_eq!(heights(&[], 5), [30, 20, 10]);
-        assert_eq!(heights(&[20, 10], 15), [20, 30]);
-        assert!(heights(&[30], 31).is_empty());
-    }
 }

@@ -4,9 +4,11 @@ use crate::world::{PROXY, SOURCE_WORKER, TARGET_WORKER, gateway, message_of, sec
 use facilitator_chain::reader::{Answer, At, Query};
 use facilitator_eth::abi::{Revert, Value, encode};
 use facilitator_eth::{Address, B256, Bytes, U256, keccak256, rlp};
-use facilitator_protocol::contracts::{View, gateway as gateways, organization, pool, token, vault};
+use facilitator_protocol::contracts::{View, anchor, gateway as gateways, organization, pool, token, vault};
 use facilitator_protocol::model::{Kind, MessageStatus, Side};
-use facilitator_protocol::proof::{AccountProof, StorageProof, outbox_key, serialise_account};
+use facilitator_protocol::proof::{
+    AccountProof, StorageProof, inbox_key, outbox_key, serialise_account, serialise_storage,
+};
 use facilitator_roles::messages::{AnchoredRoot, Job};
 use std::collections::HashMap;
 
@@ -190,15 +192,87 @@ impl Chains {
     /// What `eth_getProof` says of the message at a height.
     pub(crate) fn proof(&mut self, height: u64, answer: Answer) {
         let source = self.kind.source();
-        let key = outbox_key(message_of(self.kind, 0), gateway().message_box_offset);
+        let key = outbox_slot(self.kind);
         self.put(source, Query::Proof { address: self.at_box(source), key, height }, answer);
     }
 
     /// A chain whose block at `height` has the message at `status`, and the root that proves it.
     pub(crate) fn block(&mut self, height: u64, status: MessageStatus) -> AnchoredRoot {
-        let (account, root) = account_with(self.kind, height, status);
+        let source = self.at_box(self.kind.source());
+        let (account, root) = account_with(source, outbox_slot(self.kind), height, status);
         self.proof(height, Answer::Proof(account));
         AnchoredRoot { height, root }
+    }
+
+    /// The same on the target chain, of the inbox.
+    pub(crate) fn target_block(&mut self, height: u64, status: MessageStatus) -> AnchoredRoot {
+        let target = self.kind.target();
+        let (address, message) = (self.at_box(target), message_of(self.kind, 0));
+        let key = inbox_key(message, gateway().message_box_offset);
+        let (account, root) = account_with(address, key, height, status);
+        self.put(target, Query::Proof { address, key, height }, Answer::Proof(account));
+        AnchoredRoot { height, root }
+    }
+
+    /// Whether a height of the target chain is proven already on the source chain.
+    pub(crate) fn proven_back(&mut self, height: u64, proven: bool) {
+        let source = self.kind.source();
+        let (to, data) = (self.at_box(source), gateways::probe_proven(height));
+        let answer = if proven { self::data(&[Value::Bool(true)]) } else { Answer::Reverted(Revert::Empty) };
+        self.put(source, Query::Call { from: None, to, data, at: At::Latest }, answer);
+    }
+
+    /// Whether the target chain's anchor still has a root.
+    pub(crate) fn in_anchor(&mut self, root: AnchoredRoot, kept: bool) {
+        let (target, value) = (self.kind.target(), if kept { root.root } else { B256::ZERO });
+        self.say(target, gateway().anchor_on(target), &anchor::get_state_root(root.height).data, &[Value::Word(value)]);
+    }
+
+    /// The gateway's storage root of this height is not there: the confirmation would revert.
+    pub(crate) fn confirmation_reverts(&mut self, job: &Job, hash_lock: B256, height: u64) {
+        let source = self.at_box(self.kind.source());
+        let (account, _) = account_with(source, outbox_slot(self.kind), height, MessageStatus::Declared);
+        let nodes = serialise_storage(&account.storage[0]);
+        let terms = &job.request.terms;
+        let intent = gateways::Intent {
+            sender: PROXY,
+            nonce: terms.nonce,
+            beneficiary: terms.beneficiary,
+            amount: terms.amount,
+            gas_price: terms.gas_price,
+            gas_limit: terms.gas_limit,
+            hash_lock,
+        };
+        let data = gateways::confirm(self.kind, &intent, height, &nodes);
+        let target = self.kind.target();
+        let query = Query::Call { from: None, to: self.at_box(target), data, at: At::Latest };
+        self.put(target, query, Answer::Reverted(Revert::Reason("Storage root must not be zero".into())));
+    }
+
+    /// What both contracts keep of a foreign message: gas that counts already, and the bounty.
+    pub(crate) fn kept(&mut self, job: &Job, hash_lock: B256, counted: u64, bounty: u64) {
+        let (source, target, message) = (self.kind.source(), self.kind.target(), message_of(self.kind, 0));
+        let terms = &job.request.terms;
+        let stored = |counted| {
+            let numbers = [terms.nonce, terms.gas_price, terms.gas_limit].map(Value::Uint);
+            let ends = [Value::Address(PROXY), Value::Word(hash_lock), Value::Uint(uint(counted))];
+            [vec![Value::Word(B256::ZERO)], numbers.to_vec(), ends.to_vec()].concat()
+        };
+        let (call, at_source) = (gateways::messages(message).data, self.at_box(source));
+        self.say(source, at_source, &call, &stored(0));
+        self.say(target, self.at_box(target), &call, &stored(counted));
+        match self.kind {
+            Kind::Stake => {
+                let penalty = Value::Uint(uint(bounty * 3 / 2));
+                self.say(source, at_source, &gateways::penalty(message).data, &[penalty]);
+            }
+            Kind::Redeem => {
+                let redeem = [Value::Uint(terms.amount), Value::Address(terms.beneficiary), Value::Uint(uint(bounty))];
+                self.say(source, at_source, &gateways::redeems(message).data, &redeem);
+            }
+        }
+        self.coin(Side::Origin, 1_000_000_000);
+        self.coin(Side::Auxiliary, 1_000_000_000);
     }
 
     /// What a simulation of a leg says.
@@ -259,10 +333,12 @@ const fn number(status: MessageStatus) -> u64 {
     }
 }
 
-/// The gateway's account at a height with one slot: the message's status in the outbox. Both tries have one leaf.
-fn account_with(kind: Kind, height: u64, status: MessageStatus) -> (AccountProof, B256) {
-    let address = gateway().box_on(kind.source());
-    let key = outbox_key(message_of(kind, 0), gateway().message_box_offset);
+fn outbox_slot(kind: Kind) -> B256 {
+    outbox_key(message_of(kind, 0), gateway().message_box_offset)
+}
+
+/// A gateway's account at a height with one slot: the message's status in a box. Both tries have one leaf.
+fn account_with(address: Address, key: B256, height: u64, status: MessageStatus) -> (AccountProof, B256) {
     let value = uint(number(status));
     let leaf = leaf(&keccak256(key), &rlp::uint(value));
     let mut account = AccountProof {

@@ -5,6 +5,7 @@
 
 mod accept;
 mod chains;
+mod hunt;
 mod leave;
 mod progress;
 mod prove;

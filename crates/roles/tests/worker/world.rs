@@ -1,13 +1,14 @@
 //! One request between two chains: a job that passes everywhere, for the tests to change one thing at a time.
 
-use facilitator_eth::{Address, B256, U256};
+use facilitator_eth::{Address, B256, Decimal, U256};
 use facilitator_protocol::gateway::{GatewaySet, Mints};
 use facilitator_protocol::hashes;
 use facilitator_protocol::model::{Kind, LogPosition, Request, RequestId, State, Terms};
 use facilitator_protocol::secret::{HashLockKey, SecretInput, UnlockSecret, derive};
 use facilitator_protocol::transfer::Backoff;
 use facilitator_protocol::transfer::accept::{InFlight, Policy};
-use facilitator_roles::messages::{Job, WorkerKey};
+use facilitator_protocol::transfer::hunt::HuntPolicy;
+use facilitator_roles::messages::{Hunt, Job, WorkerKey};
 use facilitator_sender::Head;
 
 pub(crate) const PROXY: Address = Address([5; 20]);
@@ -64,6 +65,7 @@ pub(crate) fn requested_of(kind: Kind) -> Job {
             pool: pool(kind),
             terms: terms(kind),
             position: position(kind),
+            hunted: false,
             attempt: 0,
             hash_lock: None,
             message_hash: None,
@@ -112,6 +114,7 @@ pub(crate) fn requested_of(kind: Kind) -> Job {
         proving: vec![],
         failed: vec![],
         alive: vec![],
+        hunt: None,
     }
 }
 
@@ -136,6 +139,19 @@ pub(crate) fn accepted_of(kind: Kind) -> Job {
     (request.origin_worker, request.auxiliary_worker) = (Some(origin), Some(auxiliary));
     request.declared_block = Some(DECLARED);
     request.bounty = Some(uint(50));
+    job
+}
+
+/// The same message, declared by somebody else and left; gas costs two wei a unit on both chains.
+pub(crate) fn foreign() -> Job {
+    let mut job = accepted();
+    let request = &mut job.request;
+    request.hunted = true;
+    request.pool = request.terms.gateway;
+    request.hash_lock = None;
+    (request.origin_worker, request.auxiliary_worker, request.bounty) = (None, None, None);
+    let policy = HuntPolicy { min_profit: Decimal::ZERO, prices: None };
+    job.hunt = Some(Hunt { policy, confirmed_block: None, roots: vec![], proving: vec![] });
     job
 }
 

@@ -194,6 +194,7 @@ fn fresh(id: RequestId, new: &NewRequest) -> Request {
         pool: new.pool,
         terms: new.terms.clone(),
         position: new.position,
+        hunted: false,
         attempt: 0,
         hash_lock: None,
         message_hash: None,

@@ -120,7 +120,10 @@ impl Disk {
             let request = &row.request;
             let before =
                 (request.position.block_number, request.position.log_index) < (log.block_number, log.log_index);
-            let open = matches!(request.state, State::Requested | State::Failed(Stage::Accept) | State::Skipped);
+            let open = matches!(
+                request.state,
+                State::Requested | State::Failed(Stage::Accept) | State::Skipped | State::TakenByOther
+            );
             let same = request.kind == kind && request.terms.request_hash == request_hash;
             same && open && request.declared_block.is_none() && before
         };

@@ -2,6 +2,7 @@
 //!
 //! Read for all claimed rows together, each question once.
 
+use super::back::Back;
 use crate::{
     Store,
     db::{Row, ToValue as _, Value, args},
@@ -28,7 +29,7 @@ pub struct FailedStep {
 }
 
 /// Anchored roots by height, and heights that are being proven.
-type Heights = (Vec<(u64, B256)>, Vec<u64>);
+pub(super) type Heights = (Vec<(u64, B256)>, Vec<u64>);
 
 /// A worker key: chain and account.
 type Key = (u64, Address);
@@ -74,6 +75,8 @@ pub struct Brief {
     pub failed: Vec<FailedStep>,
     /// Steps of this request whose transaction is queued, in flight, or mined and not final.
     pub alive: Vec<Step>,
+    /// The way back, of a foreign message.
+    pub back: Option<Back>,
     /// The same for all of one call.
     burdens: Arc<Burdens>,
     /// The request's own part of it.
@@ -126,15 +129,20 @@ impl Store {
             brief.own = own.remove(&request.id);
             brief.failed = failed.remove(&request.id).unwrap_or_default();
             brief.alive = alive.remove(&request.id).unwrap_or_default();
-            if request.message_hash.is_some() && !request.state.is_end() && request.state != State::Requested {
+            let is_declared = request.state != State::Requested || request.hunted;
+            if request.message_hash.is_some() && !request.state.is_end() && is_declared {
                 let key = (request.kind, request.terms.gateway);
                 if let std::collections::hash_map::Entry::Vacant(place) = heights.entry(key) {
-                    place.insert((self.roots(request).await?, self.proving(request).await?));
+                    place.insert(self.heights(request.kind, request.terms.gateway).await?);
                 }
                 let lowest = request.declared_block.unwrap_or(request.position.block_number);
                 if let Some((roots, proving)) = heights.get(&key) {
                     brief.roots = roots.iter().copied().filter(|(height, _)| *height >= lowest).collect();
                     brief.proving = proving.iter().copied().filter(|height| *height >= lowest).collect();
+                }
+                if request.hunted {
+                    self.add_oldest_roots(request, lowest, &mut brief.roots).await?;
+                    brief.back = Some(self.back(request).await?);
                 }
             }
             briefs.push(brief);
@@ -142,40 +150,31 @@ impl Store {
         Ok(briefs)
     }
 
+    pub(super) async fn heights(&self, kind: Kind, gateway: Address) -> Result<Heights> {
+        Ok((self.roots(kind, gateway).await?, self.proving(kind, gateway).await?))
+    }
+
     /// The newest roots of the source chain in the anchor that the request's gateway pair has on the target chain.
-    async fn roots(&self, request: &Request) -> Result<Vec<(u64, B256)>> {
-        let (anchor, chain, gateway) = match request.kind {
-            Kind::Stake => ("co_anchor_address", "auxiliary_chain_id", "gateway_address"),
-            Kind::Redeem => ("anchor_address", "origin_chain_id", "cogateway_address"),
-        };
-        let sql = format!(
-            "SELECT height, root FROM anchored_roots
-             WHERE chain_id = (SELECT MIN({chain}) FROM gateways WHERE {gateway} = $1)
-               AND anchor = (SELECT MIN({anchor}) FROM gateways WHERE {gateway} = $1)
-             ORDER BY height DESC LIMIT $2"
-        );
-        let mut rows = self.db.fetch(sql, args![request.terms.gateway, MAX_ROOTS]).await?;
+    async fn roots(&self, kind: Kind, gateway_address: Address) -> Result<Vec<(u64, B256)>> {
+        let sql = format!("{} ORDER BY height DESC LIMIT $2", roots_of(kind));
+        let mut rows = self.db.fetch(sql, args![gateway_address, MAX_ROOTS]).await?;
         rows.iter_mut().map(|row| Ok((row.take()?, row.take()?))).collect()
     }
 
     /// Heights out of the intents `prove:<contract>:<height>` that are alive or succeeded.
-    async fn proving(&self, request: &Request) -> Result<Vec<u64>> {
-        let (contract, gateway) = match request.kind {
-            Kind::Stake => ("cogateway_address", "gateway_address"),
-            Kind::Redeem => ("gateway_address", "cogateway_address"),
+    async fn proving(&self, kind: Kind, gateway_address: Address) -> Result<Vec<u64>> {
+        let (contract, gateway, target) = match kind {
+            Kind::Stake => ("cogateway_address", "gateway_address", "auxiliary_chain_id"),
+            Kind::Redeem => ("gateway_address", "cogateway_address", "origin_chain_id"),
         };
+        // By chain too: a gateway and the cogateway of another one may have the same address on their chains.
         let sql = format!(
-            "SELECT intent FROM transactions WHERE step = $1 AND state <> 'failed' AND chain_id = $4 AND to_address IN
-                (SELECT {contract} FROM gateways WHERE {gateway} = $2)
+            "SELECT intent FROM transactions WHERE step = $1 AND state <> 'failed'
+                AND chain_id = (SELECT MIN({target}) FROM gateways WHERE {gateway} = $2)
+                AND to_address IN (SELECT {contract} FROM gateways WHERE {gateway} = $2)
              ORDER BY id DESC LIMIT $3"
         );
-        // A gateway and the cogateway of another one may have the same address on their chains.
-        let target = match request.kind.target() {
-            Side::Origin => request.origin_chain_id,
-            Side::Auxiliary => request.auxiliary_chain_id,
-        };
-        let args = args![Step::ProveGateway.as_str(), request.terms.gateway, MAX_ROOTS, target];
-        let mut rows = self.db.fetch(sql, args).await?;
+        let mut rows = self.db.fetch(sql, args![Step::ProveGateway.as_str(), gateway_address, MAX_ROOTS]).await?;
         let intents: Vec<String> = rows.iter_mut().map(Row::take).collect::<Result<_>>()?;
         let height = |intent: &String| intent.rsplit(':').next().and_then(|height| height.parse().ok());
         let mut heights: Vec<u64> = intents.iter().filter_map(height).collect();
@@ -279,6 +278,19 @@ fn read_share(row: &mut Row) -> Result<Share> {
         gateway: row.take()?,
         bounty: row.take()?,
     })
+}
+
+/// The roots of the source chain in the anchor that the gateway pair of the box `$1` has on the target chain.
+pub(super) fn roots_of(kind: Kind) -> String {
+    let (anchor, chain, gateway) = match kind {
+        Kind::Stake => ("co_anchor_address", "auxiliary_chain_id", "gateway_address"),
+        Kind::Redeem => ("anchor_address", "origin_chain_id", "cogateway_address"),
+    };
+    format!(
+        "SELECT height, root FROM anchored_roots
+         WHERE chain_id = (SELECT MIN({chain}) FROM gateways WHERE {gateway} = $1)
+           AND anchor = (SELECT MIN({anchor}) FROM gateways WHERE {gateway} = $1)"
+    )
 }
 
 /// The row numbers of some requests as the places of a list, and their values.

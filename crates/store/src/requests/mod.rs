@@ -4,13 +4,17 @@
 //! ended. Whatever happens to it from outside counts up `wakes` and sets `ready` in the transaction that stores the
 //! happening; whoever parks it returns the count it saw. So no wake-up is lost between two processes.
 
+mod back;
 mod brief;
 mod claim;
+mod hunt;
 mod list;
 pub(crate) mod log;
 mod save;
 
+pub use back::Back;
 pub use brief::{Brief, FailedStep};
+pub use hunt::Hunting;
 pub use list::{Count, Filter};
 pub use log::LogLine;
 pub use save::{Change, Retry, Saved};
@@ -52,7 +56,7 @@ pub struct Record {
 /// The columns of [`request`], in its order.
 const COLUMNS: &str = "id, kind, state, origin_chain_id, auxiliary_chain_id, pool_address,
     amount, beneficiary, gas_price, gas_limit, nonce, sender, sender_proxy, gateway_address, request_hash,
-    event_chain_id, event_block_number, event_block_hash, event_tx_hash, event_log_index,
+    event_chain_id, event_block_number, event_block_hash, event_tx_hash, event_log_index, hunted,
     attempt, hash_lock, message_hash, message_sender, unlock_secret, origin_worker_address, auxiliary_worker_address,
     declared_block, proof_height, bounty, reward, paid_out, failures, holds, wakes, waiting_for, last_error";
 
@@ -86,6 +90,7 @@ fn request(row: &mut Row) -> Result<Request> {
             tx_hash: row.take()?,
             log_index: row.take()?,
         },
+        hunted: row.take()?,
         attempt: row.take()?,
         hash_lock: row.take()?,
         message_hash: row.take()?,

@@ -152,6 +152,7 @@ const UPDATE: &str = "UPDATE requests SET
         state = CASE WHEN done = 1 OR $3 IS NULL THEN state WHEN kind = 'stake' THEN $3 ELSE $4 END,
         done = CASE WHEN done = 1 THEN 1 ELSE COALESCE($5, done) END,
         attempt = COALESCE($6, attempt), hash_lock = COALESCE($7, hash_lock),
+        gas_price = COALESCE($22, gas_price), gas_limit = COALESCE($23, gas_limit),
         message_hash = COALESCE($8, message_hash),
         message_sender = CASE WHEN COALESCE($6, attempt) <> attempt THEN $9 ELSE COALESCE($9, message_sender) END,
         declared_block = CASE WHEN COALESCE($6, attempt) <> attempt THEN $10 ELSE COALESCE($10, declared_block) END,
@@ -177,7 +178,7 @@ async fn apply(tx: &mut Tx, owner: &str, id: RequestId, update: &Update, now_ms:
         update.state.map(|state| state.name(Kind::Redeem)),
         update.state.map(State::is_end),
         attempt.map(|attempt| attempt.number),
-        attempt.map(|attempt| attempt.hash_lock),
+        attempt.map(|attempt| attempt.hash_lock).or(update.fine_print.map(|print| print.hash_lock)),
         attempt.map(|attempt| attempt.message_hash),
         update.message_sender,
         update.declared_block,
@@ -192,6 +193,8 @@ async fn apply(tx: &mut Tx, owner: &str, id: RequestId, update: &Update, now_ms:
         update.last_error,
         now_ms,
         update.holds,
+        update.fine_print.map(|print| print.gas_price),
+        update.fine_print.map(|print| print.gas_limit),
     ];
     if tx.execute(UPDATE, args).await? == 0 {
         return Ok(false);

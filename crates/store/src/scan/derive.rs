@@ -3,7 +3,7 @@
 //! Only what is certain from the event alone is written; everything else is a wake-up, upon which a worker reads the
 //! chains (law 1).
 
-use super::Committed;
+use super::{Committed, messages};
 use crate::{
     db::{Row, Tx, Value, args},
     error::Result,
@@ -99,6 +99,8 @@ impl Deriver<'_> {
     /// but a wake-up.
     pub(super) async fn apply(&mut self, set: &GatewaySet, place: &Place, event: &Event) -> Result<()> {
         if let Some(hash) = event.message_hash() {
+            messages::record(self.tx, set, hash, event, place).await?;
+            self.reconsider(hash).await?;
             self.note(hash, event, place).await?;
         }
         match event {
@@ -146,10 +148,24 @@ impl Deriver<'_> {
         }
     }
 
-    /// A line in the life of the message's request, once for each event.
+    /// A foreign message that was left alone: what has happened to it may have changed that.
+    async fn reconsider(&mut self, hash: B256) -> Result<()> {
+        let sql =
+            "UPDATE requests SET state = $2, done = 0, failures = 0, holds = 0, retried_at_ms = $3, retry_at_ms = NULL,
+                wakes = wakes + 1, ready = 1
+            WHERE message_hash = $1 AND hunted = 1 AND state = $4";
+        let [accepted, skipped] = [State::Accepted, State::Skipped].map(|state| state.name(Kind::Stake));
+        self.count(sql, args![hash, accepted, self.now_ms, skipped]).await
+    }
+
+    /// A line in the life of the message's request, once for each event. Whose transaction it was is known by the
+    /// journal: our own are in it before they are sent (law 2).
     async fn note(&mut self, hash: B256, event: &Event, place: &Place) -> Result<()> {
         let LogPosition { chain_id, block_number, tx_hash, .. } = place.at;
-        let text = format!("{} in block {block_number} of chain {chain_id}, transaction {tx_hash}", event.name());
+        let own = self.tx.fetch_one("SELECT 1 FROM attempts WHERE hash = $1", args![tx_hash]).await?.is_some();
+        let whose = if own { "" } else { ", which is none of our journal" };
+        let text =
+            format!("{} in block {block_number} of chain {chain_id}, transaction {tx_hash}{whose}", event.name());
         let sql = "INSERT INTO request_log (request_id, at_ms, state, text)
             SELECT id, $2, state, $3 FROM requests WHERE message_hash = $1 AND NOT EXISTS
                 (SELECT 1 FROM request_log AS known WHERE known.request_id = requests.id AND known.text = $3)";
@@ -182,11 +198,13 @@ impl Deriver<'_> {
     /// The tokens went back to their sender. Only requests that were made before and never became a message: the same
     /// request hash may come again (protocol.md R6).
     async fn withdraw(&mut self, kind: Kind, end: State, request_hash: B256, place: &Place) -> Result<()> {
-        let open = [State::Requested, State::Failed(Stage::Accept), State::Skipped].map(|state| state.name(kind));
+        // Also where a worker was faster than the scan, and took it for accepted by somebody else: its nonce is used.
+        let open = [State::Requested, State::Failed(Stage::Accept), State::Skipped, State::TakenByOther];
+        let open = open.map(|state| state.name(kind));
         let sql = "UPDATE requests SET state = $1, done = 1, ready = 0, wakes = wakes + 1, retry_at_ms = NULL,
                 waiting_for = NULL, updated_at_ms = $2
             WHERE kind = $3 AND pool_address = $4 AND request_hash = $5
-              AND state IN ($6, $7, $8) AND declared_block IS NULL
+              AND state IN ($6, $7, $8, $11) AND declared_block IS NULL
               AND (event_block_number < $9 OR (event_block_number = $9 AND event_log_index < $10))
             RETURNING id";
         let args = args![
@@ -200,6 +218,7 @@ impl Deriver<'_> {
             open[2],
             place.at.block_number,
             place.at.log_index,
+            open[3],
         ];
         let by = if end == State::Revoked { "revoked by its sender" } else { "rejected by a worker" };
         self.changed(sql, args, &format!("{by} in block {}", place.at.block_number)).await
@@ -216,6 +235,12 @@ impl Deriver<'_> {
             WHERE message_hash = $4 AND state NOT IN ($5, $6, $7, $8)";
         let args = args![place.at.block_number, sender, self.now_ms, hash, ends[0], ends[1], ends[2], ends[3]];
         self.count(sql, args).await?;
+        let sql =
+            "UPDATE requests SET orphaned = 0, event_block_number = $2, event_block_hash = $3, event_tx_hash = $4,
+                event_log_index = $5
+            WHERE message_hash = $1 AND hunted = 1 AND orphaned = 1";
+        let at = &place.at;
+        self.tx.execute(sql, args![hash, at.block_number, at.block_hash, at.tx_hash, at.log_index]).await?;
         let sql = "UPDATE requests SET wakes = wakes + 1, ready = 1
             WHERE gateway_address = $2 AND sender_proxy = $3 AND nonce = $4 AND kind = $1 AND done = 0
               AND declared_block IS NULL AND (message_hash IS NULL OR message_hash <> $5)";

@@ -6,6 +6,7 @@
 
 mod blocks;
 mod derive;
+mod messages;
 mod rollback;
 
 pub use blocks::{Block, BlockRef, PublishedRoot};

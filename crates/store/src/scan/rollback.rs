@@ -1,6 +1,6 @@
 //! Undoing what was derived from blocks that a reorg has removed.
 
-use super::{BlockRef, blocks};
+use super::{BlockRef, blocks, messages};
 use crate::{
     Store,
     db::{Tx, args},
@@ -93,6 +93,7 @@ impl Undo {
         reopened += self.withdrawn().await?;
         reopened += self.proofs().await?;
         let (chain_id, above) = (self.chain_id, self.above);
+        messages::undo(&mut self.tx, chain_id, above).await?;
         let sql = "DELETE FROM anchored_roots WHERE chain_id = $1 AND block_number > $2";
         self.tx.execute(sql, args![chain_id, above]).await?;
         let sql = "DELETE FROM events WHERE chain_id = $1 AND block_number > $2";
@@ -102,8 +103,10 @@ impl Undo {
         Ok(RolledBack { events, forgotten, reopened })
     }
 
+    /// Also foreign messages for which nothing was sent yet: whoever finds them declared again finds them anew.
     async fn forget(&mut self) -> Result<u64> {
-        let sql = "DELETE FROM requests WHERE event_chain_id = $1 AND event_block_number > $2 AND hash_lock IS NULL";
+        let sql = "DELETE FROM requests WHERE event_chain_id = $1 AND event_block_number > $2 AND (hash_lock IS NULL
+            OR (hunted = 1 AND NOT EXISTS (SELECT 1 FROM transactions WHERE request_id = requests.id)))";
         self.tx.execute(sql, args![self.chain_id, self.above]).await
     }
 

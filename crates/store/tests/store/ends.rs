@@ -255,3 +255,16 @@ async fn what_is_complete_stays_complete_when_the_events_of_its_message_are_appl
     assert_eq!(row(&store, OURS).await.state, State::Complete);
     assert_eq!(claim(&store, i64::MAX).await, Vec::<i64>::new());
 }
+
+/// A worker reads the chain before the scan does, and sees only that the nonce is used.
+#[tokio::test]
+async fn a_withdrawal_corrects_a_worker_that_took_it_for_accepted_by_somebody_else() {
+    let bed = Bed::new();
+    let store = bed.store().await;
+    scan_stakes(&store, 0..1).await;
+    let taken = Update { state: Some(State::TakenByOther), ..Update::default() };
+    claim_and_park(&store, &taken, &Wait::End).await;
+    scan(&store, ORIGIN, 11, vec![(log(set().composer, 11, 0), revoked(0))]).await;
+    let record = store.request(RequestId(1)).await.unwrap().unwrap();
+    assert_eq!(record.request.state, State::Revoked);
+}

@@ -8,10 +8,12 @@ use facilitator_eth::{Address, U256};
 use facilitator_protocol::model::Side;
 use facilitator_protocol::transfer::Backoff;
 use facilitator_protocol::transfer::accept::Policy;
+use facilitator_protocol::transfer::hunt::HuntPolicy;
 use facilitator_protocol::transfer::profit::{ChainPrices, Prices};
 use facilitator_roles::messages::{ChainSetup, ConfiguredGateway, KeyBytes, ScannerSetup, SenderSetup};
-use facilitator_roles::parent::{PerSide, Setup};
+use facilitator_roles::parent::{Hunter, PerSide, Setup};
 use facilitator_roles::terms::Terms;
+use facilitator_store::requests::Hunting;
 use facilitator_supervisor::RestartPolicy;
 use std::time::Duration;
 
@@ -99,6 +101,7 @@ pub(super) fn parent(loaded: &Loaded, keys: &Keys, process: i64, logging: &Loggi
             worker_expiry_margin_blocks: settings.worker_expiry_margin_blocks,
             funds_safety_percent: settings.funds_safety_percent.into(),
         },
+        hunter: hunter(loaded),
         backoff: Backoff { base_ms: millis(settings.retry_base), max_ms: millis(settings.retry_max) },
         recheck_ms: millis(settings.retry_max).max(millis(Duration::from_secs(60))),
         max_workers: usize::try_from(settings.max_workers).unwrap_or(usize::MAX),
@@ -125,6 +128,19 @@ pub(super) fn parent(loaded: &Loaded, keys: &Keys, process: i64, logging: &Loggi
             facilitator_telemetry::LogFormat::Text => "text",
             facilitator_telemetry::LogFormat::Json => "json",
         },
+    })
+}
+
+/// `None`: what others left is left alone.
+fn hunter(loaded: &Loaded) -> Option<Hunter> {
+    let settings = &loaded.facilitator.hunter;
+    settings.enabled.then(|| Hunter {
+        hunting: Hunting {
+            after_blocks: settings.after_blocks,
+            recheck_ms: i64::try_from(settings.recheck.as_millis()).unwrap_or(i64::MAX),
+            limit: settings.max_at_once,
+        },
+        policy: HuntPolicy { min_profit: settings.min_profit, prices: prices(loaded) },
     })
 }
 

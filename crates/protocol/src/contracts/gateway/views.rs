@@ -209,8 +209,9 @@ impl Answer for Redeem {
     }
 }
 
-/// The contract's number of a status.
-pub(super) const fn status_number(status: MessageStatus) -> u64 {
+/// The contract's number of a status, as a proof shows it.
+#[must_use]
+pub const fn status_number(status: MessageStatus) -> u64 {
     match status {
         MessageStatus::Undeclared => 0,
         MessageStatus::Declared => 1,

@@ -141,6 +141,9 @@ pub enum Refusal {
     /// R8.
     #[error("another facilitator accepted it as message {0}")]
     TakenByOther(B256),
+    /// R8, while this facilitator did not look: the sender has had other messages since.
+    #[error("another facilitator accepted it: a message with its nonce was declared, and others since")]
+    TakenLongAgo,
     /// R19.
     #[error("the gateway is deactivated, for good")]
     GatewayDeactivated,
@@ -207,6 +210,7 @@ impl Refusal {
     pub const fn state(&self) -> State {
         match self {
             Self::NoLongerPending => State::Revoked,
+            Self::TakenLongAgo => State::TakenByOther,
             Self::TakenByOther(_) => State::TakenByOther,
             Self::UnknownGateway(_)
             | Self::GatewayDeactivated

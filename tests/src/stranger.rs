@@ -1,0 +1,334 @@
+//! Another facilitator with keys of its own, and direct stakers: each does single steps when told, and no more.
+//!
+//! Spelled out from the contracts' signatures, like the straight script.
+
+use crate::{
+    account::Account,
+    calls::{address, bytes, call, read_uint, uint, word},
+    deploy::tokens,
+    devnet::{Devnet, Funds, Payment, Side},
+    events::{self, Event},
+    kind::Kind,
+    node::{Node, Pace, Receipt},
+    proof,
+    requesters::{Ask, Request},
+    straight::Workers,
+};
+use anyhow::{Context as _, Result, ensure};
+use facilitator_eth::{Address, B256, Bytes, U256, keccak256, tx::Signed};
+use std::time::{Duration, Instant};
+
+const GAS: u64 = 800_000;
+/// Time for a state root to be anchored.
+const LIMIT: Duration = Duration::from_secs(60);
+
+/// A declared message.
+#[derive(Debug, Clone)]
+pub struct Message {
+    /// What was asked.
+    pub request: Request,
+    /// Its hash.
+    pub hash: B256,
+    /// Source block of its declaration.
+    pub declared: u64,
+    /// What opens it.
+    pub secret: B256,
+}
+
+/// The other facilitator.
+#[derive(Debug)]
+pub struct Stranger(Workers);
+
+async fn mined(node: &Node, signed: &[Signed]) -> Result<Vec<Receipt>> {
+    let hashes = node.send_signed(signed).await?;
+    let receipts = node.mined(&hashes, Pace::Natural).await?;
+    for receipt in &receipts {
+        ensure!(receipt.success, "{} reverted: {}", receipt.hash, node.reason(receipt.hash).await);
+    }
+    Ok(receipts)
+}
+
+fn secret(sender: Address, nonce: U256) -> B256 {
+    keccak256([sender.as_bytes().as_slice(), &nonce.to_be_bytes(), b"stranger"].concat())
+}
+
+fn declared(receipts: &[Receipt]) -> Result<(B256, u64)> {
+    for receipt in receipts {
+        for log in &receipt.logs {
+            if let Some(Event::Declared { message, .. }) = events::read(log)? {
+                return Ok((message, receipt.block));
+            }
+        }
+    }
+    anyhow::bail!("no message was declared")
+}
+
+const fn other(side: Side) -> Side {
+    match side {
+        Side::Origin => Side::Auxiliary,
+        Side::Auxiliary => Side::Origin,
+    }
+}
+
+const fn anchor_on(devnet: &Devnet, side: Side) -> Address {
+    match side {
+        Side::Origin => devnet.contracts.origin.anchor,
+        Side::Auxiliary => devnet.contracts.auxiliary.anchor,
+    }
+}
+
+/// The newest root of `from` that the other chain's anchor has, once it is at `height` or above.
+async fn anchored(devnet: &Devnet, from: Side, height: u64) -> Result<u64> {
+    let to = other(from);
+    let start = Instant::now();
+    loop {
+        let latest = call("getLatestStateRootBlockHeight()", &[]);
+        let latest = devnet.node(to).view(anchor_on(devnet, to), latest).await?;
+        if let Some(latest) = read_uint(&latest)?.to_u64().filter(|latest| *latest >= height) {
+            return Ok(latest);
+        }
+        ensure!(start.elapsed() < LIMIT, "no root at {height} or above was anchored");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
+impl Stranger {
+    /// Enrolled like any other facilitator.
+    ///
+    /// # Errors
+    /// When a transaction fails.
+    pub async fn new(devnet: &Devnet) -> Result<Self> {
+        let workers = Workers::new(devnet)?;
+        devnet.enroll(&[workers.origin.address], &[workers.auxiliary.address], Funds::default()).await?;
+        Ok(Self(workers))
+    }
+
+    const fn account(&self, side: Side) -> &Account {
+        match side {
+            Side::Origin => &self.0.origin,
+            Side::Auxiliary => &self.0.auxiliary,
+        }
+    }
+
+    /// Sends calls to the box of a side.
+    async fn call_box(&self, devnet: &Devnet, side: Side, calls: Vec<Bytes>) -> Result<Vec<Receipt>> {
+        let to = devnet.contracts.first().box_on(side);
+        let signed =
+            calls.into_iter().map(|data| self.account(side).sign(to, data, GAS)).collect::<Result<Vec<_>>>()?;
+        mined(devnet.node(side), &signed).await
+    }
+
+    /// Accepts a request.
+    ///
+    /// # Errors
+    /// When a transaction fails.
+    pub async fn accept(&self, devnet: &Devnet, request: &Request) -> Result<Message> {
+        let (kind, ask) = (request.kind, &request.ask);
+        let (account, pool) = (self.account(kind.source()), kind.pool(devnet));
+        let secret = secret(request.proxy, request.nonce);
+        let arguments = [
+            uint(ask.amount),
+            address(ask.beneficiary),
+            uint(ask.gas_price),
+            uint(ask.gas_limit),
+            uint(request.nonce),
+            address(request.sender),
+            address(ask.gateway),
+            word(keccak256(secret)),
+        ];
+        let name = kind.pick("acceptStakeRequest", "acceptRedeemRequest");
+        let accept =
+            call(&format!("{name}(uint256,address,uint256,uint256,uint256,address,address,bytes32)"), &arguments);
+        let options = &devnet.options.deploy;
+        let signed = match kind {
+            Kind::Stake => {
+                let approve = call("approve(address,uint256)", &[address(pool), uint(options.gateway_bounty)]);
+                let token = devnet.contracts.origin.base_token;
+                vec![account.sign(token, approve, GAS)?, account.sign(pool, accept, GAS)?]
+            }
+            Kind::Redeem => vec![account.sign_paying(pool, accept, GAS, options.cogateway_bounty)?],
+        };
+        let (hash, block) = declared(&mined(devnet.node(kind.source()), &signed).await?)?;
+        Ok(Message { request: request.clone(), hash, declared: block, secret })
+    }
+
+    /// Waits for a root, proves the gateway, and confirms; the block of the confirmation.
+    ///
+    /// # Errors
+    /// When a transaction fails or no root is anchored.
+    pub async fn confirm(&self, devnet: &Devnet, message: &Message) -> Result<u64> {
+        let kind = message.request.kind;
+        let height = anchored(devnet, kind.source(), message.declared).await?;
+        let proof = self.of_outbox(devnet, message, height).await?;
+        let confirm = confirm(message, height, proof.storage_nodes.first().context("no storage proof")?);
+        let receipts = self.call_box(devnet, kind.target(), vec![prove(height, &proof), confirm]).await?;
+        Ok(receipts.last().context("no receipt")?.block)
+    }
+
+    async fn of_outbox(&self, devnet: &Devnet, message: &Message, height: u64) -> Result<proof::Proof> {
+        let source = message.request.kind.source();
+        let gateway = devnet.contracts.first().box_on(source);
+        proof::of_outbox(devnet.node(source), gateway, &[message.hash], height).await
+    }
+
+    /// Progresses the source leg with the secret.
+    ///
+    /// # Errors
+    /// When the transaction fails.
+    pub async fn progress_source(&self, devnet: &Devnet, message: &Message) -> Result<()> {
+        let kind = message.request.kind;
+        let name = kind.pick("progressStake", "progressRedeem");
+        self.call_box(devnet, kind.source(), vec![with_secret(name, message)]).await.map(drop)
+    }
+
+    /// Progresses the target leg with the secret.
+    ///
+    /// # Errors
+    /// When the transaction fails.
+    pub async fn progress_target(&self, devnet: &Devnet, message: &Message) -> Result<()> {
+        let kind = message.request.kind;
+        let name = kind.pick("progressMint", "progressUnstake");
+        self.call_box(devnet, kind.target(), vec![with_secret(name, message)]).await.map(drop)
+    }
+
+    /// Progresses the source leg by proof of the confirmation in block `confirmed`.
+    ///
+    /// # Errors
+    /// When a transaction fails or no root is anchored.
+    pub async fn prove_source(&self, devnet: &Devnet, message: &Message, confirmed: u64) -> Result<()> {
+        let kind = message.request.kind;
+        let height = anchored(devnet, kind.target(), confirmed).await?;
+        let inbox = devnet.contracts.first().box_on(kind.target());
+        let proof = proof::of_inbox(devnet.node(kind.target()), inbox, message.hash, height).await?;
+        let name = kind.pick("progressStakeWithProof", "progressRedeemWithProof");
+        let calls = vec![prove(height, &proof), with_proof(name, message.hash, &proof, height)?];
+        self.call_box(devnet, kind.source(), calls).await.map(drop)
+    }
+
+    /// Progresses the target leg by proof of the declaration.
+    ///
+    /// # Errors
+    /// When a transaction fails or no root is anchored.
+    pub async fn prove_target(&self, devnet: &Devnet, message: &Message) -> Result<()> {
+        let kind = message.request.kind;
+        let height = anchored(devnet, kind.source(), message.declared).await?;
+        let proof = self.of_outbox(devnet, message, height).await?;
+        let name = kind.pick("progressMintWithProof", "progressUnstakeWithProof");
+        let calls = vec![prove(height, &proof), with_proof(name, message.hash, &proof, height)?];
+        self.call_box(devnet, kind.target(), calls).await.map(drop)
+    }
+}
+
+fn prove(height: u64, proof: &proof::Proof) -> Bytes {
+    let arguments = [uint(height), bytes(proof.account.0.clone()), bytes(proof.account_nodes.0.clone())];
+    call("proveGateway(uint256,bytes,bytes)", &arguments)
+}
+
+/// Height and hash lock stand in the other order where a redeem is confirmed.
+fn confirm(message: &Message, height: u64, nodes: &Bytes) -> Bytes {
+    let Request { kind, proxy, nonce, ask, .. } = &message.request;
+    let mut arguments = vec![
+        address(*proxy),
+        uint(*nonce),
+        address(ask.beneficiary),
+        uint(ask.amount),
+        uint(ask.gas_price),
+        uint(ask.gas_limit),
+    ];
+    let (lock, height, nodes) = (word(keccak256(message.secret)), uint(height), bytes(nodes.0.clone()));
+    let signature = match kind {
+        Kind::Stake => {
+            arguments.extend([lock, height, nodes]);
+            "confirmStakeIntent(address,uint256,address,uint256,uint256,uint256,bytes32,uint256,bytes)"
+        }
+        Kind::Redeem => {
+            arguments.extend([height, lock, nodes]);
+            "confirmRedeemIntent(address,uint256,address,uint256,uint256,uint256,uint256,bytes32,bytes)"
+        }
+    };
+    call(signature, &arguments)
+}
+
+fn with_secret(function: &str, message: &Message) -> Bytes {
+    call(&format!("{function}(bytes32,bytes32)"), &[word(message.hash), word(message.secret)])
+}
+
+/// With the message at Declared in the other box.
+fn with_proof(function: &str, message: B256, proof: &proof::Proof, height: u64) -> Result<Bytes> {
+    let nodes = proof.storage_nodes.first().context("no storage proof")?;
+    let arguments = [word(message), bytes(nodes.0.clone()), uint(height), uint(1_u64)];
+    Ok(call(&format!("{function}(bytes32,bytes,uint256,uint256)"), &arguments))
+}
+
+/// A staker that needs no composer: its own account sends the message, and may take it back.
+#[derive(Debug)]
+pub struct DirectStaker {
+    account: Account,
+    ask: Ask,
+}
+
+impl DirectStaker {
+    /// With coin, tokens for the stake, and base tokens for bounty and penalty, which the gateway may take.
+    ///
+    /// # Errors
+    /// When a transaction fails.
+    pub async fn new(devnet: &Devnet, number: u32, ask: Ask) -> Result<Self> {
+        let account = Account::named(&format!("direct staker {number}"), devnet.origin.chain_id)?;
+        let origin = &devnet.contracts.origin;
+        let beneficiary =
+            Address::from_word(&keccak256([account.address.as_bytes(), b"beneficiary".as_slice()].concat()));
+        let payments = [
+            Payment::Coin(account.address, tokens(10)),
+            Payment::Token(origin.value_token, account.address, tokens(1000)),
+            Payment::Token(origin.base_token, account.address, tokens(1000)),
+        ];
+        devnet.pay(Side::Origin, &payments).await?;
+        let approve = call("approve(address,uint256)", &[address(origin.gateway), uint(tokens(1000))]);
+        let tokens = [origin.value_token, origin.base_token];
+        let signed =
+            tokens.iter().map(|token| account.sign(*token, approve.clone(), GAS)).collect::<Result<Vec<_>>>()?;
+        mined(&devnet.origin, &signed).await?;
+        Ok(Self { account, ask: Ask { beneficiary, ..ask } })
+    }
+
+    /// Declares a message, the staker's first.
+    ///
+    /// # Errors
+    /// When the transaction fails.
+    pub async fn declare(&self, devnet: &Devnet) -> Result<Message> {
+        let (staker, nonce, ask) = (self.account.address, U256::ZERO, self.ask);
+        let secret = secret(staker, nonce);
+        let arguments = [
+            uint(ask.amount),
+            address(ask.beneficiary),
+            uint(ask.gas_price),
+            uint(ask.gas_limit),
+            uint(nonce),
+            word(keccak256(secret)),
+        ];
+        let stake = call("stake(uint256,address,uint256,uint256,uint256,bytes32)", &arguments);
+        let receipts = mined(&devnet.origin, &[self.account.sign(ask.gateway, stake, GAS)?]).await?;
+        let (hash, block) = declared(&receipts)?;
+        let transaction = receipts.first().context("no receipt")?.hash;
+        let request = Request {
+            kind: Kind::Stake,
+            sender: staker,
+            proxy: staker,
+            nonce,
+            ask,
+            request_hash: B256::ZERO,
+            transaction,
+            block,
+        };
+        Ok(Message { request, hash, declared: block, secret })
+    }
+
+    /// Begins to take the message back.
+    ///
+    /// # Errors
+    /// When the transaction fails.
+    pub async fn revert(&self, devnet: &Devnet, message: &Message) -> Result<()> {
+        let data = call("revertStake(bytes32)", &[word(message.hash)]);
+        mined(&devnet.origin, &[self.account.sign(devnet.contracts.origin.gateway, data, GAS)?]).await.map(drop)
+    }
+}
