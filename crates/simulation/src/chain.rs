@@ -6,10 +6,10 @@
 use crate::contracts::{Call, Place, Roots, execute};
 use crate::names;
 use crate::rng::Rng;
-use crate::state::{Snapshot, State};
+use crate::state::{Snapshot, State, incoming, outgoing};
 use facilitator_eth::{Address, B256, Bytes, U256, keccak256};
 use facilitator_protocol::events::{Event, Log};
-use facilitator_protocol::model::Side;
+use facilitator_protocol::model::{Kind, Side};
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
@@ -199,8 +199,10 @@ impl Chain {
                 }
             };
             after.nonces.insert(tx.from, tx.nonce + 1);
-            let paid = after.coins(tx.from).saturating_sub(GAS * block.base_fee);
-            after.coins.insert(tx.from, paid);
+            let gas = GAS * block.base_fee;
+            if after.burn(names::COIN, tx.from, gas).is_some() {
+                after.burnt += gas;
+            }
             *state = after;
             block.log(tx.hash, events);
             block.mined.push((tx, fate));
@@ -275,14 +277,28 @@ impl Block {
     }
 }
 
-/// What the workers own at the beginning.
-pub(crate) fn endowed(workers: &[Address]) -> State {
-    let mut state = State::default();
+/// What a worker has at the beginning: base coin, and base tokens for bounties.
+pub(crate) const WORKER_COINS: u64 = 1_000_000_000_000_000;
+/// See [`WORKER_COINS`].
+pub(crate) const WORKER_TOKENS: u64 = 100_000;
+/// More than all requests of a run move.
+const PLENTY: u64 = 1_000_000_000;
+
+/// A chain before its first request. Those who ask have what they ask to move; what target legs pay from is there.
+pub(crate) fn endowed(side: Side, workers: &[Address]) -> State {
+    let mut state = State { bounty: names::BOUNTY, ..State::default() };
     for worker in workers {
-        state.coins.insert(*worker, 1_000_000_000_000_000);
-        state.tokens.insert(*worker, 100_000);
+        state.give(names::COIN, *worker, WORKER_COINS);
     }
-    state.escrow = names::BOUNTY * 1_000_000;
-    state.bounty = names::BOUNTY;
+    for sender in (0..names::SENDERS).map(names::sender) {
+        state.give(names::escrowed(outgoing(side), Address::ZERO), sender, PLENTY);
+    }
+    let (token, payer) = names::payer(incoming(side));
+    state.give(token, payer, PLENTY);
+    if side == Side::Origin {
+        for worker in workers {
+            state.give(names::bounty_token(Kind::Stake), *worker, WORKER_TOKENS);
+        }
+    }
     state
 }

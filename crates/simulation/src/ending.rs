@@ -3,9 +3,11 @@
 use crate::allowance::left_over;
 use crate::chain::Chain;
 use crate::disk::{Disk, Row};
+use crate::money::is_whole;
 use crate::names::Pair;
 use crate::truth::{Found, Truth, found};
 use crate::world::SIDES;
+use facilitator_eth::Address;
 use facilitator_protocol::model::{MessageStatus, State};
 use facilitator_store::journal::EntryState;
 
@@ -42,7 +44,12 @@ pub(crate) fn open(truth: &Truth, chains: &Pair<Chain>, disk: &Disk) -> Option<S
 }
 
 /// Whether the ends are true: complete where both boxes say so, and the other way round.
-pub(crate) fn at_the_end(truth: &Truth, chains: &Pair<Chain>, disk: &Disk) -> Found {
+pub(crate) fn at_the_end(
+    truth: &Truth,
+    chains: &Pair<Chain>,
+    disk: &Disk,
+    workers: &Pair<Vec<Address>>,
+) -> Found {
     if truth.deep {
         return None;
     }
@@ -64,5 +71,5 @@ pub(crate) fn at_the_end(truth: &Truth, chains: &Pair<Chain>, disk: &Disk) -> Fo
             return found("ends are true", text);
         }
     }
-    left_over(truth, chains, disk)
+    left_over(truth, chains, disk).or_else(|| is_whole(chains, disk, workers))
 }

@@ -9,6 +9,14 @@ use std::sync::LazyLock;
 
 /// Bounty of an accept at the beginning, smallest units.
 pub(crate) const BOUNTY: u64 = 50;
+/// Stakers, who are redeemers too.
+pub(crate) const SENDERS: u64 = 3;
+/// Base coin, as a token in the books.
+pub(crate) const COIN: Address = Address::ZERO;
+/// Keeps the value tokens of progressed stakes.
+pub(crate) const VAULT: Address = named(0x17);
+/// Whitelists the workers of the redeem pool.
+pub(crate) const POOL_ORGANIZATION: Address = named(0x25);
 /// A gateway that is not configured: its accept would take the worker's tokens.
 pub(crate) const FOREIGN_GATEWAY: Address = Address([0xee; 20]);
 
@@ -71,12 +79,48 @@ pub(crate) const fn pool(kind: Kind) -> Address {
     }
 }
 
-/// A staker or redeemer.
+/// The token that composer or pool holds for a pending request; a foreign gateway names one of its own.
+pub(crate) fn escrowed(kind: Kind, gateway: Address) -> Address {
+    if gateway == FOREIGN_GATEWAY {
+        return FOREIGN_GATEWAY;
+    }
+    match kind {
+        Kind::Stake => gateways().value_token,
+        Kind::Redeem => gateways().utility_token,
+    }
+}
+
+/// What the bounty of an accept is paid in.
+pub(crate) const fn bounty_token(kind: Kind) -> Address {
+    match kind {
+        Kind::Stake => gateways().base_token,
+        Kind::Redeem => COIN,
+    }
+}
+
+/// What a target leg pays in, and out of whose books.
+pub(crate) const fn payer(kind: Kind) -> (Address, Address) {
+    match kind {
+        Kind::Stake => (COIN, gateways().utility_token),
+        Kind::Redeem => (gateways().value_token, VAULT),
+    }
+}
+
+/// Who whitelists workers on a side.
+pub(crate) const fn organization(side: Side) -> Address {
+    match side {
+        Side::Origin => gateways().composer_organization,
+        Side::Auxiliary => POOL_ORGANIZATION,
+    }
+}
+
+/// A staker or redeemer, with the same account on both chains.
 pub(crate) fn sender(number: u64) -> Address {
     named(0x40 + u8::try_from(number % 16).unwrap_or(0))
 }
 
-/// The proxy of a staker or redeemer that has destroyed so many before.
+/// The proxy of a staker or redeemer that has destroyed so many before. Both pools deploy it at the same address, so that
+/// nothing but the chain tells a stake's message from a redeem's.
 pub(crate) fn proxy(sender: Address, destroyed: u8) -> Address {
     let mut bytes = sender.0;
     (bytes[0], bytes[1]) = (0xaa, destroyed);

@@ -116,7 +116,7 @@ impl Run {
         self.changes += 1;
         let number = self.changes;
         let change = match world.rng.below(3) {
-            0 => Change::Bounty { number, bounty: [10, 50, 70, 200][world.rng.index(4)] },
+            0 => Change::Bounty { number, bounty: [0, 10, 50, 70, 200][world.rng.index(5)] },
             1 => {
                 let worker = world.workers[side][world.rng.index(world.workers[side].len())];
                 let until = Some(world.chains[side].tip() + world.rng.below(14));

@@ -90,7 +90,7 @@ pub(crate) struct World {
     pub(crate) truth: Truth,
     pub(crate) violation: Option<Violation>,
     /// How often each kind of trouble was met, and each end of a request.
-    pub(crate) met: BTreeMap<&'static str, u64>,
+    pub(crate) met: BTreeMap<String, u64>,
     pub(crate) tale: VecDeque<String>,
     telling: Telling,
 }
@@ -102,7 +102,7 @@ impl World {
         let workers =
             Pair { origin: names::workers(Side::Origin, count), auxiliary: names::workers(Side::Auxiliary, 1) };
         let deep = rng.chance(125) || mutation == Mutation::ForkWithoutUndoing;
-        let mut chain = |side: Side| Chain::new(side, 1 + rng.below(3), endowed(&workers[side]));
+        let mut chain = |side: Side| Chain::new(side, 1 + rng.below(3), endowed(side, &workers[side]));
         let chains = Pair { origin: chain(Side::Origin), auxiliary: chain(Side::Auxiliary) };
         Self {
             now_ms: 1_000_000,
@@ -149,8 +149,8 @@ impl World {
         self.violation.get_or_insert(Violation { invariant, found });
     }
 
-    pub(crate) fn meet(&mut self, what: &'static str) {
-        *self.met.entry(what).or_default() += 1;
+    pub(crate) fn meet(&mut self, what: impl Into<String>) {
+        *self.met.entry(what.into()).or_default() += 1;
     }
 
     /// What the wall clock shows, Unix milliseconds.
