@@ -6,7 +6,7 @@
 use crate::{
     anvil::{Anvil, AnvilOptions, Mining},
     calls::{address, call, uint},
-    deploy::{self, Contracts, DeployOptions, Parties, tokens},
+    deploy::{self, Contracts, DeployOptions, Pair, Parties, tokens},
     node::{self, Node, Pace, Receipt},
 };
 use anyhow::{Context as _, Result};
@@ -56,7 +56,7 @@ impl Default for DevnetOptions {
 }
 
 /// Which of the two chains.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Side {
     /// Where value tokens are staked.
     Origin,
@@ -151,10 +151,18 @@ impl Devnet {
     /// # Errors
     /// When one reverts.
     pub async fn owner_calls(&self, side: Side, calls: &[(Address, Bytes)]) -> Result<()> {
+        self.owner_steps(side, calls, CALL_GAS).await.map(drop)
+    }
+
+    /// As [`Devnet::owner_calls`], with so much gas for each, and tells what they did.
+    ///
+    /// # Errors
+    /// When one reverts.
+    pub async fn owner_steps(&self, side: Side, calls: &[(Address, Bytes)], gas: u64) -> Result<Vec<Receipt>> {
         let owner = self.parties.owner;
         let transactions =
-            calls.iter().map(|(to, data)| json!({ "from": owner, "to": to, "data": data, "gas": quantity(CALL_GAS) }));
-        self.settle(side, transactions.collect()).await.map(|_| ())
+            calls.iter().map(|(to, data)| json!({ "from": owner, "to": to, "data": data, "gas": quantity(gas) }));
+        self.settle(side, transactions.collect()).await
     }
 
     /// Pays from the owner's purse by real transfers, with a block at once.
@@ -234,6 +242,15 @@ impl Devnet {
         let transaction = json!({ "from": self.parties.owner, "data": gateway, "gas": quantity(CREATE_GAS) });
         let created = self.settle(Side::Origin, vec![transaction]).await?.first().and_then(|receipt| receipt.created);
         created.context("no gateway was created")
+    }
+
+    /// The pair of gateways that has this one on one of its sides.
+    ///
+    /// # Errors
+    /// When none was deployed.
+    pub fn pair_of(&self, gateway: Address) -> Result<Pair> {
+        let has = |pair: &Pair| pair.gateway == gateway || pair.cogateway == gateway;
+        self.contracts.pairs().into_iter().find(has).with_context(|| format!("{gateway} is of no pair"))
     }
 
     /// The mosaic config of this devnet, as published for the real networks.

@@ -188,8 +188,8 @@ impl Dropped {
             Self::Accept => lives().any(|life| !life.declared.is_empty()),
             Self::Prove => !ledger.proven.is_empty(),
             Self::Confirm => lives().any(|life| !life.confirmed.is_empty()),
-            Self::ProgressSource => lives().any(|life| !life.staked.is_empty()),
-            Self::ProgressTarget => lives().any(|life| !life.minted.is_empty()),
+            Self::ProgressSource => lives().any(|life| !life.source.is_empty()),
+            Self::ProgressTarget => lives().any(|life| !life.target.is_empty()),
         })
     }
 }

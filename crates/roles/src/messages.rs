@@ -14,7 +14,7 @@ use facilitator_protocol::gateway::{GatewaySet, Mints};
 use facilitator_protocol::model::{Park, Request, Side, Step, Update};
 use facilitator_protocol::secret::{SecretInput, UnlockSecret};
 use facilitator_protocol::transfer::Backoff;
-use facilitator_protocol::transfer::accept::Policy;
+use facilitator_protocol::transfer::accept::{InFlight, Policy};
 use facilitator_sender::{Head, Submit, SubmitAnswer};
 use std::fmt;
 use zeroize::Zeroize;
@@ -98,6 +98,8 @@ pub enum Discovered {
         base_token: Address,
         /// Organization that whitelists workers.
         composer_organization: Address,
+        /// Contract that keeps the stakes.
+        stake_vault: Address,
         /// Slot of the message box.
         message_box_offset: u8,
     },
@@ -109,6 +111,8 @@ pub enum Discovered {
         utility_token: Address,
         /// What a mint pays with.
         mints: Mints,
+        /// Organization that whitelists workers; `None` if no redeem pool is configured.
+        pool_organization: Option<Address>,
         /// Slot of the message box.
         message_box_offset: u8,
     },
@@ -136,7 +140,7 @@ pub struct Balance {
     pub address: Address,
     /// Base coin, wei.
     pub coin: Option<U256>,
-    /// Bounty token, smallest units; none on the auxiliary chain.
+    /// Bounty token, smallest units; none on the auxiliary chain, whose bounties are base coin.
     pub bounty_token: Option<U256>,
 }
 
@@ -282,10 +286,11 @@ pub struct FailedStep {
 pub struct WorkerKey {
     /// Its account.
     pub address: Address,
-    /// Unfinished requests that it has accepted, or is about to.
-    pub in_flight: u64,
-    /// Those of them whose bounty it has not paid yet.
-    pub undeclared: u64,
+    /// Other unfinished requests that it has accepted, or is about to.
+    pub in_flight: InFlight,
+    /// Bounties that it has yet to pay for them: in the bounty token of the request's gateway on the origin chain, in
+    /// base coin on the auxiliary one.
+    pub bounties: U256,
 }
 
 /// Everything a worker needs to know to take its request one step further.

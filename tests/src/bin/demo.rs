@@ -96,8 +96,8 @@ fn progress_line(progress: Progress, count: usize, elapsed: Duration) -> String 
         elapsed.as_secs_f64(),
         progress.declared,
         progress.confirmed,
-        progress.staked,
-        progress.minted,
+        progress.source,
+        progress.target,
     )
 }
 
@@ -110,7 +110,7 @@ async fn follow(devnet: &Devnet, stakes: &[Stake], daemon: &Daemon, start: Insta
         let ledger = Ledger::read(devnet).await?;
         let head = devnet.origin.head().await?;
         for (message, life) in stakes.iter().filter_map(|stake| ledger.life(stake)) {
-            if !life.minted.is_empty() {
+            if !life.target.is_empty() {
                 seen.entry(message).or_insert((start.elapsed(), head));
             }
         }
@@ -137,8 +137,8 @@ async fn follow(devnet: &Devnet, stakes: &[Stake], daemon: &Daemon, start: Insta
 async fn gas_by_transaction(devnet: &Devnet, ledger: &Ledger) -> Result<[BTreeMap<B256, u64>; 2]> {
     let hashes =
         |places: Vec<&Vec<Place>>| -> Vec<B256> { places.into_iter().flatten().map(|p| p.transaction).collect() };
-    let origin = hashes(ledger.lives.values().flat_map(|life| [&life.declared, &life.staked]).collect());
-    let auxiliary = hashes(ledger.lives.values().flat_map(|life| [&life.confirmed, &life.minted]).collect());
+    let origin = hashes(ledger.lives.values().flat_map(|life| [&life.declared, &life.source]).collect());
+    let auxiliary = hashes(ledger.lives.values().flat_map(|life| [&life.confirmed, &life.target]).collect());
     let receipts = tokio::try_join!(devnet.origin.receipts(&origin), devnet.auxiliary.receipts(&auxiliary))?;
     Ok([receipts.0, receipts.1].map(|list| list.into_iter().flatten().map(|one| (one.hash, one.gas_used)).collect()))
 }
@@ -160,8 +160,8 @@ async fn result(world: &World, stakes: &[Stake], seen: &Seen, heads: [u64; 2]) -
             token_text(stake.ask.amount),
             token_text(life.amount),
             token_text(life.reward),
-            gas(&on_origin, [&life.declared, &life.staked]),
-            gas(&on_auxiliary, [&life.confirmed, &life.minted]),
+            gas(&on_origin, [&life.declared, &life.source]),
+            gas(&on_auxiliary, [&life.confirmed, &life.target]),
             head.saturating_sub(stake.block).to_string(),
             format!("{:.1}", seconds.as_secs_f64()),
         ]);

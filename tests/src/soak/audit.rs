@@ -40,7 +40,7 @@ pub(super) async fn audit(devnet: &Devnet, operator: &Operator, stakes: &[Stake]
             Some(_) if !known => audit.lost += 1,
             Some((_, life)) if life.finished() => audit.completed += 1,
             Some((_, life)) => {
-                let kinds = [&life.declared, &life.confirmed, &life.staked, &life.minted];
+                let kinds = life.steps();
                 audit.duplicated += kinds.iter().map(|places| places.len().saturating_sub(1)).sum::<usize>();
                 audit.stranded += usize::from(kinds.iter().any(|places| places.is_empty()));
             }

@@ -112,10 +112,8 @@ async fn an_invented_request_is_not_believed() -> Result<()> {
     let stakes = stakers.request_all(&trio.world.devnet, Pace::Natural).await?;
     let composer = trio.world.devnet.contracts.origin.composer;
     let logs = trio.world.devnet.origin.logs(&[composer], 0).await?;
-    let real = logs
-        .iter()
-        .find(|log| matches!(events::read(log), Ok(Some(Event::StakeRequested { .. }))))
-        .context("no request")?;
+    let real =
+        logs.iter().find(|log| matches!(events::read(log), Ok(Some(Event::Requested { .. })))).context("no request")?;
     for proxy in &trio.proxies[..1] {
         let block = trio.world.devnet.origin.head().await? + 2;
         let mut data = real.data.clone();

@@ -144,7 +144,7 @@ async fn what_may_be_mended_holds_the_request() {
 #[tokio::test]
 async fn accepts_under_way_count_against_the_bounty_tokens() {
     let mut job = requested();
-    job.source_workers[0].undeclared = 1;
+    job.source_workers[0].bounties = uint(50);
     let played = play(job, |_| {}).await;
     assert!(played.submits().is_empty());
     let text = played.park().waiting_for.as_deref().unwrap_or_default();
@@ -273,13 +273,4 @@ async fn a_message_under_our_own_lock_is_taken_up() {
             assert_eq!((&played.park().wait, played.park().retry_in_ms), (&Wait::Nothing, None));
         }
     }
-}
-
-#[tokio::test]
-async fn redeems_are_left_alone() {
-    let mut job = requested();
-    job.request.kind = Kind::Redeem;
-    let played = Script::new(Chains::default()).run(job).await;
-    assert_eq!(played.outline(), ["park"]);
-    refused(&played, State::Skipped, "redeem & unstake is not carried out");
 }

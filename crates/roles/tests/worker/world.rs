@@ -6,7 +6,7 @@ use facilitator_protocol::hashes;
 use facilitator_protocol::model::{Kind, LogPosition, Request, RequestId, State, Terms};
 use facilitator_protocol::secret::{HashLockKey, SecretInput, UnlockSecret, derive};
 use facilitator_protocol::transfer::Backoff;
-use facilitator_protocol::transfer::accept::Policy;
+use facilitator_protocol::transfer::accept::{InFlight, Policy};
 use facilitator_roles::messages::{Job, WorkerKey};
 use facilitator_sender::Head;
 
@@ -35,6 +35,8 @@ pub(crate) fn gateway() -> GatewaySet {
         co_anchor: address(0x12),
         redeem_pool: None,
         composer_organization: address(0x13),
+        pool_organization: Some(address(0x18)),
+        stake_vault: address(0x17),
         value_token: address(0x14),
         base_token: address(0x15),
         utility_token: address(0x16),
@@ -81,8 +83,8 @@ pub(crate) fn requested() -> Job {
             min_gas_limit: uint(100_000),
             max_bounty: uint(50),
             worker_expiry_margin_blocks: 10,
-            min_source_balance: uint(1),
-            min_target_balance: uint(1),
+            min_origin_balance: uint(1),
+            min_auxiliary_balance: uint(1),
             funds_safety_percent: 150,
         },
         backoff: Backoff { base_ms: 1_000, max_ms: 300_000 },
@@ -90,8 +92,16 @@ pub(crate) fn requested() -> Job {
         source_head: head,
         target_head: head,
         priority_fees: (uint(1), uint(1)),
-        source_workers: vec![WorkerKey { address: SOURCE_WORKER, in_flight: 0, undeclared: 0 }],
-        target_workers: vec![WorkerKey { address: TARGET_WORKER, in_flight: 0, undeclared: 0 }],
+        source_workers: vec![WorkerKey {
+            address: SOURCE_WORKER,
+            in_flight: InFlight::default(),
+            bounties: U256::ZERO,
+        }],
+        target_workers: vec![WorkerKey {
+            address: TARGET_WORKER,
+            in_flight: InFlight::default(),
+            bounties: U256::ZERO,
+        }],
         roots: vec![],
         proving: vec![],
         failed: vec![],

@@ -1,8 +1,9 @@
 //! What a worker needs to know beside its row.
 
 use super::Disk;
-use facilitator_eth::{Address, B256};
-use facilitator_protocol::model::{Request, Side, State, Step};
+use facilitator_eth::{Address, B256, U256};
+use facilitator_protocol::model::{Kind, Request, Side, State, Step};
+use facilitator_protocol::transfer::accept::InFlight;
 use facilitator_roles::messages::FailedStep;
 use facilitator_store::journal::{Entry, EntryState};
 
@@ -80,8 +81,8 @@ impl Disk {
         steps
     }
 
-    /// Other unfinished requests that a key has yet to pay steps for, and those of them whose bounty it has yet to pay.
-    pub(crate) fn in_flight_of(&self, of: &Request, side: Side, account: Address) -> (u64, u64) {
+    /// Other unfinished requests that a key has yet to pay steps for, and the bounties that it has yet to pay for them.
+    pub(crate) fn in_flight_of(&self, of: &Request, side: Side, account: Address) -> (InFlight, U256) {
         let key = |request: &Request| match side {
             Side::Origin => request.origin_worker,
             Side::Auxiliary => request.auxiliary_worker,
@@ -91,9 +92,14 @@ impl Disk {
             !row.done && row.request.hash_lock.is_some() && (!row.orphaned || declared)
         });
         let own = open.map(|row| &row.request).filter(|other| other.id != of.id && key(other) == Some(account));
-        own.fold((0, 0), |(all, undeclared), other| {
+        own.fold((InFlight::default(), U256::ZERO), |(mut all, bounties), other| {
+            match other.kind {
+                Kind::Stake => all.stakes += 1,
+                Kind::Redeem => all.redeems += 1,
+            }
             let pays = other.kind.source() == side && other.declared_block.is_none();
-            (all + 1, undeclared + u64::from(pays))
+            let bounty = other.bounty.filter(|_| pays).unwrap_or(U256::ZERO);
+            (all, bounties.saturating_add(bounty))
         })
     }
 }

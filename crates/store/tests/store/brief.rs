@@ -6,11 +6,15 @@ use crate::support::{
 };
 use facilitator_eth::{Bytes, U256};
 use facilitator_protocol::model::{Request, RequestId, State, Step, Update, Wait};
+use facilitator_protocol::transfer::accept::InFlight;
 use facilitator_store::{
     Store,
     journal::{Failed, Failure, NewEntry, Visibility},
     requests::{Brief, Change},
 };
+
+/// What each of these accepts locks.
+const BOUNTY: u64 = 50;
 
 async fn brief(store: &Store, id: i64) -> Brief {
     let request = store.request(RequestId(id)).await.unwrap().unwrap().request;
@@ -21,14 +25,17 @@ fn with_workers(message: u64, origin: u8, auxiliary: u8) -> Update {
     Update {
         origin_worker: Some(address(origin)),
         auxiliary_worker: Some(address(auxiliary)),
+        bounty: Some(U256::from(BOUNTY)),
         ..attempt(word(message))
     }
 }
 
-/// In flight and undeclared, of both chains' workers.
+/// What both chains' workers have in flight, stakes and redeems together, and the bounties that they have yet to pay.
 fn counts(brief: &Brief) -> [(u64, u64); 2] {
-    [(ORIGIN, address(60)), (AUXILIARY, address(61))]
-        .map(|(chain, account)| (brief.in_flight_of(chain, account), brief.undeclared_of(chain, account)))
+    [(ORIGIN, address(60)), (AUXILIARY, address(61))].map(|(chain, account)| {
+        let InFlight { stakes, redeems } = brief.in_flight_of(chain, account);
+        (stakes + redeems, brief.bounties_of(chain, account, |_| true).to_u64().unwrap())
+    })
 }
 
 async fn save(store: &Store, requests: &[Request], update: impl Fn(&Request) -> Update, wait: &Wait) {
@@ -50,12 +57,16 @@ async fn what_is_accepted_or_about_to_be_counts_against_the_keys_that_pay_for_it
     let message = |request: &Request| with_workers(500 + u64::try_from(request.id.0).unwrap(), 60, 61);
     save(&store, &ready[..3], message, &Wait::Happening).await;
     // The fourth has no lock yet: nothing of it is reserved.
-    assert_eq!(counts(&brief(&store, 4).await), [(3, 3), (3, 0)], "the bounty of a stake is paid on the origin chain");
-    assert_eq!(counts(&brief(&store, 1).await), [(2, 2), (2, 0)], "a request does not stand in its own way");
+    assert_eq!(
+        counts(&brief(&store, 4).await),
+        [(3, 3 * BOUNTY), (3, 0)],
+        "the bounty of a stake is paid on the origin chain"
+    );
+    assert_eq!(counts(&brief(&store, 1).await), [(2, 2 * BOUNTY), (2, 0)], "a request does not stand in its own way");
 
     scan(&store, ORIGIN, 11, vec![(log(set().gateway, 11, 0), declared(0, word(501)))]).await;
-    assert_eq!(counts(&brief(&store, 4).await), [(3, 2), (3, 0)]);
-    assert_eq!(counts(&brief(&store, 1).await), [(2, 2), (2, 0)]);
+    assert_eq!(counts(&brief(&store, 4).await), [(3, 2 * BOUNTY), (3, 0)]);
+    assert_eq!(counts(&brief(&store, 1).await), [(2, 2 * BOUNTY), (2, 0)]);
 
     store.wake(&[RequestId(2)]).await.unwrap();
     let again = store.claim_ready(ME, 10, 6).await.unwrap();
@@ -64,9 +75,13 @@ async fn what_is_accepted_or_about_to_be_counts_against_the_keys_that_pay_for_it
         Update { state: Some(state), ..Update::default() }
     };
     save(&store, &again, end, &Wait::End).await;
-    assert_eq!(counts(&brief(&store, 4).await), [(1, 1), (1, 0)]);
-    assert_eq!(brief(&store, 4).await.in_flight_of(ORIGIN, address(61)), 0, "the other chain's key");
-    assert_eq!(brief(&store, 4).await.undeclared_of(AUXILIARY, address(60)), 0);
+    assert_eq!(counts(&brief(&store, 4).await), [(1, BOUNTY), (1, 0)]);
+    assert_eq!(brief(&store, 4).await.in_flight_of(ORIGIN, address(61)), InFlight::default(), "the other chain's key");
+    assert_eq!(brief(&store, 4).await.bounties_of(AUXILIARY, address(60), |_| true), U256::ZERO);
+    let of = |gateway| move |taker| taker == gateway;
+    let (ours, other) = (of(set().gateway), of(address(99)));
+    assert_eq!(brief(&store, 4).await.bounties_of(ORIGIN, address(60), ours), U256::from(BOUNTY));
+    assert_eq!(brief(&store, 4).await.bounties_of(ORIGIN, address(60), other), U256::ZERO, "another gateway's token");
 }
 
 #[tokio::test]
@@ -77,7 +92,9 @@ async fn the_bounty_of_a_redeem_is_paid_on_the_auxiliary_chain() {
     let events = vec![(log(pool, 5, 0), redeem_requested(8)), (log(pool, 5, 1), redeem_requested(9))];
     scan(&store, AUXILIARY, 5, events).await;
     claim_and_park(&store, &with_workers(500, 60, 61), &Wait::Happening).await;
-    assert_eq!(counts(&brief(&store, 1).await), [(1, 0), (1, 1)]);
+    assert_eq!(counts(&brief(&store, 1).await), [(1, 0), (1, BOUNTY)]);
+    let redeem = InFlight { stakes: 0, redeems: 1 };
+    assert_eq!(brief(&store, 1).await.in_flight_of(AUXILIARY, address(61)), redeem);
 }
 
 #[tokio::test]
