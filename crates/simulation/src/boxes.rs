@@ -12,12 +12,7 @@ use facilitator_protocol::model::{Kind, MessageStatus};
 use facilitator_protocol::proof;
 
 /// A transaction to the gateway or cogateway of the chain: each has the functions of its own two directions alone.
-pub(crate) fn execute(
-    state: &mut State,
-    place: &Place<'_>,
-    name: &str,
-    call: Call<'_>,
-) -> Result<Outcome, AbiError> {
+pub(crate) fn execute(state: &mut State, place: &Place<'_>, name: &str, call: Call<'_>) -> Result<Outcome, AbiError> {
     let of = |kind: Kind, stake: &str, redeem: &str| {
         name == match kind {
             Kind::Stake => stake,

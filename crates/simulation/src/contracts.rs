@@ -6,7 +6,7 @@ use crate::names::{self, FOREIGN_GATEWAY};
 use crate::state::{Message, Snapshot, State};
 use facilitator_eth::abi::{AbiError, Words};
 use facilitator_eth::{Address, B256, Bytes, U256};
-use facilitator_protocol::contracts::{gateway as gateways, organization, pool, token};
+use facilitator_protocol::contracts::{gateway as gateways, organization, pool, token, vault};
 use facilitator_protocol::events as ev;
 use facilitator_protocol::events::Event;
 use facilitator_protocol::hashes::{self, MessageParts};
@@ -44,7 +44,7 @@ pub(crate) type Outcome = Result<Done, String>;
 
 /// The signature of the function that call data is for; empty for none.
 pub(crate) fn signature(data: &Bytes) -> &'static str {
-    let calls = [pool::FUNCTIONS, gateways::FUNCTIONS, token::FUNCTIONS, organization::FUNCTIONS];
+    let calls = [pool::FUNCTIONS, gateways::FUNCTIONS, token::FUNCTIONS, organization::FUNCTIONS, vault::FUNCTIONS];
     let mut all = calls.into_iter().chain(gateways::VIEWS.iter().copied()).flatten();
     all.find(|known| data.0.starts_with(&known.selector)).map_or("", |known| known.signature)
 }

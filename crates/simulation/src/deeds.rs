@@ -1,7 +1,7 @@
 //! What strangers do: stakers ask and take back, another facilitator accepts and finishes, an organization anchors.
 
-use crate::chain::Deed;
 use crate::boxes::source_progressed;
+use crate::chain::Deed;
 use crate::contracts::{declared, message_of};
 use crate::names::{self, FOREIGN_GATEWAY};
 use crate::state::{Message, Pending, State};

@@ -44,12 +44,7 @@ pub(crate) fn open(truth: &Truth, chains: &Pair<Chain>, disk: &Disk) -> Option<S
 }
 
 /// Whether the ends are true: complete where both boxes say so, and the other way round.
-pub(crate) fn at_the_end(
-    truth: &Truth,
-    chains: &Pair<Chain>,
-    disk: &Disk,
-    workers: &Pair<Vec<Address>>,
-) -> Found {
+pub(crate) fn at_the_end(truth: &Truth, chains: &Pair<Chain>, disk: &Disk, workers: &Pair<Vec<Address>>) -> Found {
     if truth.deep {
         return None;
     }

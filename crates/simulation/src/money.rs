@@ -8,6 +8,7 @@ use crate::truth::{Found, found};
 use crate::world::SIDES;
 use facilitator_eth::{Address, U256};
 use facilitator_protocol::model::{Kind, Side, State};
+use std::collections::BTreeMap;
 
 /// Compares what the workers have with what they should have by the rows.
 pub(crate) fn is_whole(chains: &Pair<Chain>, disk: &Disk, workers: &Pair<Vec<Address>>) -> Found {
@@ -35,9 +36,11 @@ pub(crate) fn is_whole(chains: &Pair<Chain>, disk: &Disk, workers: &Pair<Vec<Add
     None
 }
 
-/// What the target legs of a kind paid, by the rows.
+/// What the target legs of a kind paid, by the rows. A request that was made again by way of a new proxy has the hash of
+/// the former one: then both rows may tell of one message.
 fn rewards(disk: &Disk, kind: Kind) -> u64 {
     let done = disk.all().filter(|request| request.kind == kind && request.state == State::Complete);
-    let paid = done.filter_map(|request| request.reward).fold(U256::ZERO, U256::saturating_add);
+    let paid: BTreeMap<_, _> = done.map(|request| (request.message_hash, request.reward)).collect();
+    let paid = paid.into_values().flatten().fold(U256::ZERO, U256::saturating_add);
     paid.to_u64().unwrap_or(u64::MAX)
 }

@@ -13,10 +13,6 @@ pub(crate) const BOUNTY: u64 = 50;
 pub(crate) const SENDERS: u64 = 3;
 /// Base coin, as a token in the books.
 pub(crate) const COIN: Address = Address::ZERO;
-/// Keeps the value tokens of progressed stakes.
-pub(crate) const VAULT: Address = named(0x17);
-/// Whitelists the workers of the redeem pool.
-pub(crate) const POOL_ORGANIZATION: Address = named(0x25);
 /// A gateway that is not configured: its accept would take the worker's tokens.
 pub(crate) const FOREIGN_GATEWAY: Address = Address([0xee; 20]);
 
@@ -83,13 +79,7 @@ pub(crate) const fn pool(kind: Kind) -> Address {
 
 /// The token that composer or pool holds for a pending request; a foreign gateway names one of its own.
 pub(crate) fn escrowed(kind: Kind, gateway: Address) -> Address {
-    if gateway == FOREIGN_GATEWAY {
-        return FOREIGN_GATEWAY;
-    }
-    match kind {
-        Kind::Stake => gateways().value_token,
-        Kind::Redeem => gateways().utility_token,
-    }
+    if gateway == FOREIGN_GATEWAY { FOREIGN_GATEWAY } else { gateways().escrowed_token(kind) }
 }
 
 /// What the bounty of an accept is paid in.
@@ -104,15 +94,7 @@ pub(crate) const fn bounty_token(kind: Kind) -> Address {
 pub(crate) const fn payer(kind: Kind) -> (Address, Address) {
     match kind {
         Kind::Stake => (COIN, gateways().utility_token),
-        Kind::Redeem => (gateways().value_token, VAULT),
-    }
-}
-
-/// Who whitelists workers on a side.
-pub(crate) const fn organization(side: Side) -> Address {
-    match side {
-        Side::Origin => gateways().composer_organization,
-        Side::Auxiliary => POOL_ORGANIZATION,
+        Kind::Redeem => (gateways().value_token, gateways().stake_vault),
     }
 }
 

@@ -201,9 +201,12 @@ impl Run {
         !waits && ending::open(&world.truth, &world.chains, &world.disk).is_none() && self.all_scanned(&world)
     }
 
+    /// Whether the rows know all that was asked and all that our transactions have brought.
     fn all_scanned(&self, world: &World) -> bool {
         SIDES.iter().all(|side| {
-            let last = world.truth.asked[*side].values().max().copied().unwrap_or(0);
+            let asked = world.truth.asked[*side].values().max().copied().unwrap_or(0);
+            let mined = world.chains[*side].blocks.iter().rev().find(|block| !block.mined.is_empty());
+            let last = asked.max(mined.map_or(0, |block| block.number));
             world.disk.checkpoints[*side].is_some_and(|checkpoint| checkpoint.number >= last)
         })
     }

@@ -112,7 +112,7 @@ impl State {
         let set = names::gateways();
         let at = set.box_on(kind.source());
         match kind {
-            Kind::Stake => self.pay(set.value_token, at, names::VAULT, message.amount)?,
+            Kind::Stake => self.pay(set.value_token, at, set.stake_vault, message.amount)?,
             Kind::Redeem => self.burn(set.utility_token, at, message.amount)?,
         }
         self.pay(names::bounty_token(kind), at, to, message.bounty)

@@ -21,7 +21,10 @@ pub(crate) fn wishes(world: &mut World, only: Option<Kind>) -> Vec<(u64, Asked)>
             2 if kind == Kind::Redeem => Trait::Nobody,
             _ => Trait::Ordinary,
         };
-        (rng.below(STORM / 2), Asked { number, kind, sender: names::sender(rng.below(names::SENDERS)), special, amount_of: number })
+        (
+            rng.below(STORM / 2),
+            Asked { number, kind, sender: names::sender(rng.below(names::SENDERS)), special, amount_of: number },
+        )
     };
     let mut wishes: Vec<(u64, Asked)> = (0..count).map(|number| wish(number, rng)).collect();
     if rng.chance(200) {

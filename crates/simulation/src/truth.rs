@@ -2,8 +2,8 @@
 
 #![expect(clippy::wildcard_enum_match_arm, reason = "few events of the contracts tell what is final")]
 
-use crate::chain::{Author, Chain, Fate, Tx};
 use crate::boxes::{confirmed, revealed};
+use crate::chain::{Author, Chain, Fate, Tx};
 use crate::contracts::{accepted, function, words};
 use crate::disk::{Disk, Row};
 use crate::names::{BOUNTY, FOREIGN_GATEWAY, Pair};

@@ -29,7 +29,7 @@ fn view(state: &State, side: Side, asked: Call<'_>) -> Result<Option<Vec<Value>>
         box_view(state, side, signature, asked.data)?
     } else if to == names::pool(outgoing(side)) {
         pool_view(state, outgoing(side), signature, asked.data)?
-    } else if to == names::organization(side) && signature == "workers(address)" {
+    } else if Some(to) == set.organization(outgoing(side)) && signature == "workers(address)" {
         Some(vec![Value::Uint(state.expires_at(words(asked.data).address()?))])
     } else {
         token_view(state, side, signature, asked)?
@@ -88,13 +88,17 @@ fn token_view(state: &State, side: Side, signature: &str, asked: Call<'_>) -> Re
         "increaseSupply(address,uint256)" if asked.to == set.utility_token && own => {
             pays(state, Kind::Stake, &mut words)?
         }
-        "releaseTo(address,uint256)" if asked.to == names::VAULT && own => pays(state, Kind::Redeem, &mut words)?,
+        "releaseTo(address,uint256)" if asked.to == set.stake_vault && own => pays(state, Kind::Redeem, &mut words)?,
         _ => None,
     })
 }
 
 /// Whether the target leg of a kind can pay so much; `None` is a revert.
-fn pays(state: &State, kind: Kind, words: &mut facilitator_eth::abi::Words<'_>) -> Result<Option<Vec<Value>>, AbiError> {
+fn pays(
+    state: &State,
+    kind: Kind,
+    words: &mut facilitator_eth::abi::Words<'_>,
+) -> Result<Option<Vec<Value>>, AbiError> {
     let (token, from) = names::payer(kind);
     let (_, amount) = (words.address()?, words.uint()?);
     Ok((U256::from(state.held(token, from)) >= amount).then(|| vec![Value::Bool(true)]))

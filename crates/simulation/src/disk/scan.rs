@@ -124,13 +124,7 @@ impl Disk {
         }
     }
 
-    fn withdrawn(
-        &mut self,
-        (kind, as_what): (Kind, State),
-        request_hash: B256,
-        log: &Log,
-        committed: &mut Committed,
-    ) {
+    fn withdrawn(&mut self, (kind, as_what): (Kind, State), request_hash: B256, log: &Log, committed: &mut Committed) {
         let which = |row: &Row| {
             let request = &row.request;
             let before =
@@ -186,13 +180,7 @@ impl Disk {
         }
     }
 
-    fn progressed(
-        &mut self,
-        hash: B256,
-        secret: B256,
-        paid: Option<(U256, U256)>,
-        committed: &mut Committed,
-    ) {
+    fn progressed(&mut self, hash: B256, secret: B256, paid: Option<(U256, U256)>, committed: &mut Committed) {
         let (paid_out, reward) = paid.unzip();
         let note = |row: &mut Row| {
             row.request.unlock_secret = row.request.unlock_secret.or(Some(secret));
@@ -324,7 +312,9 @@ fn step_back(row: &mut Row, at_source: bool, above: u64) {
 fn ended_by(row: &Row, removed: &[(Log, Event)]) -> bool {
     let request = &row.request;
     let takes_back = |event: &Event| match event {
-        Event::StakeRevoked(_) | Event::RedeemRevoked(_) | Event::StakeRejected(_) | Event::RedeemRejected(_) => event.request_hash() == Some(request.terms.request_hash),
+        Event::StakeRevoked(_) | Event::RedeemRevoked(_) | Event::StakeRejected(_) | Event::RedeemRejected(_) => {
+            event.request_hash() == Some(request.terms.request_hash)
+        }
         _ => false,
     };
     let declares = |log: &Log, event: &Event| {
