@@ -291,7 +291,7 @@ pub(crate) fn endowed(side: Side, workers: &[Address]) -> State {
         state.give(names::COIN, *worker, WORKER_COINS);
     }
     for sender in (0..names::SENDERS).map(names::sender) {
-        state.give(names::escrowed(outgoing(side), Address::ZERO), sender, PLENTY);
+        state.give(names::gateways().escrowed_token(outgoing(side)), sender, PLENTY);
     }
     let (token, payer) = names::payer(incoming(side));
     state.give(token, payer, PLENTY);

@@ -78,10 +78,8 @@ impl Deed for Asked {
             return None;
         }
         let terms = self.terms(state);
-        let (token, amount) = (names::escrowed(self.kind, key.1), terms.amount.to_u64()?);
-        if self.special == Trait::Foreign {
-            state.give(token, self.sender, amount);
-        }
+        // A foreign gateway names the genuine tokens, too.
+        let (token, amount) = (names::gateways().escrowed_token(self.kind), terms.amount.to_u64()?);
         state.pay(token, self.sender, names::pool(self.kind), amount)?;
         state.bare.remove(&self.sender);
         state.pending.insert(key, Pending { hash: terms.request_hash, amount });

@@ -53,7 +53,8 @@ pub(crate) fn at_the_end(truth: &Truth, chains: &Pair<Chain>, disk: &Disk, worke
         let Some(message) = request.message_hash else { continue };
         // Made again after a withdrawal, it has the same message: that is the later one's.
         let again = |row: &&Row| row.request.message_hash == Some(message) && row.request.id > request.id;
-        if request.state == State::Revoked && disk.requests.values().any(|row| again(&row)) {
+        let given_back = matches!(request.state, State::Revoked | State::Rejected);
+        if given_back && disk.requests.values().any(|row| again(&row)) {
             continue;
         }
         let outbox = chains[request.kind.source()].state().outbox_status(message);

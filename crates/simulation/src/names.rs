@@ -77,11 +77,6 @@ pub(crate) const fn pool(kind: Kind) -> Address {
     }
 }
 
-/// The token that composer or pool holds for a pending request; a foreign gateway names one of its own.
-pub(crate) fn escrowed(kind: Kind, gateway: Address) -> Address {
-    if gateway == FOREIGN_GATEWAY { FOREIGN_GATEWAY } else { gateways().escrowed_token(kind) }
-}
-
 /// What the bounty of an accept is paid in.
 pub(crate) const fn bounty_token(kind: Kind) -> Address {
     match kind {

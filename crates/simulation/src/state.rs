@@ -148,7 +148,7 @@ impl State {
     /// Takes a pending request's tokens out of the pool, for its message or back to its sender.
     pub(crate) fn release(&mut self, kind: Kind, key: (Address, Address), to: Address) -> Option<Pending> {
         let pending = self.pending.remove(&key)?;
-        self.pay(names::escrowed(kind, key.1), names::pool(kind), to, pending.amount)?;
+        self.pay(names::gateways().escrowed_token(kind), names::pool(kind), to, pending.amount)?;
         Some(pending)
     }
 

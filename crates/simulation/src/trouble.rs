@@ -4,6 +4,7 @@
 use crate::chain::{Author, Tx};
 use crate::deeds::Change;
 use crate::disk::Disk;
+use crate::mutation::Mutation;
 use crate::names::Pair;
 use crate::parent::Letter;
 use crate::run::{Place, Run};
@@ -166,7 +167,9 @@ impl Run {
         let mut world = self.world.borrow_mut();
         world.parent.post(Letter::SenderEnded(side, life));
         self.deaths += 1;
-        if world.rng.chance(250) && self.ghost.is_none() {
+        // Where no lease stops it, it is what is to be found out.
+        let unfenced = matches!(world.mutation, Mutation::NoFencing | Mutation::UnfencedIntents);
+        if world.rng.chance(if unfenced { 900 } else { 250 }) && self.ghost.is_none() {
             world.note(|| format!("the sender of the {side} chain is taken for dead and is not"));
             self.ghost = Some(task);
         } else {
