@@ -297,6 +297,29 @@ impl Devnet {
         })
     }
 
+    /// The gateway config of the second pair; its mosaic config stands beside it.
+    ///
+    /// # Errors
+    /// When there is no second pair.
+    pub fn gateway_config(&self, mosaic_config: &str) -> Result<Json> {
+        let pair = self.contracts.second.context("this devnet has no second pair of gateways")?;
+        Ok(json!({
+            "mosaicConfigFilePath": mosaic_config,
+            "auxChainId": self.options.auxiliary_chain_id,
+            "originContracts": {
+                "baseTokenAddress": self.contracts.origin.base_token,
+                "valueTokenAddress": pair.value_token,
+                "gatewayOrganizationAddress": self.contracts.origin.gateway_organization,
+                "eip20GatewayAddress": pair.gateway,
+            },
+            "auxiliaryContracts": {
+                "coGatewayOrganizationAddress": self.contracts.auxiliary.cogateway_organization,
+                "eip20CoGatewayAddress": pair.cogateway,
+                "utilityTokenAddress": pair.utility_token,
+            },
+        }))
+    }
+
     /// The mosaic config of this devnet in the older shape, which names the origin chain by its id.
     #[must_use]
     pub fn ticket_mosaic_config(&self) -> Json {

@@ -98,7 +98,7 @@ impl Requesters {
         let (purse, coin) = (tokens(PURSE), tokens(10));
         let token = kind.pick(pair.value_token, pair.utility_token);
         if kind == Kind::Redeem && count > 0 {
-            treasury::fill(devnet, pair, purse.saturating_mul(U256::from(count as u64))).await?;
+            treasury::provide(devnet, pair, purse.saturating_mul(U256::from(count as u64))).await?;
         }
         let wraps = kind == Kind::Redeem && pair.mints == Mints::Coin;
         let payments = accounts.iter().flat_map(|account| {

@@ -6,7 +6,7 @@
 use crate::{
     anchoring,
     calls::{address, bytes, call, read_uint, uint, word},
-    deploy::Pair,
+    deploy::{Mints, Pair},
     devnet::{Devnet, Side},
     events::{self, Event},
     proof,
@@ -20,12 +20,27 @@ const GAS: u64 = 700_000;
 /// Longest time until a state root is anchored.
 const ANCHORED: Duration = Duration::from_secs(60);
 
+/// Sees to it that redeemers can be given so many utility tokens: stakes what is missing.
+///
+/// # Errors
+/// When a transaction fails.
+pub async fn provide(devnet: &Devnet, pair: Pair, amount: U256) -> Result<()> {
+    let holder = match pair.mints {
+        // What was minted and is not wrapped.
+        Mints::Coin => pair.utility_token,
+        Mints::Token => devnet.parties.owner,
+    };
+    let held = devnet.auxiliary.view(pair.utility_token, call("balanceOf(address)", &[address(holder)])).await?;
+    let missing = amount.saturating_sub(read_uint(&held)?);
+    if missing.is_zero() { Ok(()) } else { fill(devnet, pair, missing).await }
+}
+
 /// Moves value tokens of the owner through a pair of gateways: the vault holds them, and the owner has as many utility
 /// tokens.
 ///
 /// # Errors
 /// When a transaction fails.
-pub async fn fill(devnet: &Devnet, pair: Pair, amount: U256) -> Result<()> {
+async fn fill(devnet: &Devnet, pair: Pair, amount: U256) -> Result<()> {
     let owner = devnet.parties.owner;
     let nonce = devnet.origin.view(pair.gateway, call("getNonce(address)", &[address(owner)])).await?;
     let nonce = read_uint(&nonce)?;

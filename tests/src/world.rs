@@ -7,12 +7,13 @@ use crate::{
     daemon::Daemon,
     devnet::{Devnet, DevnetOptions, Funds},
     operator::{InitOptions, Operator},
+    requesters::Request,
     rpc_proxy::{Counts, RpcProxy},
-    stakers::Stake,
     verify::{self, Ledger},
 };
-use anyhow::Result;
-use std::time::Duration;
+use anyhow::{Context as _, Result};
+use serde_json::json;
+use std::{fs, time::Duration};
 
 /// How a world is to be.
 #[derive(Debug, Clone)]
@@ -84,21 +85,33 @@ impl World {
         Ok(Self { devnet, origin_proxy, auxiliary_proxy, operator, anchoring })
     }
 
+    /// Has the operator serve the second pair of gateways beside the first, from the next start on.
+    ///
+    /// # Errors
+    /// When there is none, or a file can't be written.
+    pub fn serve_second_pair(&self) -> Result<()> {
+        let folder = self.operator.config.parent().context("the config is in no folder")?;
+        let config = self.devnet.gateway_config("mosaic-config.json")?;
+        fs::write(folder.join("second-gateway.json"), serde_json::to_vec_pretty(&config)?)?;
+        self.operator.edit_config(|config| config["gateway_configs"] = json!(["second-gateway.json"]))
+    }
+
     /// What passed the proxies so far: origin, auxiliary.
     #[must_use]
     pub fn counts(&self) -> [Counts; 2] {
         [self.origin_proxy.counts(), self.auxiliary_proxy.counts()]
     }
-    /// Waits until all stakes have both legs done, then checks that they ended as they must.
+
+    /// Waits until all requests have both legs done, then checks that they ended as they must.
     ///
     /// # Errors
     /// When they don't within `limit`, with the end of the daemon's log.
-    pub async fn finish(&self, daemon: &Daemon, stakes: &[Stake], limit: Duration) -> Result<Ledger> {
-        if let Err(error) = verify::wait_finished(&self.devnet, stakes, limit).await {
+    pub async fn finish(&self, daemon: &Daemon, requests: &[Request], limit: Duration) -> Result<Ledger> {
+        if let Err(error) = verify::wait_finished(&self.devnet, requests, limit).await {
             let status = self.operator.status().await.map(|status| format!("{status:#}"));
             let status = status.unwrap_or_else(|error| format!("no status: {error:#}"));
             return Err(error.context(format!("{}\n{status}", daemon.log_tail())));
         }
-        verify::finished(&self.devnet, stakes).await
+        verify::finished(&self.devnet, requests).await
     }
 }

@@ -10,6 +10,7 @@ use facilitator_tests::{
     anvil::Mining,
     daemon::Daemon,
     devnet::{DevnetOptions, Side},
+    kind::Kind,
     verify::Ledger,
     world::{World, WorldOptions},
 };
@@ -103,6 +104,15 @@ impl Scene {
             world.operator.set_on_chains("max_fee_per_gas", &json!(U256::exp10(10).to_string()))?;
         }
         Ok(())
+    }
+}
+
+/// Whether requests of this kind are played at a kill point: stakes at all; redeems where nothing but time is needed and
+/// an allowance is no part of it, since their bounty is coin.
+pub(crate) fn comes_to(kind: Kind, point: &str) -> bool {
+    match kind {
+        Kind::Stake => true,
+        Kind::Redeem => !Scene::of(point).by_hand() && point != "sender.approval_queued",
     }
 }
 

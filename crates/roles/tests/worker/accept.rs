@@ -123,7 +123,7 @@ async fn what_may_be_mended_holds_the_request() {
         (|_, chains| chains.active(PROXY, 0, FOREIGN, None), "earlier message"),
         (|_, chains| chains.active(PROXY, 0, None, FOREIGN), "earlier message to be finished on the target chain"),
         (|_, chains| chains.bounty(51), "a lower bounty"),
-        (|job, chains| chains.mint(job, Answer::Reverted(Revert::Empty)), "the mint to"),
+        (|job, chains| chains.payment(job, Answer::Reverted(Revert::Empty)), "the mint to"),
         (|_, chains| chains.coin(Side::Origin, 10), "gas funds"),
         (|_, chains| chains.coin(Side::Auxiliary, 10), "gas funds"),
     ];
