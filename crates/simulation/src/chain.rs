@@ -277,18 +277,21 @@ impl Block {
     }
 }
 
-/// What a worker has at the beginning: base coin, and base tokens for bounties.
-pub(crate) const WORKER_COINS: u64 = 1_000_000_000_000_000;
-/// See [`WORKER_COINS`].
+/// Base coin for all that a run brings, and for the first steps of one or two requests.
+pub(crate) const RICH: u64 = 1_000_000_000_000_000;
+/// See [`RICH`].
+pub(crate) const POOR: u64 = 70_000_000;
+/// What a worker has of base tokens, for the bounties of stakes.
 pub(crate) const WORKER_TOKENS: u64 = 100_000;
 /// More than all requests of a run move.
 const PLENTY: u64 = 1_000_000_000;
 
 /// A chain before its first request. Those who ask have what they ask to move; what target legs pay from is there.
-pub(crate) fn endowed(side: Side, workers: &[Address]) -> State {
-    let mut state = State { bounty: names::BOUNTY, ..State::default() };
+pub(crate) fn endowed(side: Side, workers: &[Address], coins: u64) -> State {
+    let bounty = names::BOUNTY * names::bounty_unit(outgoing(side));
+    let mut state = State { bounty, ..State::default() };
     for worker in workers {
-        state.give(names::COIN, *worker, WORKER_COINS);
+        state.fund(*worker, coins);
     }
     for sender in (0..names::SENDERS).map(names::sender) {
         state.give(names::gateways().escrowed_token(outgoing(side)), sender, PLENTY);

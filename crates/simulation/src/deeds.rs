@@ -1,7 +1,7 @@
 //! What strangers do: stakers ask and take back, another facilitator accepts and finishes, an organization anchors.
 
 use crate::boxes::source_progressed;
-use crate::chain::Deed;
+use crate::chain::{Deed, RICH};
 use crate::contracts::{declared, message_of};
 use crate::names::{self, FOREIGN_GATEWAY};
 use crate::state::{Message, Pending, State};
@@ -251,11 +251,16 @@ pub(crate) enum Change {
     Whitelist { number: u64, worker: Address, until: Option<u64> },
     /// A sender destroys its proxy, whatever is pending or declared.
     Destroyed { number: u64, sender: Address },
+    /// The operator sends a worker base coin.
+    Funded { number: u64, worker: Address },
 }
 
 impl Deed for Change {
     fn hash(&self) -> B256 {
-        let (Self::Bounty { number, .. } | Self::Whitelist { number, .. } | Self::Destroyed { number, .. }) = self;
+        let (Self::Bounty { number, .. }
+        | Self::Whitelist { number, .. }
+        | Self::Destroyed { number, .. }
+        | Self::Funded { number, .. }) = self;
         tx_hash("change", *number)
     }
 
@@ -268,6 +273,7 @@ impl Deed for Change {
             Self::Whitelist { worker, until: None, .. } => {
                 state.expiries.remove(worker);
             }
+            Self::Funded { worker, .. } => state.fund(*worker, RICH),
             Self::Destroyed { sender, .. } => {
                 if state.bare.insert(*sender) {
                     *state.destroyed.entry(*sender).or_default() += 1;

@@ -1,6 +1,6 @@
 //! The operator's money when all has ended: every bounty is back, every reward is there, and the rest was burnt as gas.
 
-use crate::chain::{Chain, WORKER_COINS, WORKER_TOKENS};
+use crate::chain::{Chain, WORKER_TOKENS};
 use crate::disk::Disk;
 use crate::names::{self, COIN, Pair};
 use crate::state::incoming;
@@ -16,15 +16,14 @@ pub(crate) fn is_whole(chains: &Pair<Chain>, disk: &Disk, workers: &Pair<Vec<Add
     for side in SIDES {
         let state = chains[side].state();
         let (count, rewards) = (workers[side].len() as u64, rewards(disk, incoming(side)));
-        let coins = count * WORKER_COINS;
         let books = match side {
             Side::Origin => vec![
-                ("base coin", COIN, coins - state.burnt),
+                ("base coin", COIN, state.given - state.burnt),
                 ("bounties of stakes", set.base_token, count * WORKER_TOKENS),
                 ("rewards of redeems", set.value_token, rewards),
             ],
             // The bounties of redeems, the rewards of stakes and all gas are one coin.
-            Side::Auxiliary => vec![("base coin", COIN, coins + rewards - state.burnt)],
+            Side::Auxiliary => vec![("base coin", COIN, state.given + rewards - state.burnt)],
         };
         for (what, token, expected) in books {
             let held: u64 = workers[side].iter().map(|worker| state.held(token, *worker)).sum();

@@ -7,7 +7,7 @@ use facilitator_protocol::proof::MESSAGE_BOX_OFFSET;
 use std::ops::{Index, IndexMut};
 use std::sync::LazyLock;
 
-/// Bounty of an accept at the beginning, smallest units.
+/// Bounty of an accept at the beginning, in its unit.
 pub(crate) const BOUNTY: u64 = 50;
 /// Stakers, who are redeemers too.
 pub(crate) const SENDERS: u64 = 3;
@@ -82,6 +82,14 @@ pub(crate) const fn bounty_token(kind: Kind) -> Address {
     match kind {
         Kind::Stake => gateways().base_token,
         Kind::Redeem => COIN,
+    }
+}
+
+/// In what bounties are counted: that of a redeem, which is base coin, is worth about as much as the gas of some steps.
+pub(crate) const fn bounty_unit(kind: Kind) -> u64 {
+    match kind {
+        Kind::Stake => 1,
+        Kind::Redeem => 100_000,
     }
 }
 

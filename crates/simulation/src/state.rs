@@ -50,7 +50,9 @@ pub(crate) struct State {
     pub(crate) nonces: BTreeMap<Address, u64>,
     /// What each account has of base coin and of each token: token and owner.
     pub(crate) books: BTreeMap<(Address, Address), u64>,
-    /// Base coin that the workers have paid for gas.
+    /// Base coin that the workers were given, and that they have paid for gas.
+    pub(crate) given: u64,
+    /// See there.
     pub(crate) burnt: u64,
     /// What may be taken of an account: token, owner and spender.
     pub(crate) allowances: BTreeMap<(Address, Address, Address), U256>,
@@ -91,6 +93,12 @@ impl State {
     /// Makes tokens.
     pub(crate) fn give(&mut self, token: Address, to: Address, amount: u64) {
         *self.books.entry((token, to)).or_default() += amount;
+    }
+
+    /// Gives a worker base coin.
+    pub(crate) fn fund(&mut self, worker: Address, coins: u64) {
+        self.give(COIN, worker, coins);
+        self.given += coins;
     }
 
     /// Burns tokens, if there are so many.

@@ -37,7 +37,7 @@ pub(crate) fn wishes(world: &mut World, only: Option<Kind>) -> Vec<(u64, Asked)>
 }
 
 impl Run {
-    /// The organization whitelists the operator's workers again.
+    /// The organization whitelists the operator's workers again, and the operator sends them what they lack.
     pub(crate) fn mend(&mut self) {
         let mut world = self.world.borrow_mut();
         for side in SIDES {
@@ -45,7 +45,15 @@ impl Run {
                 self.changes += 1;
                 let change = Change::Whitelist { number: self.changes, worker, until: None };
                 world.chains[side].waiting.push(Rc::new(change));
+                if world.poor {
+                    self.changes += 1;
+                    let change = Change::Funded { number: self.changes, worker };
+                    world.chains[side].waiting.push(Rc::new(change));
+                }
             }
+        }
+        if world.poor {
+            world.meet("poor workers");
         }
     }
 

@@ -5,9 +5,10 @@ use crate::chain::{Author, Tx};
 use crate::deeds::Change;
 use crate::disk::Disk;
 use crate::mutation::Mutation;
-use crate::names::Pair;
+use crate::names::{self, Pair};
 use crate::parent::Letter;
 use crate::run::{Place, Run};
+use crate::state::outgoing;
 use crate::world::{DiskState, SIDES, World};
 use facilitator_eth::{Bytes, U256, keccak256};
 use facilitator_protocol::model::Side;
@@ -117,7 +118,10 @@ impl Run {
         self.changes += 1;
         let number = self.changes;
         let change = match world.rng.below(3) {
-            0 => Change::Bounty { number, bounty: [0, 10, 50, 70, 200][world.rng.index(5)] },
+            0 => {
+                let unit = names::bounty_unit(outgoing(side));
+                Change::Bounty { number, bounty: unit * [0, 10, 50, 70, 200][world.rng.index(5)] }
+            }
             1 => {
                 let worker = world.workers[side][world.rng.index(world.workers[side].len())];
                 let until = Some(world.chains[side].tip() + world.rng.below(14));
@@ -135,6 +139,7 @@ impl Run {
             Change::Bounty { .. } => "bounty change",
             Change::Whitelist { .. } => "whitelist change",
             Change::Destroyed { .. } => "destroyed proxy",
+            Change::Funded { .. } => "funds",
         });
         world.note(|| format!("{side}: {change:?}"));
         world.chains[side].waiting.push(Rc::new(change));

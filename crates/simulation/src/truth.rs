@@ -6,7 +6,7 @@ use crate::boxes::{confirmed, revealed};
 use crate::chain::{Author, Chain, Fate, Tx};
 use crate::contracts::{accepted, function, words};
 use crate::disk::{Disk, Row};
-use crate::names::{BOUNTY, FOREIGN_GATEWAY, Pair};
+use crate::names::{BOUNTY, FOREIGN_GATEWAY, Pair, bounty_unit};
 use crate::state::incoming;
 use crate::world::{SIDES, Violation};
 use facilitator_eth::{Address, B256, U256};
@@ -43,6 +43,8 @@ pub(crate) struct Truth {
     confirmed: BTreeSet<B256>,
     anchored: BTreeSet<(Side, u64)>,
     revealed: BTreeSet<B256>,
+    /// The locks of secrets that everybody knows.
+    opened: BTreeSet<B256>,
     sent: Vec<Sent>,
     /// The database was lost: the journal does not tell of all that was done.
     pub(crate) lost: bool,
@@ -70,6 +72,7 @@ impl Truth {
             confirmed: BTreeSet::new(),
             anchored: BTreeSet::new(),
             revealed: BTreeSet::new(),
+            opened: BTreeSet::new(),
             sent: Vec::new(),
             lost: false,
             bounties: Pair::default(),
@@ -186,8 +189,11 @@ impl Truth {
             .or_else(|| self.same_effect(&chains[side], tx, effect.as_deref()))
             .or_else(|| self.valued(side, tx))
             .or_else(|| self.timely(side, tx, disk));
-        if function(&tx.data).starts_with("progress") {
-            self.revealed.extend(revealed(&tx.data).map(|(message, _)| message));
+        if function(&tx.data).starts_with("progress")
+            && let Ok((message, secret)) = revealed(&tx.data)
+        {
+            self.revealed.insert(message);
+            self.opened.insert(hashes::hash_lock(&secret.0));
         }
         self.sent.push(Sent { side, tx: Rc::clone(tx), effect, forgotten: false });
         verdict
@@ -276,7 +282,9 @@ impl Truth {
     fn valued(&self, side: Side, tx: &Tx) -> Found {
         let of_redeem = function(&tx.data) == "acceptRedeemRequest";
         let exact = match tx.value.to_u64() {
-            Some(value) if of_redeem => value == BOUNTY || self.bounties[side].contains(&value),
+            Some(value) if of_redeem => {
+                value == BOUNTY * bounty_unit(Kind::Redeem) || self.bounties[side].contains(&value)
+            }
             Some(value) => value == 0,
             None => false,
         };
@@ -303,10 +311,10 @@ impl Truth {
         let others = self.sent.iter().filter_map(|sent| accepted(kind, &sent.tx.data).ok());
         let other = |(rival, lock): &(_, B256)| {
             let rival: &facilitator_protocol::model::Terms = rival;
-            rival.request_hash == terms.request_hash && *lock != hash_lock
+            rival.request_hash == terms.request_hash && *lock != hash_lock && !self.opened.contains(lock)
         };
         let repeated = self.is_repeated(terms.request_hash);
-        if !repeated && others.filter(other).count() > 0 && self.revealed.is_empty() {
+        if !repeated && others.filter(other).count() > 0 {
             return found("one secret for a request", format!("{}: another lock was sent before", tx.intent));
         }
         None

@@ -31,6 +31,7 @@ const MET: &[&str] = &[
     "bounty change",
     "whitelist change",
     "destroyed proxy",
+    "poor workers",
     "repeated request hash",
     "stake COMPLETE",
     "stake REVOKED",
