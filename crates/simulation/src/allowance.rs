@@ -46,7 +46,7 @@ pub(crate) fn left_over(truth: &Truth, chains: &Pair<Chain>, disk: &Disk) -> Fou
         let bounty = message.filter(|_| entry.state != EntryState::Failed).map_or(0, |message| message.bounty);
         U256::from(bounty)
     };
-    for ((owner, spender), left) in state.allowances.iter().filter(|_| !truth.lost) {
+    for ((_, owner, spender), left) in state.allowances.iter().filter(|_| !truth.lost) {
         let spared = accepts(Side::Origin, *owner, disk).filter_map(|entry| {
             let needed = entry.allowance?.amount;
             Some(needed.saturating_sub(taken(entry)))

@@ -6,10 +6,10 @@
 use crate::contracts::{Call, Place, Roots, execute};
 use crate::names;
 use crate::rng::Rng;
-use crate::state::{Snapshot, State};
+use crate::state::{Snapshot, State, incoming, outgoing};
 use facilitator_eth::{Address, B256, Bytes, U256, keccak256};
 use facilitator_protocol::events::{Event, Log};
-use facilitator_protocol::model::Side;
+use facilitator_protocol::model::{Kind, Side};
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
@@ -199,8 +199,10 @@ impl Chain {
                 }
             };
             after.nonces.insert(tx.from, tx.nonce + 1);
-            let paid = after.coins(tx.from).saturating_sub(GAS * block.base_fee);
-            after.coins.insert(tx.from, paid);
+            let gas = GAS * block.base_fee;
+            if after.burn(names::COIN, tx.from, gas).is_some() {
+                after.burnt += gas;
+            }
             *state = after;
             block.log(tx.hash, events);
             block.mined.push((tx, fate));
@@ -275,14 +277,31 @@ impl Block {
     }
 }
 
-/// What the workers own at the beginning.
-pub(crate) fn endowed(workers: &[Address]) -> State {
-    let mut state = State::default();
+/// Base coin for all that a run brings, and for the first steps of one or two requests.
+pub(crate) const RICH: u64 = 1_000_000_000_000_000;
+/// See [`RICH`].
+pub(crate) const POOR: u64 = 70_000_000;
+/// What a worker has of base tokens, for the bounties of stakes.
+pub(crate) const WORKER_TOKENS: u64 = 100_000;
+/// More than all requests of a run move.
+const PLENTY: u64 = 1_000_000_000;
+
+/// A chain before its first request. Those who ask have what they ask to move; what target legs pay from is there.
+pub(crate) fn endowed(side: Side, workers: &[Address], coins: u64) -> State {
+    let bounty = names::BOUNTY * names::bounty_unit(outgoing(side));
+    let mut state = State { bounty, ..State::default() };
     for worker in workers {
-        state.coins.insert(*worker, 1_000_000_000_000_000);
-        state.tokens.insert(*worker, 100_000);
+        state.fund(*worker, coins);
     }
-    state.escrow = names::BOUNTY * 1_000_000;
-    state.bounty = names::BOUNTY;
+    for sender in (0..names::SENDERS).map(names::sender) {
+        state.give(names::gateways().escrowed_token(outgoing(side)), sender, PLENTY);
+    }
+    let (token, payer) = names::payer(incoming(side));
+    state.give(token, payer, PLENTY);
+    if side == Side::Origin {
+        for worker in workers {
+            state.give(names::bounty_token(Kind::Stake), *worker, WORKER_TOKENS);
+        }
+    }
     state
 }

@@ -1,14 +1,19 @@
 //! What strangers do: stakers ask and take back, another facilitator accepts and finishes, an organization anchors.
 
-use crate::chain::Deed;
-use crate::contracts::{declared, parts_of, source_progressed};
+use crate::boxes::source_progressed;
+use crate::chain::{Deed, RICH};
+use crate::contracts::{declared, message_of};
 use crate::names::{self, FOREIGN_GATEWAY};
-use crate::state::{Message, State};
+use crate::state::{Message, Pending, State};
 use facilitator_eth::{Address, B256, U256, keccak256};
 use facilitator_protocol::events as ev;
 use facilitator_protocol::events::Event;
 use facilitator_protocol::hashes;
 use facilitator_protocol::model::{Kind, MessageStatus, Terms};
+
+const BENEFICIARY: Address = Address([0x77; 20]);
+/// Another facilitator of the organization.
+const RIVAL: Address = Address([0x66; 20]);
 
 /// What is special about a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -18,6 +23,9 @@ pub(crate) enum Trait {
     Cheap,
     /// Names a gateway that is not configured.
     Foreign,
+    /// Nobody gets the tokens. The composer refuses that; the pool and the cogateway take it, and no gateway can ever
+    /// confirm it (protocol.md R11 b).
+    Nobody,
 }
 
 /// A staker or redeemer asks.
@@ -45,7 +53,7 @@ impl Asked {
         let sender_proxy = state.next_proxy(self.sender);
         let mut terms = Terms {
             amount: U256::from(1_000_000 + self.amount_of),
-            beneficiary: Address([0x77; 20]),
+            beneficiary: if self.special == Trait::Nobody { Address::ZERO } else { BENEFICIARY },
             gas_price: U256::from(if self.special == Trait::Cheap { 0_u64 } else { 2 }),
             gas_limit: U256::from(1_000_u64),
             nonce: state.next_out(sender_proxy),
@@ -66,12 +74,15 @@ impl Deed for Asked {
 
     fn act(&self, state: &mut State) -> Option<Vec<(Address, Event)>> {
         let key = (self.sender, self.gateway());
-        if state.pending.contains_key(&key) {
+        if state.pending.contains_key(&key) || (self.kind == Kind::Stake && self.special == Trait::Nobody) {
             return None;
         }
-        state.bare.remove(&self.sender);
         let terms = self.terms(state);
-        state.pending.insert(key, terms.request_hash);
+        // A foreign gateway names the genuine tokens, too.
+        let (token, amount) = (names::gateways().escrowed_token(self.kind), terms.amount.to_u64()?);
+        state.pay(token, self.sender, names::pool(self.kind), amount)?;
+        state.bare.remove(&self.sender);
+        state.pending.insert(key, Pending { hash: terms.request_hash, amount });
         Some(vec![(names::pool(self.kind), requested(self.kind, &terms))])
     }
 }
@@ -113,9 +124,17 @@ fn requested(kind: Kind, terms: &Terms) -> Event {
     }
 }
 
-/// The sender takes its request back.
+/// Who gives the tokens of a pending request back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum By {
+    Sender,
+    /// A worker of the organization that is not ours.
+    Worker,
+}
+
+/// A request is taken back, or rejected.
 #[derive(Debug)]
-pub(crate) struct TakenBack(pub(crate) Asked);
+pub(crate) struct TakenBack(pub(crate) Asked, pub(crate) By);
 
 impl Deed for TakenBack {
     fn hash(&self) -> B256 {
@@ -123,13 +142,15 @@ impl Deed for TakenBack {
     }
 
     fn act(&self, state: &mut State) -> Option<Vec<(Address, Event)>> {
-        let asked = &self.0;
-        let request_hash = state.pending.remove(&(asked.sender, asked.gateway()))?;
-        let event: Event = match asked.kind {
-            Kind::Stake => ev::StakeRevoked { staker: asked.sender, request_hash }.into(),
-            Kind::Redeem => ev::RedeemRevoked { redeemer: asked.sender, request_hash }.into(),
+        let Asked { kind, sender, .. } = self.0;
+        let Pending { hash: request_hash, .. } = state.release(kind, (sender, self.0.gateway()), sender)?;
+        let event: Event = match (kind, self.1) {
+            (Kind::Stake, By::Sender) => ev::StakeRevoked { staker: sender, request_hash }.into(),
+            (Kind::Stake, By::Worker) => ev::StakeRejected { staker: sender, request_hash }.into(),
+            (Kind::Redeem, By::Sender) => ev::RedeemRevoked { redeemer: sender, request_hash }.into(),
+            (Kind::Redeem, By::Worker) => ev::RedeemRejected { redeemer: sender, request_hash }.into(),
         };
-        Some(vec![(names::pool(asked.kind), event)])
+        Some(vec![(names::pool(kind), event)])
     }
 }
 
@@ -150,28 +171,28 @@ impl Deed for Snatched {
 
     fn act(&self, state: &mut State) -> Option<Vec<(Address, Event)>> {
         let asked = &self.0;
-        if asked.special == Trait::Foreign {
-            return None;
+        match asked.special {
+            // They know better, too.
+            Trait::Foreign | Trait::Nobody => return None,
+            Trait::Ordinary | Trait::Cheap => {}
         }
-        let key = (asked.sender, asked.gateway());
+        let (kind, key) = (asked.kind, (asked.sender, asked.gateway()));
         let proxy = state.proxy(asked.sender)?;
         let terms = asked.terms(state);
         let last = state.out_active.get(&proxy).map(|hash| state.outbox_status(*hash));
-        if state.pending.get(&key) != Some(&terms.request_hash) || last == Some(MessageStatus::Declared) {
+        let pending = state.pending.get(&key).is_some_and(|pending| pending.hash == terms.request_hash);
+        if !pending || last == Some(MessageStatus::Declared) {
             return None;
         }
-        let parts = parts_of(asked.kind, &terms, hashes::hash_lock(&self.secret().0));
-        let hash = hashes::message_hash(&parts);
         // They are quick: both chains' legs follow at once, here by decree (see `Finished`).
-        state.declare(
-            asked.sender,
-            terms.gateway,
-            hash,
-            Message { status: MessageStatus::Progressed, parts, bounty: 0 },
-        );
-        let box_of = names::gateways().box_on(asked.kind.source());
-        let progressed = source_progressed(asked.kind, hash, &parts, self.secret());
-        Some(vec![(box_of, declared(asked.kind, hash, &terms)), (box_of, progressed)])
+        let declared_message = message_of(kind, &terms, hashes::hash_lock(&self.secret().0), 0);
+        let hash = hashes::message_hash(&declared_message.parts);
+        let message = Message { status: MessageStatus::Progressed, ..declared_message };
+        state.release(kind, key, terms.gateway)?;
+        state.settle_source(kind, &message, RIVAL)?;
+        state.declare(hash, message);
+        let progressed = source_progressed(kind, hash, &message, self.secret());
+        Some(vec![(terms.gateway, declared(kind, hash, &terms)), (terms.gateway, progressed)])
     }
 }
 
@@ -179,6 +200,7 @@ impl Deed for Snatched {
 #[derive(Debug)]
 pub(crate) struct Finished {
     pub(crate) number: u64,
+    pub(crate) kind: Kind,
     pub(crate) hash: B256,
     pub(crate) message: Message,
 }
@@ -189,13 +211,13 @@ impl Deed for Finished {
     }
 
     fn act(&self, state: &mut State) -> Option<Vec<(Address, Event)>> {
-        if state.next_in(self.message.parts.sender) != self.message.parts.nonce {
+        let Self { kind, hash, message, .. } = *self;
+        if state.next_in(message.parts.sender) != message.parts.nonce {
             return None;
         }
-        state.in_active.insert(self.message.parts.sender, self.hash);
-        state
-            .inbox
-            .insert(self.hash, Message { status: MessageStatus::Progressed, parts: self.message.parts, bounty: 0 });
+        state.settle_target(kind, &message, RIVAL)?;
+        state.in_active.insert(message.parts.sender, hash);
+        state.inbox.insert(hash, Message { status: MessageStatus::Progressed, bounty: 0, ..message });
         Some(Vec::new())
     }
 }
@@ -229,11 +251,16 @@ pub(crate) enum Change {
     Whitelist { number: u64, worker: Address, until: Option<u64> },
     /// A sender destroys its proxy, whatever is pending or declared.
     Destroyed { number: u64, sender: Address },
+    /// The operator sends a worker base coin.
+    Funded { number: u64, worker: Address },
 }
 
 impl Deed for Change {
     fn hash(&self) -> B256 {
-        let (Self::Bounty { number, .. } | Self::Whitelist { number, .. } | Self::Destroyed { number, .. }) = self;
+        let (Self::Bounty { number, .. }
+        | Self::Whitelist { number, .. }
+        | Self::Destroyed { number, .. }
+        | Self::Funded { number, .. }) = self;
         tx_hash("change", *number)
     }
 
@@ -246,6 +273,7 @@ impl Deed for Change {
             Self::Whitelist { worker, until: None, .. } => {
                 state.expiries.remove(worker);
             }
+            Self::Funded { worker, .. } => state.fund(*worker, RICH),
             Self::Destroyed { sender, .. } => {
                 if state.bare.insert(*sender) {
                     *state.destroyed.entry(*sender).or_default() += 1;

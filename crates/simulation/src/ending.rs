@@ -3,9 +3,11 @@
 use crate::allowance::left_over;
 use crate::chain::Chain;
 use crate::disk::{Disk, Row};
+use crate::money::is_whole;
 use crate::names::Pair;
 use crate::truth::{Found, Truth, found};
 use crate::world::SIDES;
+use facilitator_eth::Address;
 use facilitator_protocol::model::{MessageStatus, State};
 use facilitator_store::journal::EntryState;
 
@@ -42,7 +44,7 @@ pub(crate) fn open(truth: &Truth, chains: &Pair<Chain>, disk: &Disk) -> Option<S
 }
 
 /// Whether the ends are true: complete where both boxes say so, and the other way round.
-pub(crate) fn at_the_end(truth: &Truth, chains: &Pair<Chain>, disk: &Disk) -> Found {
+pub(crate) fn at_the_end(truth: &Truth, chains: &Pair<Chain>, disk: &Disk, workers: &Pair<Vec<Address>>) -> Found {
     if truth.deep {
         return None;
     }
@@ -51,7 +53,8 @@ pub(crate) fn at_the_end(truth: &Truth, chains: &Pair<Chain>, disk: &Disk) -> Fo
         let Some(message) = request.message_hash else { continue };
         // Made again after a withdrawal, it has the same message: that is the later one's.
         let again = |row: &&Row| row.request.message_hash == Some(message) && row.request.id > request.id;
-        if request.state == State::Revoked && disk.requests.values().any(|row| again(&row)) {
+        let given_back = matches!(request.state, State::Revoked | State::Rejected);
+        if given_back && disk.requests.values().any(|row| again(&row)) {
             continue;
         }
         let outbox = chains[request.kind.source()].state().outbox_status(message);
@@ -64,5 +67,5 @@ pub(crate) fn at_the_end(truth: &Truth, chains: &Pair<Chain>, disk: &Disk) -> Fo
             return found("ends are true", text);
         }
     }
-    left_over(truth, chains, disk)
+    left_over(truth, chains, disk).or_else(|| is_whole(chains, disk, workers))
 }

@@ -15,7 +15,7 @@ fn policy() -> Policy {
         prices: None,
         min_gas_price: U256::ONE,
         min_gas_limit: U256::ONE,
-        max_bounty: U256::from(1_000_u64),
+        max_bounty: U256::from(100_000_000_u64),
         worker_expiry_margin_blocks: 10,
         funds_safety_percent: 150,
         min_origin_balance: U256::ZERO,

@@ -120,6 +120,9 @@ impl Keep for Journal {
                 if world.mutation == Mutation::UnlimitedAllowance && entry.step == Step::Approve {
                     entry.data = token::approve(names::gateways().composer, U256::MAX);
                 }
+                if world.mutation == Mutation::MoreThanTheBounty && !entry.value.is_zero() {
+                    entry.value = entry.value.saturating_add(U256::ONE);
+                }
                 let known = entry.request_id.is_some_and(|id| world.disk.requests.contains_key(&id));
                 world.disk.journals[self.side].queue(&entry, chain_id, now_ms, known)
             };

@@ -8,6 +8,7 @@
 //! Invariant: no threads, no clock, no other source of chance. The same seed gives the same run.
 
 mod allowance;
+mod boxes;
 mod chain;
 mod clerk;
 mod contracts;
@@ -17,6 +18,7 @@ mod disk;
 mod ending;
 mod hire;
 mod keep;
+mod money;
 mod mutation;
 mod names;
 mod node;
@@ -37,7 +39,7 @@ use facilitator_dice as rng;
 
 pub use mutation::Mutation;
 pub use rng::Rng;
-pub use run::{Outcome, run};
+pub use run::{Outcome, run, run_only};
 pub use world::{Telling, Violation};
 
 #[expect(clippy::print_stdout, reason = "a run that is told aloud is a result")]

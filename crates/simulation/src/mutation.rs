@@ -3,6 +3,8 @@
 //! Each is made where the simulated surroundings meet the product's code, which stays as it is.
 //! The crate's README lists them law by law, beside those to be made by hand in the product's code.
 
+use facilitator_protocol::model::Kind;
+
 /// What is wrong on purpose.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mutation {
@@ -34,6 +36,8 @@ pub enum Mutation {
     FreshIntentKey,
     /// Law 10: the allowance is as large as can be.
     UnlimitedAllowance,
+    /// Law 10: an accept takes more base coin along than the bounty.
+    MoreThanTheBounty,
     /// Law 10: a request's gateway is taken for a configured one.
     TrustEventGateway,
 }
@@ -54,6 +58,30 @@ impl Mutation {
         Self::ClaimsOutliveParent,
         Self::FreshIntentKey,
         Self::UnlimitedAllowance,
+        Self::MoreThanTheBounty,
         Self::TrustEventGateway,
     ];
+
+    /// The directions in which it can be wrong: stakes alone need an allowance, and redeems alone take coin along.
+    #[must_use]
+    pub const fn kinds(self) -> &'static [Kind] {
+        match self {
+            Self::UnlimitedAllowance => &[Kind::Stake],
+            Self::MoreThanTheBounty => &[Kind::Redeem],
+            Self::None
+            | Self::AcceptBeforePersisting
+            | Self::BroadcastBeforeJournal
+            | Self::NewSecretAfterRestart
+            | Self::ProgressBeforeFinal
+            | Self::NonceCounter
+            | Self::NoFencing
+            | Self::UnfencedIntents
+            | Self::CheckpointWithoutEvents
+            | Self::ActBeforeConfirmations
+            | Self::ForkWithoutUndoing
+            | Self::ClaimsOutliveParent
+            | Self::FreshIntentKey
+            | Self::TrustEventGateway => Kind::ALL,
+        }
+    }
 }

@@ -7,8 +7,12 @@ use facilitator_protocol::proof::MESSAGE_BOX_OFFSET;
 use std::ops::{Index, IndexMut};
 use std::sync::LazyLock;
 
-/// Bounty of an accept at the beginning, smallest units.
+/// Bounty of an accept at the beginning, in its unit.
 pub(crate) const BOUNTY: u64 = 50;
+/// Stakers, who are redeemers too.
+pub(crate) const SENDERS: u64 = 3;
+/// Base coin, as a token in the books.
+pub(crate) const COIN: Address = Address::ZERO;
 /// A gateway that is not configured: its accept would take the worker's tokens.
 pub(crate) const FOREIGN_GATEWAY: Address = Address([0xee; 20]);
 
@@ -73,12 +77,37 @@ pub(crate) const fn pool(kind: Kind) -> Address {
     }
 }
 
-/// A staker or redeemer.
+/// What the bounty of an accept is paid in.
+pub(crate) const fn bounty_token(kind: Kind) -> Address {
+    match kind {
+        Kind::Stake => gateways().base_token,
+        Kind::Redeem => COIN,
+    }
+}
+
+/// In what bounties are counted: that of a redeem, which is base coin, is worth about as much as the gas of some steps.
+pub(crate) const fn bounty_unit(kind: Kind) -> u64 {
+    match kind {
+        Kind::Stake => 1,
+        Kind::Redeem => 100_000,
+    }
+}
+
+/// What a target leg pays in, and out of whose books.
+pub(crate) const fn payer(kind: Kind) -> (Address, Address) {
+    match kind {
+        Kind::Stake => (COIN, gateways().utility_token),
+        Kind::Redeem => (gateways().value_token, gateways().stake_vault),
+    }
+}
+
+/// A staker or redeemer, with the same account on both chains.
 pub(crate) fn sender(number: u64) -> Address {
     named(0x40 + u8::try_from(number % 16).unwrap_or(0))
 }
 
-/// The proxy of a staker or redeemer that has destroyed so many before.
+/// The proxy of a staker or redeemer that has destroyed so many before. Both pools deploy it at the same address, so that
+/// nothing but the chain tells a stake's message from a redeem's.
 pub(crate) fn proxy(sender: Address, destroyed: u8) -> Address {
     let mut bytes = sender.0;
     (bytes[0], bytes[1]) = (0xaa, destroyed);

@@ -39,8 +39,8 @@ fn one(chain: &Chain, question: Question, head: u64, finalised: u64) -> Result<B
         Question::Count(account) => word(at(head)?.state.nonce(account)),
         Question::FinalCount(account) => word(at(finalised)?.state.nonce(account)),
         Question::Balance(account) => word(at(head)?.state.coins(account)),
-        Question::Allowance(flow) => at(head)?.state.allowance(flow.owner, flow.spender).to_word(),
-        Question::Tokens { owner, .. } => word(at(head)?.state.tokens(owner)),
+        Question::Allowance(flow) => at(head)?.state.allowance(flow.token, flow.owner, flow.spender).to_word(),
+        Question::Tokens { owner, token } => word(at(head)?.state.held(token, owner)),
         Question::GasPrice => word(chain.base_fee),
         Question::BlockHash(number) => at(number)?.hash,
     })

@@ -8,7 +8,7 @@ use crate::parent::{self, Birth, Letter};
 use crate::strangers::wishes;
 use crate::world::{DiskState, SIDES, Shared, Telling, Violation, Weather, World};
 use crate::{clerk, desk, ending, scanner, sender, truth};
-use facilitator_protocol::model::Side;
+use facilitator_protocol::model::{Kind, Request, Side, State};
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::pin::Pin;
@@ -34,7 +34,7 @@ pub struct Outcome {
     /// Processes killed.
     pub deaths: u64,
     /// How often each kind of trouble was met, and how many requests came to each end.
-    pub met: BTreeMap<&'static str, u64>,
+    pub met: BTreeMap<String, u64>,
     /// The first invariant that did not hold.
     pub violation: Option<Violation>,
     /// What happened last, if it was asked for.
@@ -73,8 +73,18 @@ pub(crate) struct Run {
 /// Runs the world of a seed.
 #[must_use]
 pub fn run(seed: u64, mutation: Mutation, telling: Telling) -> Outcome {
+    run_with(seed, mutation, telling, None)
+}
+
+/// The same, but all that is asked for is of one direction: whatever it finds is found by that one.
+#[must_use]
+pub fn run_only(kind: Kind, seed: u64, mutation: Mutation) -> Outcome {
+    run_with(seed, mutation, Telling::Silent, Some(kind))
+}
+
+fn run_with(seed: u64, mutation: Mutation, telling: Telling, only: Option<Kind>) -> Outcome {
     let world = Rc::new(RefCell::new(World::new(seed, mutation, telling)));
-    let wishes = wishes(&mut world.borrow_mut());
+    let wishes = wishes(&mut world.borrow_mut(), only);
     let mut run = Run {
         world,
         scanners: Pair::default(),
@@ -157,12 +167,18 @@ impl Run {
             world.note(|| format!("still open: {open}"));
         }
         let open = open.filter(|_| !deep);
-        let World { truth, chains, disk, .. } = &mut *world;
-        let lied = ending::at_the_end(truth, chains, disk);
-        let ends: Vec<&'static str> = disk.all().map(|request| request.state.name(request.kind)).collect();
+        let World { truth, chains, disk, workers, .. } = &mut *world;
+        let lied = ending::at_the_end(truth, chains, disk, workers);
+        let end = |request: &Request| format!("{} {}", request.kind, request.state.name(request.kind));
+        let ends: Vec<String> = disk.all().map(end).collect();
+        let complete = |kind: Kind| disk.all().any(|one| one.kind == kind && one.state == State::Complete);
+        let both = Kind::ALL.iter().all(|kind| complete(*kind));
         let repeated = truth.repeated();
         for end in ends {
             world.meet(end);
+        }
+        if both {
+            world.meet("both directions complete");
         }
         if repeated {
             world.meet("repeated request hash");
@@ -185,9 +201,12 @@ impl Run {
         !waits && ending::open(&world.truth, &world.chains, &world.disk).is_none() && self.all_scanned(&world)
     }
 
+    /// Whether the rows know all that was asked and all that our transactions have brought.
     fn all_scanned(&self, world: &World) -> bool {
         SIDES.iter().all(|side| {
-            let last = world.truth.asked[*side].values().max().copied().unwrap_or(0);
+            let asked = world.truth.asked[*side].values().max().copied().unwrap_or(0);
+            let mined = world.chains[*side].blocks.iter().rev().find(|block| !block.mined.is_empty());
+            let last = asked.max(mined.map_or(0, |block| block.number));
             world.disk.checkpoints[*side].is_some_and(|checkpoint| checkpoint.number >= last)
         })
     }

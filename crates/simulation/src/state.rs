@@ -1,9 +1,9 @@
-//! What one chain holds after a block: accounts, tokens, pool, message boxes, anchor and proven heights.
+//! What one chain holds after a block: accounts, books, pool, message boxes, anchor and proven heights.
 //!
 //! Contracts are modelled as state with the checks of protocol.md §2, as far as an honest or unlucky facilitator can
-//! meet them. Either chain has an outbox and an inbox.
+//! meet them. Either chain has an outbox and an inbox, and a pool whose workers its own organization whitelists.
 
-use crate::names;
+use crate::names::{self, COIN};
 use crate::trie;
 use facilitator_eth::{Address, B256, Bytes, U256, rlp};
 use facilitator_protocol::hashes::MessageParts;
@@ -22,22 +22,42 @@ pub(crate) const PROVEN: usize = 3;
 pub(crate) struct Message {
     pub(crate) status: MessageStatus,
     pub(crate) parts: MessageParts,
+    pub(crate) amount: u64,
+    pub(crate) beneficiary: Address,
     /// Locked with it.
     pub(crate) bounty: u64,
+}
+
+impl Message {
+    /// What its target leg pays to whom sends it: the confirmation has burnt more gas than the request pays for.
+    pub(crate) fn reward(&self) -> u64 {
+        let most = self.parts.gas_price.saturating_mul(self.parts.gas_limit);
+        most.to_u64().map_or(self.amount, |most| most.min(self.amount))
+    }
+}
+
+/// A request that waits in the pool.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Pending {
+    pub(crate) hash: B256,
+    /// What the pool holds for it.
+    pub(crate) amount: u64,
 }
 
 /// Everything after a block.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct State {
     pub(crate) nonces: BTreeMap<Address, u64>,
-    pub(crate) coins: BTreeMap<Address, u64>,
-    /// Tokens of the bounty.
-    pub(crate) tokens: BTreeMap<Address, u64>,
-    /// What composer or pool may take of an account.
-    pub(crate) allowances: BTreeMap<(Address, Address), U256>,
+    /// What each account has of base coin and of each token: token and owner.
+    pub(crate) books: BTreeMap<(Address, Address), u64>,
+    /// Base coin that the workers were given, and that they have paid for gas.
+    pub(crate) given: u64,
+    /// See there.
+    pub(crate) burnt: u64,
+    /// What may be taken of an account: token, owner and spender.
+    pub(crate) allowances: BTreeMap<(Address, Address, Address), U256>,
     /// Pending requests by sender and gateway.
-    pub(crate) pending: BTreeMap<(Address, Address), B256>,
-    pub(crate) escrow: u64,
+    pub(crate) pending: BTreeMap<(Address, Address), Pending>,
     /// What an accept locks now.
     pub(crate) bounty: u64,
     /// First block at which a worker may not accept any more; without an entry it may for ever.
@@ -61,8 +81,57 @@ impl State {
         self.nonces.get(&account).copied().unwrap_or(0)
     }
 
+    /// What an account has of a token.
+    pub(crate) fn held(&self, token: Address, owner: Address) -> u64 {
+        self.books.get(&(token, owner)).copied().unwrap_or(0)
+    }
+
     pub(crate) fn coins(&self, account: Address) -> u64 {
-        self.coins.get(&account).copied().unwrap_or(0)
+        self.held(COIN, account)
+    }
+
+    /// Makes tokens.
+    pub(crate) fn give(&mut self, token: Address, to: Address, amount: u64) {
+        *self.books.entry((token, to)).or_default() += amount;
+    }
+
+    /// Gives a worker base coin.
+    pub(crate) fn fund(&mut self, worker: Address, coins: u64) {
+        self.give(COIN, worker, coins);
+        self.given += coins;
+    }
+
+    /// Burns tokens, if there are so many.
+    pub(crate) fn burn(&mut self, token: Address, from: Address, amount: u64) -> Option<()> {
+        let left = self.held(token, from).checked_sub(amount)?;
+        self.books.insert((token, from), left);
+        Some(())
+    }
+
+    /// Moves tokens, if there are so many.
+    pub(crate) fn pay(&mut self, token: Address, from: Address, to: Address, amount: u64) -> Option<()> {
+        self.burn(token, from, amount)?;
+        self.give(token, to, amount);
+        Some(())
+    }
+
+    /// The source leg's money: the tokens go to the vault or are burnt, the bounty to whom sent it.
+    pub(crate) fn settle_source(&mut self, kind: Kind, message: &Message, to: Address) -> Option<()> {
+        let set = names::gateways();
+        let at = set.box_on(kind.source());
+        match kind {
+            Kind::Stake => self.pay(set.value_token, at, set.stake_vault, message.amount)?,
+            Kind::Redeem => self.burn(set.utility_token, at, message.amount)?,
+        }
+        self.pay(names::bounty_token(kind), at, to, message.bounty)
+    }
+
+    /// The target leg's money: the vault pays what was redeemed, or OSTPrime the base coin that was staked for.
+    pub(crate) fn settle_target(&mut self, kind: Kind, message: &Message, to: Address) -> Option<()> {
+        let (token, from) = names::payer(kind);
+        let reward = message.reward();
+        self.pay(token, from, message.beneficiary, message.amount - reward)?;
+        self.pay(token, from, to, reward)
     }
 
     /// The proxy that a sender has now.
@@ -80,12 +149,15 @@ impl State {
         self.expiries.get(&worker).map_or(U256::MAX, |block| U256::from(*block))
     }
 
-    pub(crate) fn tokens(&self, account: Address) -> u64 {
-        self.tokens.get(&account).copied().unwrap_or(0)
+    pub(crate) fn allowance(&self, token: Address, owner: Address, spender: Address) -> U256 {
+        self.allowances.get(&(token, owner, spender)).copied().unwrap_or(U256::ZERO)
     }
 
-    pub(crate) fn allowance(&self, owner: Address, spender: Address) -> U256 {
-        self.allowances.get(&(owner, spender)).copied().unwrap_or(U256::ZERO)
+    /// Takes a pending request's tokens out of the pool, for its message or back to its sender.
+    pub(crate) fn release(&mut self, kind: Kind, key: (Address, Address), to: Address) -> Option<Pending> {
+        let pending = self.pending.remove(&key)?;
+        self.pay(names::gateways().escrowed_token(kind), names::pool(kind), to, pending.amount)?;
+        Some(pending)
     }
 
     pub(crate) fn outbox_status(&self, message: B256) -> MessageStatus {
@@ -108,9 +180,8 @@ impl State {
         last.map_or(U256::ZERO, |message| message.parts.nonce.saturating_add(U256::ONE))
     }
 
-    /// Declares a message of a pending request; the pool forgets the request.
-    pub(crate) fn declare(&mut self, sender: Address, gateway: Address, hash: B256, message: Message) {
-        self.pending.remove(&(sender, gateway));
+    /// Declares a message in the outbox.
+    pub(crate) fn declare(&mut self, hash: B256, message: Message) {
         self.out_active.insert(message.parts.sender, hash);
         self.outbox.insert(hash, message);
     }

@@ -1,24 +1,30 @@
 //! What strangers do of their own accord: who asks for what, takes it back, accepts before us, anchors, whitelists.
 
-use crate::deeds::{Anchored, Asked, Change, Finished, Snatched, TakenBack, Trait};
+use crate::deeds::{Anchored, Asked, By, Change, Finished, Snatched, TakenBack, Trait};
 use crate::names;
 use crate::run::{Run, STORM};
+use crate::state::outgoing;
 use crate::world::{SIDES, World};
 use facilitator_protocol::model::{Kind, MessageStatus, Side};
 use std::rc::Rc;
 
-/// Who asks for what, and at which step.
-pub(crate) fn wishes(world: &mut World) -> Vec<(u64, Asked)> {
+/// Who asks for what, and at which step; with `only`, for nothing of the other direction.
+pub(crate) fn wishes(world: &mut World, only: Option<Kind>) -> Vec<(u64, Asked)> {
     let rng = &mut world.rng;
     let count = 1 + rng.below(4);
     let wish = |number: u64, rng: &mut crate::rng::Rng| {
-        let kind = if rng.chance(900) { Kind::Stake } else { Kind::Redeem };
-        let special = match rng.below(10) {
+        let kind = if rng.chance(500) { Kind::Stake } else { Kind::Redeem };
+        let kind = only.unwrap_or(kind);
+        let special = match rng.below(12) {
             0 => Trait::Cheap,
             1 => Trait::Foreign,
+            2 if kind == Kind::Redeem => Trait::Nobody,
             _ => Trait::Ordinary,
         };
-        (rng.below(STORM / 2), Asked { number, kind, sender: names::sender(rng.below(3)), special, amount_of: number })
+        (
+            rng.below(STORM / 2),
+            Asked { number, kind, sender: names::sender(rng.below(names::SENDERS)), special, amount_of: number },
+        )
     };
     let mut wishes: Vec<(u64, Asked)> = (0..count).map(|number| wish(number, rng)).collect();
     if rng.chance(200) {
@@ -31,7 +37,7 @@ pub(crate) fn wishes(world: &mut World) -> Vec<(u64, Asked)> {
 }
 
 impl Run {
-    /// The organization whitelists the operator's workers again.
+    /// The organization whitelists the operator's workers again, and the operator sends them what they lack.
     pub(crate) fn mend(&mut self) {
         let mut world = self.world.borrow_mut();
         for side in SIDES {
@@ -39,7 +45,15 @@ impl Run {
                 self.changes += 1;
                 let change = Change::Whitelist { number: self.changes, worker, until: None };
                 world.chains[side].waiting.push(Rc::new(change));
+                if world.poor {
+                    self.changes += 1;
+                    let change = Change::Funded { number: self.changes, worker };
+                    world.chains[side].waiting.push(Rc::new(change));
+                }
             }
+        }
+        if world.poor {
+            world.meet("poor workers");
         }
     }
 
@@ -51,7 +65,7 @@ impl Run {
             let state = world.chains[side].state();
             let pending = state.pending.contains_key(&(asked.sender, asked.gateway()));
             if pending && state.proxy(asked.sender).is_none() && world.chains[side].waiting.len() < 16 {
-                world.chains[side].waiting.push(Rc::new(TakenBack(asked.clone())));
+                world.chains[side].waiting.push(Rc::new(TakenBack(asked.clone(), By::Sender)));
             }
         }
     }
@@ -67,14 +81,15 @@ impl Run {
             if world.rng.chance(150) {
                 // At once, or while it is being accepted.
                 let at = world.step + world.rng.below(200);
-                self.plans.push((at, source, Rc::new(TakenBack(asked.clone()))));
+                let by = if world.rng.chance(250) { By::Worker } else { By::Sender };
+                self.plans.push((at, source, Rc::new(TakenBack(asked.clone(), by))));
             }
             if world.rng.chance(80) {
                 let at = world.step + world.rng.below(200);
                 self.plans.push((at, source, Rc::new(Snatched(asked.clone()))));
             }
             if asked.amount_of != asked.number && world.rng.chance(500) {
-                world.chains[source].waiting.insert(0, Rc::new(TakenBack(asked.clone())));
+                world.chains[source].waiting.insert(0, Rc::new(TakenBack(asked.clone(), By::Sender)));
             }
             self.known.push(asked.clone());
             world.chains[source].waiting.push(Rc::new(asked));
@@ -122,7 +137,8 @@ impl Run {
             let theirs = finished.filter(|(hash, _)| target.inbox_status(**hash) == MessageStatus::Undeclared);
             for (number, (hash, message)) in theirs.enumerate() {
                 let ours = world.disk.all().any(|request| request.message_hash == Some(*hash));
-                let again = Finished { number: number as u64, hash: *hash, message: *message };
+                let (number, kind) = (number as u64, outgoing(side));
+                let again = Finished { number, kind, hash: *hash, message: *message };
                 if !ours && world.chains[side.other()].waiting.len() < 16 {
                     world.chains[side.other()].waiting.push(Rc::new(again));
                 }

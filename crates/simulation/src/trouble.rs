@@ -4,9 +4,11 @@
 use crate::chain::{Author, Tx};
 use crate::deeds::Change;
 use crate::disk::Disk;
-use crate::names::Pair;
+use crate::mutation::Mutation;
+use crate::names::{self, Pair};
 use crate::parent::Letter;
 use crate::run::{Place, Run};
+use crate::state::outgoing;
 use crate::world::{DiskState, SIDES, World};
 use facilitator_eth::{Bytes, U256, keccak256};
 use facilitator_protocol::model::Side;
@@ -116,7 +118,10 @@ impl Run {
         self.changes += 1;
         let number = self.changes;
         let change = match world.rng.below(3) {
-            0 => Change::Bounty { number, bounty: [10, 50, 70, 200][world.rng.index(4)] },
+            0 => {
+                let unit = names::bounty_unit(outgoing(side));
+                Change::Bounty { number, bounty: unit * [0, 10, 50, 70, 200][world.rng.index(5)] }
+            }
             1 => {
                 let worker = world.workers[side][world.rng.index(world.workers[side].len())];
                 let until = Some(world.chains[side].tip() + world.rng.below(14));
@@ -134,6 +139,7 @@ impl Run {
             Change::Bounty { .. } => "bounty change",
             Change::Whitelist { .. } => "whitelist change",
             Change::Destroyed { .. } => "destroyed proxy",
+            Change::Funded { .. } => "funds",
         });
         world.note(|| format!("{side}: {change:?}"));
         world.chains[side].waiting.push(Rc::new(change));
@@ -166,7 +172,9 @@ impl Run {
         let mut world = self.world.borrow_mut();
         world.parent.post(Letter::SenderEnded(side, life));
         self.deaths += 1;
-        if world.rng.chance(250) && self.ghost.is_none() {
+        // Where no lease stops it, it is what is to be found out.
+        let unfenced = matches!(world.mutation, Mutation::NoFencing | Mutation::UnfencedIntents);
+        if world.rng.chance(if unfenced { 900 } else { 250 }) && self.ghost.is_none() {
             world.note(|| format!("the sender of the {side} chain is taken for dead and is not"));
             self.ghost = Some(task);
         } else {

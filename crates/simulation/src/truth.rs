@@ -2,10 +2,11 @@
 
 #![expect(clippy::wildcard_enum_match_arm, reason = "few events of the contracts tell what is final")]
 
+use crate::boxes::{confirmed, revealed};
 use crate::chain::{Author, Chain, Fate, Tx};
-use crate::contracts::{accepted, confirmed, function, revealed, words};
+use crate::contracts::{accepted, function, words};
 use crate::disk::{Disk, Row};
-use crate::names::{FOREIGN_GATEWAY, Pair};
+use crate::names::{BOUNTY, FOREIGN_GATEWAY, Pair, bounty_unit};
 use crate::state::incoming;
 use crate::world::{SIDES, Violation};
 use facilitator_eth::{Address, B256, U256};
@@ -42,9 +43,13 @@ pub(crate) struct Truth {
     confirmed: BTreeSet<B256>,
     anchored: BTreeSet<(Side, u64)>,
     revealed: BTreeSet<B256>,
+    /// The locks of secrets that everybody knows.
+    opened: BTreeSet<B256>,
     sent: Vec<Sent>,
     /// The database was lost: the journal does not tell of all that was done.
     pub(crate) lost: bool,
+    /// The bounties that accepts have ever had to lock.
+    bounties: Pair<BTreeSet<u64>>,
     /// Where requests stand on the chain as it is: transaction to block.
     pub(crate) asked: Pair<BTreeMap<B256, u64>>,
 }
@@ -67,8 +72,10 @@ impl Truth {
             confirmed: BTreeSet::new(),
             anchored: BTreeSet::new(),
             revealed: BTreeSet::new(),
+            opened: BTreeSet::new(),
             sent: Vec::new(),
             lost: false,
+            bounties: Pair::default(),
             asked: Pair::default(),
         }
     }
@@ -78,6 +85,7 @@ impl Truth {
         let side = chain.side;
         if let Some(block) = chain.blocks.last() {
             self.locate(side, &block.events);
+            self.bounties[side].insert(block.state.bounty);
         }
         let finals = chain.final_height().unwrap_or(0);
         for number in self.finals[side] + 1..=finals {
@@ -179,9 +187,13 @@ impl Truth {
             .committed(side, tx, disk)
             .or_else(|| self.same_nonce(side, tx))
             .or_else(|| self.same_effect(&chains[side], tx, effect.as_deref()))
+            .or_else(|| self.valued(side, tx))
             .or_else(|| self.timely(side, tx, disk));
-        if function(&tx.data).starts_with("progress") {
-            self.revealed.extend(revealed(&tx.data).map(|(message, _)| message));
+        if function(&tx.data).starts_with("progress")
+            && let Ok((message, secret)) = revealed(&tx.data)
+        {
+            self.revealed.insert(message);
+            self.opened.insert(hashes::hash_lock(&secret.0));
         }
         self.sent.push(Sent { side, tx: Rc::clone(tx), effect, forgotten: false });
         verdict
@@ -246,8 +258,8 @@ impl Truth {
                 early.then(|| found("nothing before it is final", format!("{}: the root is not", tx.intent))).flatten()
             }
             "confirmStakeIntent" | "confirmRedeemIntent" => {
-                let parts = confirmed(incoming(side), &tx.data).map(|(parts, ..)| parts);
-                let known = parts.is_ok_and(|parts| self.declared.contains(&hashes::message_hash(&parts)));
+                let said = confirmed(incoming(side), &tx.data);
+                let known = said.is_ok_and(|said| self.declared.contains(&hashes::message_hash(&said.parts)));
                 (!known).then(|| found("nothing before it is final", format!("{}: not declared", tx.intent))).flatten()
             }
             name if name.starts_with("progress") => self.revealing(tx),
@@ -265,11 +277,28 @@ impl Truth {
         found("never reveal early", format!("{}: the inbox was never final", tx.intent))
     }
 
+    /// Law 10 in base coin: it goes along with the accept of a redeem alone, and is a bounty that the cogateway asked for.
+    /// That it is the one of now the pool sees to.
+    fn valued(&self, side: Side, tx: &Tx) -> Found {
+        let of_redeem = function(&tx.data) == "acceptRedeemRequest";
+        let exact = match tx.value.to_u64() {
+            Some(value) if of_redeem => {
+                value == BOUNTY * bounty_unit(Kind::Redeem) || self.bounties[side].contains(&value)
+            }
+            Some(value) => value == 0,
+            None => false,
+        };
+        (!exact).then(|| found("the value is the bounty", format!("{} takes {} along", tx.intent, tx.value))).flatten()
+    }
+
     /// Laws 2, 3, 6 and 10 for an accept.
     fn accepting(&self, kind: Kind, tx: &Tx, disk: &Disk) -> Found {
         let Ok((terms, hash_lock)) = accepted(kind, &tx.data) else { return None };
         if terms.gateway == FOREIGN_GATEWAY {
             return found("only configured gateways", tx.intent.clone());
+        }
+        if terms.beneficiary.is_zero() {
+            return found("what is accepted can be finished", format!("{}: nobody is to get it", tx.intent));
         }
         if !self.requests.contains(&terms.request_hash) {
             return found("nothing before it is final", format!("{}: the request is not", tx.intent));
@@ -282,10 +311,10 @@ impl Truth {
         let others = self.sent.iter().filter_map(|sent| accepted(kind, &sent.tx.data).ok());
         let other = |(rival, lock): &(_, B256)| {
             let rival: &facilitator_protocol::model::Terms = rival;
-            rival.request_hash == terms.request_hash && *lock != hash_lock
+            rival.request_hash == terms.request_hash && *lock != hash_lock && !self.opened.contains(lock)
         };
         let repeated = self.is_repeated(terms.request_hash);
-        if !repeated && others.filter(other).count() > 0 && self.revealed.is_empty() {
+        if !repeated && others.filter(other).count() > 0 {
             return found("one secret for a request", format!("{}: another lock was sent before", tx.intent));
         }
         None
@@ -298,8 +327,8 @@ fn effect(tx: &Tx) -> Option<String> {
     let message = match name {
         "acceptStakeRequest" => accepted(Kind::Stake, &tx.data).ok()?.0.request_hash,
         "acceptRedeemRequest" => accepted(Kind::Redeem, &tx.data).ok()?.0.request_hash,
-        "confirmStakeIntent" => hashes::message_hash(&confirmed(Kind::Stake, &tx.data).ok()?.0),
-        "confirmRedeemIntent" => hashes::message_hash(&confirmed(Kind::Redeem, &tx.data).ok()?.0),
+        "confirmStakeIntent" => hashes::message_hash(&confirmed(Kind::Stake, &tx.data).ok()?.parts),
+        "confirmRedeemIntent" => hashes::message_hash(&confirmed(Kind::Redeem, &tx.data).ok()?.parts),
         "progressStake" | "progressRedeem" | "progressMint" | "progressUnstake" => revealed(&tx.data).ok()?.0,
         "proveGateway" => U256::from(words(&tx.data).uint64().ok()?).to_word(),
         _ => return None,

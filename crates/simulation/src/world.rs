@@ -1,6 +1,6 @@
 //! Everything that outlives a process: chains, disk, clock, chance; and the letters between the living.
 
-use crate::chain::{Chain, Tx, endowed};
+use crate::chain::{Chain, POOR, RICH, Tx, endowed};
 use crate::contracts::Roots;
 use crate::disk::Disk;
 use crate::mutation::Mutation;
@@ -85,12 +85,14 @@ pub(crate) struct World {
     /// The final height that each scanner has told its reader.
     pub(crate) finals: Pair<Option<u64>>,
     pub(crate) workers: Pair<Vec<Address>>,
+    /// They own little.
+    pub(crate) poor: bool,
     /// All that was ever signed.
     pub(crate) signed: BTreeMap<B256, Rc<Tx>>,
     pub(crate) truth: Truth,
     pub(crate) violation: Option<Violation>,
     /// How often each kind of trouble was met, and each end of a request.
-    pub(crate) met: BTreeMap<&'static str, u64>,
+    pub(crate) met: BTreeMap<String, u64>,
     pub(crate) tale: VecDeque<String>,
     telling: Telling,
 }
@@ -102,7 +104,8 @@ impl World {
         let workers =
             Pair { origin: names::workers(Side::Origin, count), auxiliary: names::workers(Side::Auxiliary, 1) };
         let deep = rng.chance(125) || mutation == Mutation::ForkWithoutUndoing;
-        let mut chain = |side: Side| Chain::new(side, 1 + rng.below(3), endowed(&workers[side]));
+        let coins = if rng.chance(125) { POOR } else { RICH };
+        let mut chain = |side: Side| Chain::new(side, 1 + rng.below(3), endowed(side, &workers[side], coins));
         let chains = Pair { origin: chain(Side::Origin), auxiliary: chain(Side::Auxiliary) };
         Self {
             now_ms: 1_000_000,
@@ -117,6 +120,7 @@ impl World {
             parent: Parent::new(mutation),
             births: Vec::new(),
             finals: Pair::default(),
+            poor: coins == POOR,
             workers,
             signed: BTreeMap::new(),
             truth: Truth::new(deep),
@@ -149,8 +153,8 @@ impl World {
         self.violation.get_or_insert(Violation { invariant, found });
     }
 
-    pub(crate) fn meet(&mut self, what: &'static str) {
-        *self.met.entry(what).or_default() += 1;
+    pub(crate) fn meet(&mut self, what: impl Into<String>) {
+        *self.met.entry(what.into()).or_default() += 1;
     }
 
     /// What the wall clock shows, Unix milliseconds.

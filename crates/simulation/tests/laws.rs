@@ -4,27 +4,30 @@
 #![expect(clippy::print_stdout, reason = "which seed found what is worth reading")]
 #![allow(clippy::unwrap_used, reason = "a test says what cannot go wrong by panicking")]
 
-use facilitator_simulation::{Mutation, Telling, Violation, run};
+use facilitator_protocol::model::Kind;
+use facilitator_simulation::{Mutation, Violation, run_only};
 use std::fs;
 use std::path::Path;
 
 /// Seeds within which a broken law must show.
 const WITHIN: u64 = 2_000;
 
-/// What the first seed that shows it has found.
-fn found(mutation: Mutation) -> Option<(u64, Violation)> {
-    (0..WITHIN).find_map(|seed| run(seed, mutation, Telling::Silent).violation.map(|violation| (seed, violation)))
+/// What the first seed that shows it in a direction has found.
+fn found(mutation: Mutation, kind: Kind) -> Option<(u64, Violation)> {
+    (0..WITHIN).find_map(|seed| run_only(kind, seed, mutation).violation.map(|violation| (seed, violation)))
 }
 
 #[test]
-fn every_law_that_is_turned_off_is_found_out() {
+fn every_law_that_is_turned_off_is_found_out_in_both_directions() {
     let mut unseen = Vec::new();
     for mutation in Mutation::ALL {
-        match found(*mutation) {
-            Some((seed, Violation { invariant, found })) => {
-                println!("{mutation:?}: seed {seed}, `{invariant}`: {found}")
+        for kind in mutation.kinds() {
+            match found(*mutation, *kind) {
+                Some((seed, Violation { invariant, found })) => {
+                    println!("{mutation:?} of a {kind}: seed {seed}, `{invariant}`: {found}");
+                }
+                None => unseen.push((*mutation, *kind)),
             }
-            None => unseen.push(*mutation),
         }
     }
     assert_eq!(unseen, [], "not found within {WITHIN} seeds");

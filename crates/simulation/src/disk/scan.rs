@@ -7,9 +7,10 @@ use super::{Disk, Root};
 use crate::names;
 use facilitator_eth::{Address, B256, U256};
 use facilitator_protocol::events::{Event, Log, RedeemRequested, StakeRequested};
-use facilitator_protocol::model::{Kind, LogPosition, NewRequest, Side, Stage, State, Terms};
+use facilitator_protocol::model::{Kind, LogPosition, NewRequest, Request, RequestId, Side, Stage, State, Terms};
 use facilitator_store::StoreError;
 use facilitator_store::scan::{BlockRef, Committed, RolledBack, ScanCommit};
+use std::collections::BTreeSet;
 
 impl Disk {
     /// Stores a range if it begins where the last one ended.
@@ -44,8 +45,12 @@ impl Disk {
         match event {
             Event::StakeRequested(e) => self.requested((side, now_ms), Kind::Stake, stake_terms(e), log, committed),
             Event::RedeemRequested(e) => self.requested((side, now_ms), Kind::Redeem, redeem_terms(e), log, committed),
-            Event::StakeRevoked(e) => self.withdrawn(Kind::Stake, e.request_hash, log, committed),
-            Event::RedeemRevoked(e) => self.withdrawn(Kind::Redeem, e.request_hash, log, committed),
+            Event::StakeRevoked(e) => self.withdrawn((Kind::Stake, State::Revoked), e.request_hash, log, committed),
+            Event::StakeRejected(e) => self.withdrawn((Kind::Stake, State::Rejected), e.request_hash, log, committed),
+            Event::RedeemRevoked(e) => self.withdrawn((Kind::Redeem, State::Revoked), e.request_hash, log, committed),
+            Event::RedeemRejected(e) => {
+                self.withdrawn((Kind::Redeem, State::Rejected), e.request_hash, log, committed);
+            }
             Event::StakeIntentDeclared(e) => {
                 self.revive(e.message_hash, log, now_ms);
                 self.declared(Kind::Stake, e.message_hash, (e.staker, e.nonce), log, committed);
@@ -54,10 +59,16 @@ impl Disk {
                 self.revive(e.message_hash, log, now_ms);
                 self.declared(Kind::Redeem, e.message_hash, (e.redeemer, e.nonce), log, committed);
             }
-            Event::StakeProgressed(e) => self.progressed(e.message_hash, e.unlock_secret, committed),
-            Event::RedeemProgressed(e) => self.progressed(e.message_hash, e.unlock_secret, committed),
-            Event::MintProgressed(e) => self.progressed(e.message_hash, e.unlock_secret, committed),
-            Event::UnstakeProgressed(e) => self.progressed(e.message_hash, e.unlock_secret, committed),
+            Event::StakeProgressed(e) => self.progressed(e.message_hash, e.unlock_secret, None, committed),
+            Event::RedeemProgressed(e) => self.progressed(e.message_hash, e.unlock_secret, None, committed),
+            Event::MintProgressed(e) => {
+                let paid = Some((e.minted_amount, e.reward_amount));
+                self.progressed(e.message_hash, e.unlock_secret, paid, committed);
+            }
+            Event::UnstakeProgressed(e) => {
+                let paid = Some((e.unstake_amount, e.reward_amount));
+                self.progressed(e.message_hash, e.unlock_secret, paid, committed);
+            }
             Event::StateRootAvailable(e) => {
                 let root = Root { side, height: e.block_height, root: e.state_root, block: log.block_number };
                 self.anchored(root, committed);
@@ -66,9 +77,7 @@ impl Disk {
             Event::StakeIntentConfirmed(_) | Event::RedeemIntentConfirmed(_) => {
                 self.each(|row| row.request.message_hash == event.message_hash(), Row::wake, committed);
             }
-            Event::StakeRejected(_)
-            | Event::RedeemRejected(_)
-            | Event::RevertStakeIntentDeclared(_)
+            Event::RevertStakeIntentDeclared(_)
             | Event::StakeReverted(_)
             | Event::RevertRedeemIntentConfirmed(_)
             | Event::RevertRedeemComplete(_)
@@ -115,7 +124,7 @@ impl Disk {
         }
     }
 
-    fn withdrawn(&mut self, kind: Kind, request_hash: B256, log: &Log, committed: &mut Committed) {
+    fn withdrawn(&mut self, (kind, as_what): (Kind, State), request_hash: B256, log: &Log, committed: &mut Committed) {
         let which = |row: &Row| {
             let request = &row.request;
             let before =
@@ -128,7 +137,7 @@ impl Disk {
             same && open && request.declared_block.is_none() && before
         };
         let end = |row: &mut Row| {
-            row.request.state = State::Revoked;
+            row.request.state = as_what;
             row.request.wakes += 1;
             row.request.waiting_for = None;
             (row.done, row.ready, row.retry_at_ms) = (true, false, None);
@@ -174,9 +183,12 @@ impl Disk {
         }
     }
 
-    fn progressed(&mut self, hash: B256, secret: B256, committed: &mut Committed) {
+    fn progressed(&mut self, hash: B256, secret: B256, paid: Option<(U256, U256)>, committed: &mut Committed) {
+        let (paid_out, reward) = paid.unzip();
         let note = |row: &mut Row| {
             row.request.unlock_secret = row.request.unlock_secret.or(Some(secret));
+            row.request.paid_out = paid_out.or(row.request.paid_out);
+            row.request.reward = reward.or(row.request.reward);
             row.wake();
         };
         self.each(|row| row.request.message_hash == Some(hash), note, committed);
@@ -236,13 +248,14 @@ impl Disk {
         let removed: Vec<(Log, Event)> =
             self.events[side].iter().filter(|(log, _)| log.block_number > above).cloned().collect();
         let messages: Vec<B256> = removed.iter().filter_map(|(_, event)| event.message_hash()).collect();
+        let owners = self.owners(&messages);
         for row in self.requests.values_mut() {
             let at_source = here(row);
             if at_source && row.request.position.block_number > above {
                 row.orphaned = true;
                 row.wake();
             }
-            if row.request.message_hash.is_some_and(|hash| messages.contains(&hash)) {
+            if owners.contains(&row.request.id) {
                 step_back(row, at_source, above);
             }
             if at_source && ended_by(row, &removed) {
@@ -258,6 +271,15 @@ impl Disk {
         self.blocks[side].retain(|number, _| *number <= above);
         self.checkpoints[side] = Some(to);
         RolledBack { events: removed.len() as u64, forgotten, reopened: 0 }
+    }
+
+    /// The requests that messages belong to: of those that were made twice, the later ones.
+    fn owners(&self, messages: &[B256]) -> BTreeSet<RequestId> {
+        let owner = |message: &B256| {
+            let of = |request: &&Request| request.message_hash == Some(*message);
+            self.all().filter(of).map(|request| request.id).max()
+        };
+        messages.iter().filter_map(owner).collect()
     }
 
     /// Proofs of the other chain's heights that stood in removed blocks of this one.
@@ -283,6 +305,9 @@ fn step_back(row: &mut Row, at_source: bool, above: u64) {
         request.declared_block = None;
         request.message_sender = None;
     }
+    if !at_source {
+        (request.reward, request.paid_out) = (None, None);
+    }
     row.done = false;
     row.wake();
 }
@@ -290,7 +315,9 @@ fn step_back(row: &mut Row, at_source: bool, above: u64) {
 fn ended_by(row: &Row, removed: &[(Log, Event)]) -> bool {
     let request = &row.request;
     let takes_back = |event: &Event| match event {
-        Event::StakeRevoked(_) | Event::RedeemRevoked(_) => event.request_hash() == Some(request.terms.request_hash),
+        Event::StakeRevoked(_) | Event::RedeemRevoked(_) | Event::StakeRejected(_) | Event::RedeemRejected(_) => {
+            event.request_hash() == Some(request.terms.request_hash)
+        }
         _ => false,
     };
     let declares = |log: &Log, event: &Event| {
