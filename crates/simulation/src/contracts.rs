@@ -117,11 +117,12 @@ fn accept(state: &mut State, place: &Place<'_>, kind: Kind, call: Call<'_>) -> R
     if kind.source() != place.side || call.to != names::pool(kind) {
         return Ok(Err("no such function".to_owned()));
     }
-    Ok(admit(state, place, kind, terms, call).and_then(|terms| declare(state, kind, &terms, hash_lock)))
+    let admitted = admit(state, place, kind, &terms, call);
+    Ok(admitted.and_then(|sender_proxy| declare(state, kind, &Terms { sender_proxy, ..terms }, hash_lock)))
 }
 
-/// What composer or pool does itself: the terms, with the proxy of now.
-fn admit(state: &mut State, place: &Place<'_>, kind: Kind, terms: Terms, call: Call<'_>) -> Result<Terms, String> {
+/// What composer or pool does itself: the sender's proxy of now.
+fn admit(state: &mut State, place: &Place<'_>, kind: Kind, terms: &Terms, call: Call<'_>) -> Result<Address, String> {
     let (who, what) = match kind {
         Kind::Stake => ("Staker", "Stake"),
         Kind::Redeem => ("Redeemer", "Redeem"),
@@ -140,8 +141,8 @@ fn admit(state: &mut State, place: &Place<'_>, kind: Kind, terms: Terms, call: C
     }
     let released = state.release(kind, key, terms.gateway);
     released.ok_or_else(|| format!("{what} amount must be transferred to the {what} proxy."))?;
-    take_bounty(state, kind, &terms, call).ok_or_else(String::new)?;
-    Ok(Terms { sender_proxy: proxy, ..terms })
+    take_bounty(state, kind, terms, call).ok_or_else(String::new)?;
+    Ok(proxy)
 }
 
 /// The bounty, to the gateway by way of the proxy. A foreign gateway names whatever the configured one does.
