@@ -4,7 +4,9 @@
 
 mod shapes;
 
-use crate::{ChainRef, ChainSettings, ConfigError, Endpoint, Error, Home, Names, Secret, Settings, json};
+use crate::{
+    ChainRef, ChainSettings, ConfigError, Endpoint, Error, Home, MonitorSettings, Names, Secret, Settings, json,
+};
 use facilitator_eth::Address;
 use serde_json::Value;
 pub(crate) use shapes::check_database_url;
@@ -33,6 +35,8 @@ pub struct Facilitator {
     pub encrypted_hash_lock_key: Option<KeyStore>,
     /// Optional settings of the top level.
     pub settings: Settings,
+    /// Optional settings of the monitor.
+    pub monitor: MonitorSettings,
 }
 
 /// One chain of the pair.
@@ -143,6 +147,7 @@ fn assemble(file: &Path, draft: Draft, context: Context<'_>) -> Result<Facilitat
         encrypted_accounts: draft.accounts,
         encrypted_hash_lock_key: draft.hash_lock_key,
         settings: draft.settings,
+        monitor: draft.monitor,
     })
 }
 

@@ -1,5 +1,5 @@
 //! Every optional setting, once: key, unit, default, range and meaning. The structs, the reader, `config/README.md`
-//! and the example file all come from, or are compared with, the two tables below.
+//! and the example file all come from, or are compared with, the two tables below and that of `settings/monitor.rs`.
 
 use crate::{
     ConfigError,
@@ -17,6 +17,8 @@ pub enum Scope {
     Top,
     /// In each entry of `chains`.
     Chain,
+    /// In the object `monitor`.
+    Monitor,
 }
 
 /// One row of the table of settings, for documentation.
@@ -108,7 +110,7 @@ macro_rules! settings {
                 Ok(Self { $($field: read(fields, $key, &$kind, default.$field)?,)+ })
             }
 
-            fn rows(rows: &mut Vec<Setting>) {
+            pub(crate) fn rows(rows: &mut Vec<Setting>) {
                 let default = Self::default();
                 $(rows.push(Setting {
                     scope: $scope,
@@ -122,6 +124,10 @@ macro_rules! settings {
         }
     };
 }
+
+mod monitor;
+
+pub use monitor::{Environment, MonitorSettings};
 
 fn read<K: Kind>(fields: &Fields<'_>, key: &'static str, kind: &K, default: K::Value) -> Result<K::Value, ConfigError> {
     fields.optional(&[key])?.map_or(Ok(default), |node| kind.read(&node))
@@ -251,6 +257,7 @@ pub fn table() -> Vec<Setting> {
     let mut rows = Vec::new();
     Settings::rows(&mut rows);
     ChainSettings::rows(&mut rows);
+    MonitorSettings::rows(&mut rows);
     rows
 }
 

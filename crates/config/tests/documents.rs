@@ -7,7 +7,7 @@
 mod common;
 
 use common::{facilitator, fixture_json};
-use facilitator_config::{ChainSettings, GatewayConfig, Home, Mosaic, Scope, Settings, table};
+use facilitator_config::{ChainSettings, GatewayConfig, Home, MonitorSettings, Mosaic, Scope, Settings, table};
 use serde_json::{Map, Value};
 use std::{
     env, fs,
@@ -32,8 +32,10 @@ fn rows(scope: Scope) -> String {
 }
 
 fn generated() -> String {
-    let (chain, top) = (rows(Scope::Chain), rows(Scope::Top));
-    format!("### In each entry of `chains`\n\n{chain}\n### At the top level\n\n{top}")
+    let (chain, top, monitor) = (rows(Scope::Chain), rows(Scope::Top), rows(Scope::Monitor));
+    format!(
+        "### In each entry of `chains`\n\n{chain}\n### At the top level\n\n{top}\n### In the object `monitor`\n\n{monitor}"
+    )
 }
 
 #[test]
@@ -61,6 +63,7 @@ fn the_example_config_is_valid_and_complete_and_every_setting_has_its_default() 
     if env::var_os("UPDATE_DOCUMENTS").is_some() {
         let top = example.as_object_mut().unwrap();
         top.extend(defaults(Scope::Top));
+        top.insert("monitor".to_owned(), Value::Object(defaults(Scope::Monitor)));
         for entry in top["chains"].as_object_mut().unwrap().values_mut() {
             entry.as_object_mut().unwrap().extend(defaults(Scope::Chain));
         }
@@ -75,6 +78,8 @@ fn the_example_config_is_valid_and_complete_and_every_setting_has_its_default() 
         }
     };
     has(&example, Scope::Top);
+    assert_eq!(config.monitor, MonitorSettings::default());
+    has(&example["monitor"], Scope::Monitor);
     for chain in [&config.origin, &config.auxiliary] {
         assert_eq!(chain.settings, ChainSettings::default());
         has(&example["chains"][chain.chain_id.to_string()], Scope::Chain);

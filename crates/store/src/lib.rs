@@ -11,6 +11,7 @@ pub mod gateways;
 pub mod journal;
 pub mod leases;
 mod migrate;
+pub mod monitor;
 mod names;
 pub mod processes;
 pub mod proofs;

@@ -17,8 +17,10 @@ struct Migration {
     sql: &'static str,
 }
 
-const SQLITE: &[Migration] =
-    &[Migration { version: 1, name: "initial", sql: include_str!("../../../migrations/sqlite/0001_initial.sql") }];
+const SQLITE: &[Migration] = &[
+    Migration { version: 1, name: "initial", sql: include_str!("../../../migrations/sqlite/0001_initial.sql") },
+    Migration { version: 5, name: "monitor", sql: include_str!("../../../migrations/sqlite/0005_monitor.sql") },
+];
 
 const VERSIONS: &str = "CREATE TABLE schema_versions (
     version BIGINT PRIMARY KEY, name TEXT NOT NULL, applied_at_ms BIGINT NOT NULL)";

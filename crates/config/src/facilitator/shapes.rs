@@ -3,7 +3,7 @@
 
 use super::{Db, KeyStore};
 use crate::{
-    ChainRef, ChainSettings, ConfigError, Endpoint, Home, Secret, Settings, chain_key,
+    ChainRef, ChainSettings, ConfigError, Endpoint, Home, MonitorSettings, Secret, Settings, chain_key,
     node::{Fields, Node},
 };
 use facilitator_eth::Address;
@@ -16,9 +16,11 @@ const MAX_WORKERS: usize = 100;
 const MAX_ACCOUNTS: usize = 1000;
 const VERSION: u64 = 1;
 const HASH_LOCK_KEY: &str = "encrypted_hash_lock_key";
-const PUBLISHED: &[&str] = &["originChain", "auxChainId", "database", "chains", "encryptedAccounts", HASH_LOCK_KEY];
+const MONITOR: &str = "monitor";
+const PUBLISHED: &[&str] =
+    &["originChain", "auxChainId", "database", "chains", "encryptedAccounts", HASH_LOCK_KEY, MONITOR];
 const TICKET: &[&str] =
-    &["version", "origin_chain_id", "auxiliary_chain_id", "db", "chains", "encrypted_accounts", HASH_LOCK_KEY];
+    &["version", "origin_chain_id", "auxiliary_chain_id", "db", "chains", "encrypted_accounts", HASH_LOCK_KEY, MONITOR];
 
 /// What a file says, before the pair is known. Texts are paths of fields.
 pub(super) struct Draft {
@@ -29,6 +31,7 @@ pub(super) struct Draft {
     pub(super) accounts: BTreeMap<Address, KeyStore>,
     pub(super) hash_lock_key: Option<KeyStore>,
     pub(super) settings: Settings,
+    pub(super) monitor: MonitorSettings,
 }
 
 /// An entry of `chains`.
@@ -70,6 +73,7 @@ fn ticket(root: &Node<'_>, home: &Home) -> Result<Draft, ConfigError> {
         accounts: accounts(&fields.required(&["encrypted_accounts"])?)?,
         hash_lock_key: hash_lock_key(&fields)?,
         settings: Settings::read(&fields)?,
+        monitor: monitor(&fields)?,
     })
 }
 
@@ -96,6 +100,7 @@ fn published(root: &Node<'_>, home: &Home) -> Result<Draft, ConfigError> {
         accounts: accounts(&fields.required(&["encryptedAccounts"])?)?,
         hash_lock_key: hash_lock_key(&fields)?,
         settings: Settings::read(&fields)?,
+        monitor: monitor(&fields)?,
     })
 }
 
@@ -195,6 +200,11 @@ fn accounts(node: &Node<'_>) -> Result<BTreeMap<Address, KeyStore>, ConfigError>
 fn strip(address: &str) -> String {
     let lower = address.to_ascii_lowercase();
     lower.strip_prefix("0x").map_or(lower.clone(), str::to_owned)
+}
+
+fn monitor(fields: &Fields<'_>) -> Result<MonitorSettings, ConfigError> {
+    let Some(node) = fields.optional(&[MONITOR])? else { return Ok(MonitorSettings::default()) };
+    MonitorSettings::read(&node.fields(&[MonitorSettings::KEYS])?)
 }
 
 fn hash_lock_key(fields: &Fields<'_>) -> Result<Option<KeyStore>, ConfigError> {

@@ -7,6 +7,7 @@ functions! {
     APPROVE = "approve(address,uint256)", 0x095e_a7b3;
     ALLOWANCE = "allowance(address,address)", 0xdd62_ed3e;
     BALANCE_OF = "balanceOf(address)", 0x70a0_8231;
+    TOTAL_SUPPLY = "totalSupply()", 0x1816_0ddd;
     TRANSFER = "transfer(address,uint256)", 0xa905_9cbb;
     EXISTS = "exists(address)", 0xf6a3_d24e;
     INCREASE_SUPPLY = "increaseSupply(address,uint256)", 0x79fc_d8ee;
@@ -31,6 +32,12 @@ pub fn allowance(owner: Address, spender: Address) -> View<U256> {
 #[must_use]
 pub fn balance_of(owner: Address) -> View<U256> {
     BALANCE_OF.view(&[address(owner)])
+}
+
+/// All tokens that there are, smallest units. Of a utility token: what was minted and not burned.
+#[must_use]
+pub fn total_supply() -> View<U256> {
+    TOTAL_SUPPLY.view(&[])
 }
 
 /// Gives tokens away, smallest units.

@@ -8,6 +8,7 @@ mod brief;
 mod ends;
 mod journal;
 mod leases;
+mod monitor;
 mod open;
 mod processes;
 mod rebuild;
