@@ -274,6 +274,26 @@ impl Chain {
         views.iter().zip(answers).map(read).collect()
     }
 
+    /// What one contract said at a block; `None` if it was not there yet.
+    ///
+    /// # Errors
+    /// In words, also where the node has no state that old.
+    pub async fn ask_past<T: contracts::Answer>(
+        &self,
+        to: Address,
+        view: View<T>,
+        block: u64,
+    ) -> Result<Option<T>, String> {
+        let code = self.reader.ask_one(Query::Code { address: to, at: At::Block(block) }).await;
+        match code {
+            Answer::Data(code) if code.is_empty() => Ok(None),
+            Answer::Failed(text) => Err(text),
+            Answer::Data(_) | Answer::Reverted(_) | Answer::Number(_) | Answer::Proof(_) | Answer::Root(_) => {
+                Ok(self.ask_at(&[(to, view)], block).await?.pop())
+            }
+        }
+    }
+
     /// Coins of accounts at the newest block, in the order asked.
     ///
     /// # Errors
@@ -305,12 +325,10 @@ impl Chain {
         let outcomes = self.rpc.batch(&calls).await.map_err(|error| error.to_string())?;
         let read = |(number, outcome): (&u64, Result<serde_json::Value, RpcError>)| {
             let header = outcome.and_then(|value| parse_checked_header(&value)).map_err(|error| error.to_string())?;
-            match header {
-                None if *number <= self.window.to.saturating_add(MAX_LAG) => {
-                    Err(format!("the node does not have block {number} yet, which the other chain knows"))
-                }
-                header => Ok(header),
+            if header.is_none() && *number <= self.window.to.saturating_add(MAX_LAG) {
+                return Err(format!("the node does not have block {number} yet, which the other chain knows"));
             }
+            Ok(header)
         };
         numbers.iter().zip(outcomes).map(read).collect()
     }

@@ -84,7 +84,7 @@ impl Manager {
         if let Err(error) = self.persistence.begin(now_ms()).await {
             return Report::new(self.unseen(), 0, vec![error.to_string()]);
         }
-        let course = self.alive(self.run()).await;
+        let course = self.alive(Box::pin(self.run())).await;
         let mut report = Report::new(course.chains.clone(), course.events, course.errors.clone());
         if let Err(error) = self.persistence.end(&report, now_ms()).await {
             let errors = course.errors.into_iter().chain([format!("cannot store the report: {error}")]);
@@ -100,8 +100,7 @@ impl Manager {
     }
 
     /// Does the work, and says every now and then that it goes on. A run that was replaced meanwhile ends at once.
-    async fn alive(&self, work: impl Future<Output = Course>) -> Course {
-        let mut work = std::pin::pin!(work);
+    async fn alive(&self, mut work: Task<'_, Course>) -> Course {
         let mut signs = tokio::time::interval(ALIVE);
         loop {
             tokio::select! {

@@ -5,7 +5,7 @@ use anyhow::{Context as _, Result, ensure};
 use facilitator_eth::{Address, B256, Bytes, U256, keccak256};
 use facilitator_tests::{
     anchoring,
-    calls::{address, call, uint, word},
+    calls::{address, call, read_address, read_uint, uint, word},
     deploy::tokens,
     devnet::{Devnet, Side},
     events::{self, Event},
@@ -76,7 +76,10 @@ async fn requests_that_are_revoked_rejected_or_left_alone_are_told() -> Result<(
     let signature = "rejectStakeRequest(uint256,address,uint256,uint256,uint256,address,address)";
     devnet.owner_calls(Side::Origin, &[(origin.composer, call(signature, &of(&stakes[1])))]).await?;
     watch.run(&[]).await?.good()?;
-    assert_eq!((watch.count_informed("Stake request revoked"), watch.count("warning", "Stake request rejected")), (1, 1));
+    assert_eq!(
+        (watch.count_informed("Stake request revoked"), watch.count("warning", "Stake request rejected")),
+        (1, 1)
+    );
     for _ in 0..4 {
         devnet.origin.mine(10).await?;
         watch.run(&[]).await?.good()?;
@@ -119,10 +122,11 @@ async fn false_and_missing_state_roots_and_changed_bounties_are_told() -> Result
 #[tokio::test]
 async fn a_supply_that_jumps_and_tokens_that_nobody_staked_are_critical() -> Result<()> {
     let watch = quiet().await?;
+    watch.set_number("supply_span_blocks", 20)?;
     let devnet = &watch.world.devnet;
     let (origin, auxiliary) = (&devnet.contracts.origin, &devnet.contracts.auxiliary);
     let vault = devnet.origin.view(origin.gateway, call("stakeVault()", &[])).await?;
-    let vault = facilitator_tests::calls::read_address(&vault)?;
+    let vault = read_address(&vault)?;
     // Hundred tokens that were staked.
     let owner = devnet.parties.owner;
     let stake = call("transfer(address,uint256)", &[address(vault), uint(tokens(100))]);
@@ -131,7 +135,7 @@ async fn a_supply_that_jumps_and_tokens_that_nobody_staked_are_critical() -> Res
     in_the_name_of(&devnet.auxiliary, auxiliary.cogateway, auxiliary.utility_token, &mint(80)).await?;
     watch.run(&[]).await?.good()?;
     assert_eq!(watch.warned(), [], "what was minted was staked, and there was nothing to compare it with");
-    devnet.auxiliary.mine(1).await?;
+    devnet.auxiliary.mine(25).await?;
     in_the_name_of(&devnet.auxiliary, auxiliary.cogateway, auxiliary.utility_token, &mint(7)).await?;
     watch.run(&[]).await?.good()?;
     assert_eq!(watch.warned(), [], "less than ten percent");
@@ -217,6 +221,13 @@ async fn a_message_that_another_worker_progresses_is_warned_of() -> Result<()> {
     Ok(())
 }
 
+/// Five tokens for somebody, under a hash lock.
+async fn intent(node: &Node, gateway: Address, sender: Address) -> Result<[facilitator_eth::abi::Value; 6]> {
+    let nonce = read_uint(&node.view(gateway, call("getNonce(address)", &[address(sender)])).await?)?;
+    let (beneficiary, lock) = (address(Address([9; 20])), word(keccak256([1; 32])));
+    Ok([uint(tokens(5)), beneficiary, uint(1_u64), uint(1_u64), uint(nonce), lock])
+}
+
 /// A stake without the composer, which its sender takes back.
 #[tokio::test]
 async fn a_stake_that_is_taken_back_is_warned_of() -> Result<()> {
@@ -224,15 +235,7 @@ async fn a_stake_that_is_taken_back_is_warned_of() -> Result<()> {
     let devnet = &watch.world.devnet;
     let (origin, owner) = (&devnet.contracts.origin, devnet.parties.owner);
     let approve = |whole: u64| call("approve(address,uint256)", &[address(origin.gateway), uint(tokens(whole))]);
-    let lock = keccak256([1; 32]);
-    let terms = [
-        uint(tokens(5)),
-        address(Address([9; 20])),
-        uint(1_u64),
-        uint(1_u64),
-        uint(U256::ZERO),
-        word(lock),
-    ];
+    let terms = intent(&devnet.origin, origin.gateway, owner).await?;
     let stake = call("stake(uint256,address,uint256,uint256,uint256,bytes32)", &terms);
     devnet.owner_calls(Side::Origin, &[(origin.value_token, approve(5)), (origin.base_token, approve(10))]).await?;
     in_the_name_of(&devnet.origin, owner, origin.gateway, &stake).await?;
@@ -264,14 +267,7 @@ async fn a_large_redeem_is_warned_of_at_once_and_a_stale_one_in_time() -> Result
     let five = tokens(5).to_quantity();
     let bounty = U256::exp10(17).to_quantity();
     let approve = call("approve(address,uint256)", &[address(auxiliary.cogateway), uint(tokens(5))]);
-    let terms = [
-        uint(tokens(5)),
-        address(Address([9; 20])),
-        uint(1_u64),
-        uint(1_u64),
-        uint(U256::ZERO),
-        word(keccak256([1; 32])),
-    ];
+    let terms = intent(&devnet.auxiliary, auxiliary.cogateway, owner).await?;
     let redeem = call("redeem(uint256,address,uint256,uint256,uint256,bytes32)", &terms);
     for (to, data, value) in
         [(prime, call("wrap()", &[]), five), (prime, approve, "0x0".to_owned()), (auxiliary.cogateway, redeem, bounty)]

@@ -128,7 +128,10 @@ async fn one_receiver_that_fails_costs_the_others_nothing_and_large_stakes_are_w
     check_webhook(&watch.webhook).await?;
     let embed = &watch.discord.taken()[0].lines()[0]["embeds"][0];
     assert_eq!(embed["color"], 0x003399);
-    assert_eq!(embed["fields"].as_array().and_then(|fields| fields.last()).map(|field| &field["name"]), Some(&json!("block")));
+    assert_eq!(
+        embed["fields"].as_array().and_then(|fields| fields.last()).map(|field| &field["name"]),
+        Some(&json!("block"))
+    );
     let letter = &watch.sentry.taken()[0];
     assert!(letter.head.starts_with("POST /api/42/envelope/ "), "{}", letter.head);
     assert!(letter.header("x-sentry-auth").is_some_and(|value| value.contains("sentry_key=publickey")));

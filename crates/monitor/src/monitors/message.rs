@@ -1,9 +1,7 @@
 //! Messages between the gateways, whoever carries them.
 
 use super::{
-    Findings, Look, Monitor, aged,
-    judge::{self, Fault},
-    tell,
+    Findings, Look, Monitor, aged, judge, tell,
     told::{Topic, with_values},
 };
 use crate::{
@@ -62,7 +60,6 @@ impl MessageMonitor {
         let mut present = Vec::new();
         for (((seen, confirmed), outbox), stored) in found.iter().zip(statuses).zip(stored) {
             if let Some(fault) = judge::fault(confirmed, on(&seen.set), outbox, stored.intent_hash) {
-                let fault: Fault = fault;
                 let key = format!("{}/{}", fault.title(), confirmed.message);
                 present.push(Condition::new(key, critical(chain, fault.title(), seen)));
             }

@@ -53,11 +53,11 @@ impl SupplyMonitor {
     async fn change(&self, look: &Look<'_>, chain: &Chain, token: Address) -> Result<Vec<SystemEvent>, String> {
         let (now, name) = (chain.window.to, format!("supply/{token}"));
         let memory: Memory = look.memory(&name).await?.unwrap_or_default();
-        let supply = supply_at(chain, token, now).await?;
+        let supply = chain.ask_one(token, token::total_supply()).await?;
         let measure = self.measure(memory.last_high_total_supply_change_block, now);
-        // A node without that state, or a chain without that contract then: what was seen since.
-        let before = match supply_at(chain, token, measure.since).await {
-            Ok(before) => Some((measure.since, before)),
+        let before = match chain.ask_past(token, token::total_supply(), measure.since).await {
+            Ok(before) => before.map(|before| (measure.since, before)),
+            // A node that keeps no old states: what was seen since.
             Err(_) => memory.samples.range(measure.since..now).next().map(|(block, supply)| (*block, *supply)),
         };
         let mut memory = memory.with(now, supply, self.span);
@@ -117,11 +117,6 @@ impl Memory {
 fn is_much(before: U256, after: U256, per_mille: u64) -> bool {
     let change = if after > before { after.saturating_sub(before) } else { before.saturating_sub(after) };
     !before.is_zero() && change.saturating_mul(U256::from(1_000_u64)) >= before.saturating_mul(U256::from(per_mille))
-}
-
-async fn supply_at(chain: &Chain, token: Address, block: u64) -> Result<U256, String> {
-    let found = chain.ask_at(&[(token, token::total_supply())], block).await?;
-    found.into_iter().next().ok_or_else(|| "no answer".to_owned())
 }
 
 async fn utility_tokens(chain: &Chain) -> Result<Vec<Address>, String> {
