@@ -100,19 +100,22 @@ impl Manager {
     }
 
     /// Does the work, and says every now and then that it goes on. A run that was replaced meanwhile ends at once.
-    async fn alive(&self, mut work: Task<'_, Course>) -> Course {
-        let mut signs = tokio::time::interval(ALIVE);
+    async fn alive(&self, work: Task<'_, Course>) -> Course {
+        // Side by side: a sign that waits for the database must not keep the work from finishing with it.
+        tokio::select! {
+            biased;
+            course = work => course,
+            error = self.signs() => Course { chains: self.unseen(), errors: vec![error.to_string()], ..Course::default() },
+        }
+    }
+
+    /// Says that the run goes on, until it is not the one under way any more.
+    async fn signs(&self) -> KeepError {
         loop {
-            tokio::select! {
-                biased;
-                course = &mut work => return course,
-                _ = signs.tick() => {}
-            }
+            tokio::time::sleep(ALIVE).await;
             match self.persistence.prolong(now_ms()).await {
                 Ok(()) => {}
-                Err(error @ KeepError::Busy(_)) => {
-                    return Course { chains: self.unseen(), errors: vec![error.to_string()], ..Course::default() };
-                }
+                Err(error @ KeepError::Busy(_)) => return error,
                 Err(KeepError::Failed(error)) => tracing::warn!(error, "no sign of life could be given"),
             }
         }
