@@ -91,7 +91,7 @@ async fn a_facilitator_watches_by_itself_and_starts_its_monitor_again() -> Resul
         ensure!(start.elapsed() < LIMIT, "{:?}\n{}", watch.informed(), daemon.log_tail());
         tokio::time::sleep(Duration::from_millis(200)).await;
     }
-    let children = watch.world.operator.status().await?["children"].to_string();
+    let children = watch.world.operator.status().await?["standing"]["children"].to_string();
     assert!(children.contains("\"monitor\""), "{children}");
     watch.world.operator.stop(daemon).await?;
     // The one event that was on its way when it was killed may have come twice, never two that differ.

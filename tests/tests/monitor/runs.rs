@@ -170,7 +170,7 @@ async fn a_receiver_that_is_not_set_is_not_told_and_the_log_always_is() -> Resul
 #[tokio::test]
 async fn one_chain_that_is_down_hides_nothing_of_the_other() -> Result<()> {
     let watch = quiet().await?;
-    watch.run(&[]).await?.good()?;
+    watch.world.devnet.origin.mine(30).await?;
     let before = watch.run(&[]).await?.good()?;
     let stakers = Stakers::new(&watch.world.devnet, 0, 1).await?;
     stakers.request_all(&watch.world.devnet, Pace::Natural).await?;
