@@ -219,8 +219,10 @@ async fn what_is_missing_or_contradicts_itself_is_said_before_anybody_is_told() 
     }
     let letters = [&watch.discord, &watch.sentry, &watch.webhook].map(|mailbox| mailbox.letters().len());
     assert_eq!(letters, [0; 3]);
-    // The config may say what the environment does not.
     watch.world.operator.unset_variable("ENVIRONMENT");
+    let started = watch.world.operator.run(&["start", "--monitor", "--chain-id", "1406"]).await?;
+    assert!(started.code == Some(1) && started.stderr.contains(unknown), "{started:?}");
+    // The config may say what the environment does not.
     watch.set("environment", &json!("testnet"))?;
     watch.run(&[]).await?.good()?;
     assert_eq!(watch.count_informed("Stake requested"), 1);
