@@ -42,11 +42,19 @@ impl Account {
     /// # Errors
     /// When signing fails, which a valid key does not.
     pub fn sign(&self, to: Address, data: Bytes, gas_limit: u64) -> Result<Signed> {
+        self.sign_paying(to, data, gas_limit, U256::ZERO)
+    }
+
+    /// As [`Account::sign`], with base coin sent along, in wei.
+    ///
+    /// # Errors
+    /// When signing fails, which a valid key does not.
+    pub fn sign_paying(&self, to: Address, data: Bytes, gas_limit: u64, value: U256) -> Result<Signed> {
         let transaction = Transaction {
             chain_id: self.chain_id,
             nonce: self.nonce.fetch_add(1, Ordering::Relaxed),
             to,
-            value: U256::ZERO,
+            value,
             data,
             gas_limit,
             fee: Fee::Legacy { gas_price: U256::from(GAS_PRICE) },

@@ -3,6 +3,10 @@
 //! Addresses follow from the deployer and its nonce, so both chains are deployed at once and each contract is handed
 //! the addresses of those that come later. Every transaction is checked to have succeeded at its foreseen address.
 
+mod contracts;
+
+pub use contracts::{Auxiliary, Contracts, Mints, Origin, Pair};
+
 use crate::{
     artifacts::Artifacts,
     calls::{address, bytes, call, no_addresses, read_uint, uint, word},
@@ -10,7 +14,6 @@ use crate::{
 };
 use anyhow::{Context as _, Result, ensure};
 use facilitator_eth::{Address, B256, Bytes, U256, abi::Value, keccak256};
-use serde::Serialize;
 use serde_json::{Value as Json, json};
 
 /// Gas for a plain call of the set-up.
@@ -29,13 +32,15 @@ pub struct DeployOptions {
     pub gateway_bounty: U256,
     /// Bounty of the cogateway in wei of the auxiliary base coin.
     pub cogateway_bounty: U256,
+    /// Whether a second pair of gateways stands beside the first: a plain token, minted as an EIP-20 token.
+    pub second_pair: bool,
     /// Places in each ring buffer of state roots (anchors) and storage roots (gateways).
     pub ring_items: u64,
 }
 
 impl Default for DeployOptions {
     fn default() -> Self {
-        Self { gateway_bounty: U256::exp10(18), cogateway_bounty: U256::exp10(17), ring_items: 100 }
+        Self { gateway_bounty: U256::exp10(18), cogateway_bounty: U256::exp10(17), second_pair: false, ring_items: 100 }
     }
 }
 
@@ -48,67 +53,6 @@ pub struct Parties {
     pub anchorer: Address,
     /// Receives penalties.
     pub burner: Address,
-}
-
-/// The contracts of the origin chain.
-#[derive(Debug, Clone, Copy, Default, Serialize)]
-pub struct Origin {
-    /// EIP-20 token that is staked.
-    pub value_token: Address,
-    /// EIP-20 token of bounties: another one, so that mixing them up shows.
-    pub base_token: Address,
-    /// Library.
-    pub merkle_library: Address,
-    /// Library.
-    pub message_bus: Address,
-    /// Library.
-    pub gateway_library: Address,
-    /// Organization of the gateway.
-    pub gateway_organization: Address,
-    /// Organization of the anchor.
-    pub anchor_organization: Address,
-    /// Organization whose workers may accept requests.
-    pub composer_organization: Address,
-    /// OSTComposer.
-    pub composer: Address,
-    /// Anchor of auxiliary state roots.
-    pub anchor: Address,
-    /// EIP20Gateway.
-    pub gateway: Address,
-}
-
-/// The contracts of the auxiliary chain.
-#[derive(Debug, Clone, Copy, Default, Serialize)]
-pub struct Auxiliary {
-    /// Organization of the anchor.
-    pub anchor_organization: Address,
-    /// Organization of the cogateway.
-    pub cogateway_organization: Address,
-    /// Organization whose workers may accept requests.
-    pub pool_organization: Address,
-    /// Library.
-    pub merkle_library: Address,
-    /// Library.
-    pub message_bus: Address,
-    /// Library.
-    pub gateway_library: Address,
-    /// OSTPrime.
-    pub utility_token: Address,
-    /// Anchor of origin state roots.
-    pub anchor: Address,
-    /// EIP20CoGateway.
-    pub cogateway: Address,
-    /// RedeemPool.
-    pub redeem_pool: Address,
-}
-
-/// Everything that was deployed.
-#[derive(Debug, Clone, Copy, Default, Serialize)]
-pub struct Contracts {
-    /// On the origin chain.
-    pub origin: Origin,
-    /// On the auxiliary chain.
-    pub auxiliary: Auxiliary,
 }
 
 /// The transactions of one chain, and the addresses that they lead to.
@@ -213,14 +157,15 @@ fn plan_origin(plan: &mut Plan, parties: Parties, remote: &Remote, options: &Dep
         gateway: Address::ZERO,
     };
     let linked = [("MessageBus", message_bus), ("GatewayLib", gateway_library)];
-    origin.gateway = plan.create("EIP20Gateway", &linked, &gateway_arguments(&origin, parties, options))?;
+    origin.gateway =
+        plan.create("EIP20Gateway", &linked, &gateway_arguments(&origin, value_token, parties, options))?;
     plan.invoke(origin.gateway, &call("activateGateway(address)", &[address(remote.gateway)]), U256::ZERO);
     Ok(origin)
 }
 
-fn gateway_arguments(origin: &Origin, parties: Parties, options: &DeployOptions) -> [Value; 7] {
+fn gateway_arguments(origin: &Origin, value_token: Address, parties: Parties, options: &DeployOptions) -> [Value; 7] {
     [
-        address(origin.value_token),
+        address(value_token),
         address(origin.base_token),
         address(origin.anchor),
         uint(options.gateway_bounty),
@@ -236,7 +181,8 @@ fn gateway_arguments(origin: &Origin, parties: Parties, options: &DeployOptions)
 /// When the contracts are not installed.
 pub fn another_gateway(origin: &Origin, parties: Parties, options: &DeployOptions) -> Result<Bytes> {
     let linked = [("MessageBus", origin.message_bus), ("GatewayLib", origin.gateway_library)];
-    Artifacts::load()?.creation("EIP20Gateway", &linked, &gateway_arguments(origin, parties, options))
+    let arguments = gateway_arguments(origin, origin.value_token, parties, options);
+    Artifacts::load()?.creation("EIP20Gateway", &linked, &arguments)
 }
 
 fn plan_auxiliary(
@@ -252,22 +198,7 @@ fn plan_auxiliary(
     let anchor = plan.create("Anchor", &[], &anchor_arguments(remote, options, anchor_organization))?;
     let utility_token = plan.create("OSTPrime", &[], &[address(value_token), address(cogateway_organization)])?;
     let [merkle_library, message_bus, gateway_library] = plan.libraries()?;
-    let arguments = [
-        address(value_token),
-        address(utility_token),
-        address(anchor),
-        uint(options.cogateway_bounty),
-        address(cogateway_organization),
-        address(remote.gateway),
-        address(parties.burner),
-        uint(options.ring_items),
-    ];
-    let linked = [("MessageBus", message_bus), ("GatewayLib", gateway_library)];
-    let cogateway = plan.create("EIP20CoGateway", &linked, &arguments)?;
-    plan.invoke(utility_token, &call("initialize()", &[]), tokens(PRIME_SUPPLY));
-    plan.invoke(utility_token, &call("setCoGateway(address)", &[address(cogateway)]), U256::ZERO);
-    let redeem_pool = plan.create("RedeemPool", &[], &[address(pool_organization)])?;
-    Ok(Auxiliary {
+    let mut auxiliary = Auxiliary {
         anchor_organization,
         cogateway_organization,
         pool_organization,
@@ -276,9 +207,65 @@ fn plan_auxiliary(
         gateway_library,
         utility_token,
         anchor,
-        cogateway,
-        redeem_pool,
-    })
+        cogateway: Address::ZERO,
+        redeem_pool: Address::ZERO,
+    };
+    let tokens_of_pair = (value_token, utility_token);
+    auxiliary.cogateway = plan_cogateway(plan, &auxiliary, tokens_of_pair, remote.gateway, parties, options)?;
+    plan.invoke(utility_token, &call("initialize()", &[]), tokens(PRIME_SUPPLY));
+    plan.invoke(utility_token, &set_cogateway(auxiliary.cogateway), U256::ZERO);
+    auxiliary.redeem_pool = plan.create("RedeemPool", &[], &[address(pool_organization)])?;
+    Ok(auxiliary)
+}
+
+fn set_cogateway(cogateway: Address) -> Bytes {
+    call("setCoGateway(address)", &[address(cogateway)])
+}
+
+/// A cogateway of `gateway` between these tokens: value and utility.
+fn plan_cogateway(
+    plan: &mut Plan,
+    auxiliary: &Auxiliary,
+    (value_token, utility_token): (Address, Address),
+    gateway: Address,
+    parties: Parties,
+    options: &DeployOptions,
+) -> Result<Address> {
+    let arguments = [
+        address(value_token),
+        address(utility_token),
+        address(auxiliary.anchor),
+        uint(options.cogateway_bounty),
+        address(auxiliary.cogateway_organization),
+        address(gateway),
+        address(parties.burner),
+        uint(options.ring_items),
+    ];
+    let linked = [("MessageBus", auxiliary.message_bus), ("GatewayLib", auxiliary.gateway_library)];
+    plan.create("EIP20CoGateway", &linked, &arguments)
+}
+
+/// The second pair, on both chains: its gateway shares composer, bounty token, anchor and organization with the first.
+fn plan_second(
+    plans: (&mut Plan, &mut Plan),
+    contracts: &Contracts,
+    parties: Parties,
+    options: &DeployOptions,
+) -> Result<Pair> {
+    let (on_origin, on_auxiliary) = plans;
+    let (origin, auxiliary) = (&contracts.origin, &contracts.auxiliary);
+    let value_token = on_origin.create("EIP20Token", &[], &[bytes("BRAND"), bytes("Brand Token"), uint(18u64)])?;
+    let organization = address(auxiliary.cogateway_organization);
+    let token = [address(value_token), bytes("UBT"), bytes("Utility Brand Token"), uint(18u64), organization];
+    let utility_token = on_auxiliary.create("UtilityToken", &[], &token)?;
+    let linked = [("MessageBus", origin.message_bus), ("GatewayLib", origin.gateway_library)];
+    let arguments = gateway_arguments(origin, value_token, parties, options);
+    let gateway = on_origin.create("EIP20Gateway", &linked, &arguments)?;
+    let tokens_of_pair = (value_token, utility_token);
+    let cogateway = plan_cogateway(on_auxiliary, auxiliary, tokens_of_pair, gateway, parties, options)?;
+    on_origin.invoke(gateway, &call("activateGateway(address)", &[address(cogateway)]), U256::ZERO);
+    on_auxiliary.invoke(utility_token, &set_cogateway(cogateway), U256::ZERO);
+    Ok(Pair { gateway, cogateway, value_token, utility_token, mints: Mints::Token })
 }
 
 fn anchor_arguments(remote: &Remote, options: &DeployOptions, organization: Address) -> [Value; 5] {
@@ -317,11 +304,17 @@ pub async fn deploy(origin: &Node, auxiliary: &Node, parties: Parties, options: 
     let set_co_anchor = |co_anchor| call("setCoAnchorAddress(address)", &[address(co_anchor)]);
     origin_plan.invoke(on_origin.anchor, &set_co_anchor(on_auxiliary.anchor), U256::ZERO);
     auxiliary_plan.invoke(on_auxiliary.anchor, &set_co_anchor(on_origin.anchor), U256::ZERO);
+    let mut contracts = Contracts { origin: on_origin, auxiliary: on_auxiliary, second: None };
+    if options.second_pair {
+        let plans = (&mut origin_plan, &mut auxiliary_plan);
+        contracts.second = Some(plan_second(plans, &contracts, parties, options)?);
+    }
     tokio::try_join!(origin_plan.carry_out(origin), auxiliary_plan.carry_out(auxiliary))?;
-    for token in [on_origin.value_token, on_origin.base_token] {
+    let of_pairs = contracts.pairs().into_iter().map(|pair| pair.value_token);
+    for token in of_pairs.chain([on_origin.base_token]) {
         give_supply(origin, token, parties.owner).await?;
     }
-    Ok(Contracts { origin: on_origin, auxiliary: on_auxiliary })
+    Ok(contracts)
 }
 
 /// Writes the owner's balance into a token that can't mint. No state root of the block that is newest now can ever be

@@ -6,7 +6,7 @@
 use crate::{
     anvil::{Anvil, AnvilOptions, Mining},
     calls::{address, call, uint},
-    deploy::{self, Contracts, DeployOptions, Parties, tokens},
+    deploy::{self, Contracts, DeployOptions, Pair, Parties, tokens},
     node::{self, Node, Pace, Receipt},
 };
 use anyhow::{Context as _, Result};
@@ -56,7 +56,7 @@ impl Default for DevnetOptions {
 }
 
 /// Which of the two chains.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Side {
     /// Where value tokens are staked.
     Origin,
@@ -102,7 +102,7 @@ pub struct Devnet {
     /// As it was chosen.
     pub options: DevnetOptions,
     /// The nodes' processes: origin, auxiliary.
-    pub processes: [Anvil; 2],
+    processes: [Anvil; 2],
     /// One payer at a time on each chain, since all count on the owner's next nonce.
     purses: [Mutex<()>; 2],
 }
@@ -146,15 +146,33 @@ impl Devnet {
         }
     }
 
+    /// The process of a side's node.
+    #[must_use]
+    pub fn process(&self, side: Side) -> &Anvil {
+        let [origin, auxiliary] = &self.processes;
+        match side {
+            Side::Origin => origin,
+            Side::Auxiliary => auxiliary,
+        }
+    }
+
     /// Sends calls of the owner and waits for them, with a block at once.
     ///
     /// # Errors
     /// When one reverts.
     pub async fn owner_calls(&self, side: Side, calls: &[(Address, Bytes)]) -> Result<()> {
+        self.owner_steps(side, calls, CALL_GAS).await.map(drop)
+    }
+
+    /// As [`Devnet::owner_calls`], with so much gas for each, and tells what they did.
+    ///
+    /// # Errors
+    /// When one reverts.
+    pub async fn owner_steps(&self, side: Side, calls: &[(Address, Bytes)], gas: u64) -> Result<Vec<Receipt>> {
         let owner = self.parties.owner;
         let transactions =
-            calls.iter().map(|(to, data)| json!({ "from": owner, "to": to, "data": data, "gas": quantity(CALL_GAS) }));
-        self.settle(side, transactions.collect()).await.map(|_| ())
+            calls.iter().map(|(to, data)| json!({ "from": owner, "to": to, "data": data, "gas": quantity(gas) }));
+        self.settle(side, transactions.collect()).await
     }
 
     /// Pays from the owner's purse by real transfers, with a block at once.
@@ -236,6 +254,15 @@ impl Devnet {
         created.context("no gateway was created")
     }
 
+    /// The pair of gateways that has this one on one of its sides.
+    ///
+    /// # Errors
+    /// When none was deployed.
+    pub fn pair_of(&self, gateway: Address) -> Result<Pair> {
+        let has = |pair: &Pair| pair.gateway == gateway || pair.cogateway == gateway;
+        self.contracts.pairs().into_iter().find(has).with_context(|| format!("{gateway} is of no pair"))
+    }
+
     /// The mosaic config of this devnet, as published for the real networks.
     #[must_use]
     pub fn mosaic_config(&self) -> Json {
@@ -278,6 +305,29 @@ impl Devnet {
                 },
             }},
         })
+    }
+
+    /// The gateway config of the second pair; its mosaic config stands beside it.
+    ///
+    /// # Errors
+    /// When there is no second pair.
+    pub fn gateway_config(&self, mosaic_config: &str) -> Result<Json> {
+        let pair = self.contracts.second.context("this devnet has no second pair of gateways")?;
+        Ok(json!({
+            "mosaicConfigFilePath": mosaic_config,
+            "auxChainId": self.options.auxiliary_chain_id,
+            "originContracts": {
+                "baseTokenAddress": self.contracts.origin.base_token,
+                "valueTokenAddress": pair.value_token,
+                "gatewayOrganizationAddress": self.contracts.origin.gateway_organization,
+                "eip20GatewayAddress": pair.gateway,
+            },
+            "auxiliaryContracts": {
+                "coGatewayOrganizationAddress": self.contracts.auxiliary.cogateway_organization,
+                "eip20CoGatewayAddress": pair.cogateway,
+                "utilityTokenAddress": pair.utility_token,
+            },
+        }))
     }
 
     /// The mosaic config of this devnet in the older shape, which names the origin chain by its id.

@@ -229,7 +229,7 @@ impl Run<'_> {
                 uint(ask.gas_price),
                 uint(ask.gas_limit),
                 uint(stake.nonce),
-                address(stake.staker),
+                address(stake.sender),
                 address(ask.gateway),
                 word(keccak256(secret(stake))),
             ];
@@ -244,7 +244,7 @@ impl Run<'_> {
             Step::ProgressStake => self.done += 1,
             Step::Accept => {
                 for log in &receipt.logs {
-                    if let Some(Event::StakeIntentDeclared { message, .. }) = events::read(log)?
+                    if let Some(Event::Declared { message, .. }) = events::read(log)?
                         && let Some(place) = self.declared.get_mut(stake)
                     {
                         *place = Some((message, receipt.block));

@@ -1,13 +1,15 @@
-//! Whether stakes ended as they must, told by the chains alone.
+//! Whether stakes and redeems ended as they must, told by the chains alone.
 //!
 //! Trusts neither the product's database nor its commands.
 
 use crate::{
     calls::{address, call, read_uint, word},
-    devnet::Devnet,
+    deploy::{Mints, Pair},
+    devnet::{Devnet, Side},
     events::{self, Event},
-    node::{Node, quantity},
-    stakers::Stake,
+    kind::Kind,
+    node::{Log, Node, quantity},
+    requesters::Request,
 };
 use anyhow::{Context as _, Result, ensure};
 use facilitator_eth::{Address, B256, U256};
@@ -32,14 +34,16 @@ pub struct Place {
 /// The events of one message; each list holds one place when all went well.
 #[derive(Debug, Clone, Default)]
 pub struct Life {
-    /// `StakeIntentDeclared`, on the origin chain.
+    /// `StakeIntentDeclared` or `RedeemIntentDeclared`, on the source chain.
     pub declared: Vec<Place>,
-    /// `StakeIntentConfirmed`, on the auxiliary chain.
+    /// `StakeIntentConfirmed` or `RedeemIntentConfirmed`, on the target chain.
     pub confirmed: Vec<Place>,
-    /// `StakeProgressed`, on the origin chain.
-    pub staked: Vec<Place>,
-    /// `MintProgressed`, on the auxiliary chain.
-    pub minted: Vec<Place>,
+    /// `StakeProgressed` or `RedeemProgressed`, on the source chain.
+    pub source: Vec<Place>,
+    /// `MintProgressed` or `UnstakeProgressed`, on the target chain.
+    pub target: Vec<Place>,
+    /// Who got the tokens.
+    pub beneficiary: Address,
     /// Wei that the beneficiary got.
     pub amount: U256,
     /// Wei that the facilitator got.
@@ -50,34 +54,44 @@ impl Life {
     /// Whether every event happened exactly once.
     #[must_use]
     pub fn finished(&self) -> bool {
-        [&self.declared, &self.confirmed, &self.staked, &self.minted].into_iter().all(|places| places.len() == 1)
+        self.steps().into_iter().all(|places| places.len() == 1)
+    }
+
+    /// All lists.
+    #[must_use]
+    pub fn steps(&self) -> [&Vec<Place>; 4] {
+        [&self.declared, &self.confirmed, &self.source, &self.target]
     }
 }
 
-/// All events of the gateway and the cogateway so far.
+/// A gateway or cogateway that proves heights of the other chain, and one of these. On another chain the same address
+/// may be another contract.
+pub type Proven = (Side, Address, u64);
+
+/// All events of the gateways and the cogateways so far.
 #[derive(Debug, Default)]
 pub struct Ledger {
-    /// The message of each (proxy, nonce).
-    pub messages: BTreeMap<(Address, U256), B256>,
+    /// The message of each (direction, gateway or cogateway, proxy, nonce).
+    pub messages: BTreeMap<(Kind, Address, Address, U256), B256>,
     /// The life of each message.
     pub lives: BTreeMap<B256, Life>,
     /// For each height that messages were confirmed with: how many.
-    pub confirmed_at: BTreeMap<u64, u64>,
+    pub confirmed_at: BTreeMap<Proven, u64>,
     /// For each proven height: the proofs that were new, the proofs in vain.
-    pub proven: BTreeMap<u64, (Vec<Place>, Vec<Place>)>,
+    pub proven: BTreeMap<Proven, (Vec<Place>, Vec<Place>)>,
 }
 
-/// How many of some stakes have got how far.
+/// How many of some requests have got how far.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Progress {
     /// Accepted.
     pub declared: usize,
-    /// Confirmed on the auxiliary chain.
+    /// Confirmed on the target chain.
     pub confirmed: usize,
     /// Source leg done.
-    pub staked: usize,
+    pub source: usize,
     /// Target leg done.
-    pub minted: usize,
+    pub target: usize,
     /// Both legs done, every event exactly once.
     pub finished: usize,
 }
@@ -89,113 +103,153 @@ impl Ledger {
     /// A node's, or an event that is not as its signature says.
     pub async fn read(devnet: &Devnet) -> Result<Self> {
         let mut ledger = Self::default();
-        let (gateway, cogateway) = ([devnet.contracts.origin.gateway], [devnet.contracts.auxiliary.cogateway]);
+        let boxes = |side| devnet.contracts.pairs().iter().map(|pair| pair.box_on(side)).collect::<Vec<_>>();
+        let (gateways, cogateways) = (boxes(Side::Origin), boxes(Side::Auxiliary));
         let (origin, auxiliary) =
-            tokio::try_join!(devnet.origin.logs(&gateway, 0), devnet.auxiliary.logs(&cogateway, 0))?;
-        for log in origin.iter().chain(&auxiliary) {
-            if let Some(event) = events::read(log)? {
-                ledger.note(&event, Place { block: log.block, transaction: log.transaction });
-            }
+            tokio::try_join!(devnet.origin.logs(&gateways, 0), devnet.auxiliary.logs(&cogateways, 0))?;
+        for (side, logs) in [(Side::Origin, &origin), (Side::Auxiliary, &auxiliary)] {
+            logs.iter().try_for_each(|log| ledger.note(side, log))?;
         }
         Ok(ledger)
     }
 
-    fn note(&mut self, event: &Event, place: Place) {
-        match *event {
-            Event::StakeIntentDeclared { message, proxy, nonce } => {
-                self.messages.insert((proxy, nonce), message);
+    fn note(&mut self, side: Side, log: &Log) -> Result<()> {
+        let place = Place { block: log.block, transaction: log.transaction };
+        match events::read(log)? {
+            Some(Event::Declared { kind, message, proxy, nonce }) => {
+                self.messages.insert((kind, log.address, proxy, nonce), message);
                 self.lives.entry(message).or_default().declared.push(place);
             }
-            Event::StakeIntentConfirmed { message, height } => {
+            Some(Event::Confirmed { message, height, .. }) => {
                 self.lives.entry(message).or_default().confirmed.push(place);
-                *self.confirmed_at.entry(height).or_default() += 1;
+                *self.confirmed_at.entry((side, log.address, height)).or_default() += 1;
             }
-            Event::StakeProgressed { message } => self.lives.entry(message).or_default().staked.push(place),
-            Event::MintProgressed { message, minted, reward, .. } => {
+            Some(Event::SourceProgressed { message, .. }) => {
+                self.lives.entry(message).or_default().source.push(place);
+            }
+            Some(Event::TargetProgressed { message, beneficiary, paid, reward, .. }) => {
                 let life = self.lives.entry(message).or_default();
-                life.minted.push(place);
-                (life.amount, life.reward) = (minted, reward);
+                life.target.push(place);
+                (life.beneficiary, life.amount, life.reward) = (beneficiary, paid, reward);
             }
-            Event::GatewayProven { height, again } => {
-                let (new, vain) = self.proven.entry(height).or_default();
+            Some(Event::GatewayProven { height, again }) => {
+                let (new, vain) = self.proven.entry((side, log.address, height)).or_default();
                 (if again { vain } else { new }).push(place);
             }
-            Event::StakeRequested { .. } | Event::StateRootAvailable { .. } => {}
+            Some(Event::Requested { .. } | Event::StateRootAvailable { .. }) | None => {}
         }
+        Ok(())
     }
 
-    /// The message of a stake and its life, once it is declared.
+    /// The message of a request and its life, once it is declared.
     #[must_use]
-    pub fn life(&self, stake: &Stake) -> Option<(B256, &Life)> {
-        let message = self.messages.get(&(stake.proxy, stake.nonce))?;
+    pub fn life(&self, request: &Request) -> Option<(B256, &Life)> {
+        let message = self.messages.get(&(request.kind, request.ask.gateway, request.proxy, request.nonce))?;
         Some((*message, self.lives.get(message)?))
     }
 
-    /// How far the stakes have got.
+    /// How far the requests have got.
     #[must_use]
-    pub fn progress(&self, stakes: &[Stake]) -> Progress {
+    pub fn progress(&self, requests: &[Request]) -> Progress {
         let mut progress = Progress::default();
-        for (_, life) in stakes.iter().filter_map(|stake| self.life(stake)) {
+        for (_, life) in requests.iter().filter_map(|request| self.life(request)) {
             progress.declared += usize::from(!life.declared.is_empty());
             progress.confirmed += usize::from(!life.confirmed.is_empty());
-            progress.staked += usize::from(!life.staked.is_empty());
-            progress.minted += usize::from(!life.minted.is_empty());
+            progress.source += usize::from(!life.source.is_empty());
+            progress.target += usize::from(!life.target.is_empty());
             progress.finished += usize::from(life.finished());
         }
         progress
     }
 }
 
-/// Waits until all stakes have both legs done.
+/// Waits until all requests have both legs done.
 ///
 /// # Errors
 /// When they don't within `limit`: how far they got.
-pub async fn wait_finished(devnet: &Devnet, stakes: &[Stake], limit: Duration) -> Result<Ledger> {
+pub async fn wait_finished(devnet: &Devnet, requests: &[Request], limit: Duration) -> Result<Ledger> {
     let start = Instant::now();
     loop {
         let ledger = Ledger::read(devnet).await?;
-        let progress = ledger.progress(stakes);
-        if progress.finished == stakes.len() {
+        let progress = ledger.progress(requests);
+        if progress.finished == requests.len() {
             return Ok(ledger);
         }
-        ensure!(start.elapsed() < limit, "{} stakes did not finish within {limit:?}: {progress:?}", stakes.len());
+        ensure!(start.elapsed() < limit, "{} requests did not finish within {limit:?}: {progress:?}", requests.len());
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
 }
 
-/// Checks every stake: one event of each kind, both boxes Progressed, the beneficiary has amount minus reward.
+/// Checks every request: one event of each kind, both boxes Progressed, the beneficiary has amount minus reward.
 ///
 /// # Errors
 /// The first thing that is not as it must be.
-pub async fn finished(devnet: &Devnet, stakes: &[Stake]) -> Result<Ledger> {
+pub async fn finished(devnet: &Devnet, requests: &[Request]) -> Result<Ledger> {
     let ledger = Ledger::read(devnet).await?;
+    for kind in Kind::ALL {
+        for pair in devnet.contracts.pairs() {
+            let of_both =
+                |request: &&Request| request.kind == kind && request.ask.gateway == pair.box_on(kind.source());
+            let some: Vec<&Request> = requests.iter().filter(of_both).collect();
+            finished_at(devnet, &ledger, kind, pair, &some).await?;
+        }
+    }
+    let known = |request: &Request| devnet.pair_of(request.ask.gateway).is_ok();
+    ensure!(requests.iter().all(known), "a request to a gateway that was not deployed");
+    Ok(ledger)
+}
+
+async fn finished_at(devnet: &Devnet, ledger: &Ledger, kind: Kind, pair: Pair, requests: &[&Request]) -> Result<()> {
     let mut messages = Vec::new();
-    for stake in stakes {
-        let life = ledger.life(stake).with_context(|| format!("{} is not declared", stake.request_hash))?;
+    for request in requests {
+        let life = ledger.life(request).with_context(|| format!("{} is not declared", request.request_hash))?;
         ensure!(life.1.finished(), "not every event exactly once: {life:?}");
         messages.push(life.0);
     }
-    let status = |gateway, signature: &str| -> Vec<_> {
-        messages.iter().map(|message| (gateway, call(signature, &[word(*message)]))).collect()
-    };
-    let outbox = status(devnet.contracts.origin.gateway, "getOutboxMessageStatus(bytes32)");
-    let inbox = status(devnet.contracts.auxiliary.cogateway, "getInboxMessageStatus(bytes32)");
-    let (outbox, inbox) = tokio::try_join!(devnet.origin.views(&outbox), devnet.auxiliary.views(&inbox))?;
-    for (place, answers) in [("outbox", outbox), ("inbox", inbox)] {
+    for (side, signature, name) in [
+        (kind.source(), "getOutboxMessageStatus(bytes32)", "outbox"),
+        (kind.target(), "getInboxMessageStatus(bytes32)", "inbox"),
+    ] {
+        let ask = |message: &B256| (pair.box_on(side), call(signature, &[word(*message)]));
+        let answers = devnet.node(side).views(&messages.iter().map(ask).collect::<Vec<_>>()).await?;
         for (message, answer) in messages.iter().zip(answers) {
             let status = read_uint(&answer)?;
-            ensure!(status == U256::from(PROGRESSED), "message {message} has status {status} in the {place}");
+            ensure!(status == U256::from(PROGRESSED), "message {message} has status {status} in the {name}");
         }
     }
-    let beneficiaries: Vec<Address> = stakes.iter().map(|stake| stake.ask.beneficiary).collect();
-    let balances = devnet.auxiliary.balances(&beneficiaries).await?;
-    for ((stake, message), balance) in stakes.iter().zip(&messages).zip(balances) {
-        let Life { amount: minted, reward, .. } = *ledger.lives.get(message).context("not declared")?;
-        let whole = minted.checked_add(reward);
-        ensure!(whole == Some(stake.ask.amount), "message {message}: {minted} and {reward} are not the amount");
-        ensure!(balance == minted, "the beneficiary of {message} has {balance} wei, not {minted}");
+    let beneficiaries: Vec<Address> = requests.iter().map(|request| request.ask.beneficiary).collect();
+    let balances = paid_balances(devnet, kind, pair, &beneficiaries).await?;
+    for ((request, message), balance) in requests.iter().zip(&messages).zip(balances) {
+        let Life { amount: paid, reward, beneficiary, .. } = *ledger.lives.get(message).context("not declared")?;
+        let whole = paid.checked_add(reward);
+        ensure!(whole == Some(request.ask.amount), "message {message}: {paid} and {reward} are not the amount");
+        ensure!(beneficiary == request.ask.beneficiary, "message {message} paid {beneficiary}");
+        ensure!(balance == paid, "the beneficiary of {message} has {balance} wei, not {paid}");
     }
-    Ok(ledger)
+    Ok(())
+}
+
+/// What accounts have of that which the target leg pays out: coin, or an EIP-20 token.
+///
+/// # Errors
+/// The node's.
+pub async fn paid_balances(devnet: &Devnet, kind: Kind, pair: Pair, accounts: &[Address]) -> Result<Vec<U256>> {
+    let node = devnet.node(kind.target());
+    match (kind, pair.mints) {
+        (Kind::Stake, Mints::Coin) => node.balances(accounts).await,
+        (Kind::Stake, Mints::Token) => token_balances(node, pair.utility_token, accounts).await,
+        (Kind::Redeem, Mints::Coin | Mints::Token) => token_balances(node, pair.value_token, accounts).await,
+    }
+}
+
+/// Balances of an EIP-20 token.
+///
+/// # Errors
+/// The node's.
+pub async fn token_balances(node: &Node, token: Address, accounts: &[Address]) -> Result<Vec<U256>> {
+    let calls: Vec<_> =
+        accounts.iter().map(|account| (token, call("balanceOf(address)", &[address(*account)]))).collect();
+    node.views(&calls).await?.iter().map(read_uint).collect()
 }
 
 /// Checks that no height was proven twice, and none without a message being confirmed with it.
@@ -203,10 +257,10 @@ pub async fn finished(devnet: &Devnet, stakes: &[Stake]) -> Result<Ledger> {
 /// # Errors
 /// The first height that was.
 pub fn one_proof_per_height(ledger: &Ledger) -> Result<()> {
-    for (height, (new, vain)) in &ledger.proven {
+    for (place @ (_, by, height), (new, vain)) in &ledger.proven {
         let (new, vain) = (new.len(), vain.len());
-        ensure!(new == 1 && vain == 0, "height {height} was proven {new} times and {vain} times in vain");
-        ensure!(ledger.confirmed_at.contains_key(height), "height {height} was proven for nothing");
+        ensure!(new == 1 && vain == 0, "height {height} was proven {new} times and {vain} times in vain to {by}");
+        ensure!(ledger.confirmed_at.contains_key(place), "height {height} was proven to {by} for nothing");
     }
     Ok(())
 }
@@ -216,9 +270,7 @@ pub fn one_proof_per_height(ledger: &Ledger) -> Result<()> {
 /// # Errors
 /// The node's.
 pub async fn bounty_balances(devnet: &Devnet, workers: &[Address]) -> Result<Vec<U256>> {
-    let token = devnet.contracts.origin.base_token;
-    let calls: Vec<_> = workers.iter().map(|w| (token, call("balanceOf(address)", &[address(*w)]))).collect();
-    devnet.origin.views(&calls).await?.iter().map(read_uint).collect()
+    token_balances(&devnet.origin, devnet.contracts.origin.base_token, workers).await
 }
 
 /// What some accounts' transactions cost.

@@ -4,15 +4,18 @@
 
 use crate::{
     anchoring::{Anchoring, Policy},
+    books::Books,
     daemon::Daemon,
     devnet::{Devnet, DevnetOptions, Funds},
-    operator::{InitOptions, Operator},
+    operator::{InitOptions, Operator, RequestRow},
+    process,
+    requesters::Request,
     rpc_proxy::{Counts, RpcProxy},
-    stakers::Stake,
     verify::{self, Ledger},
 };
-use anyhow::Result;
-use std::time::Duration;
+use anyhow::{Context as _, Result, ensure};
+use serde_json::json;
+use std::{fs, time::Duration};
 
 /// How a world is to be.
 #[derive(Debug, Clone)]
@@ -84,21 +87,81 @@ impl World {
         Ok(Self { devnet, origin_proxy, auxiliary_proxy, operator, anchoring })
     }
 
+    /// Has the operator serve the second pair of gateways beside the first, from the next start on.
+    ///
+    /// # Errors
+    /// When there is none, or a file can't be written.
+    pub fn serve_second_pair(&self) -> Result<()> {
+        let folder = self.operator.config.parent().context("the config is in no folder")?;
+        let config = self.devnet.gateway_config("mosaic-config.json")?;
+        fs::write(folder.join("second-gateway.json"), serde_json::to_vec_pretty(&config)?)?;
+        self.operator.edit_config(|config| config["gateway_configs"] = json!(["second-gateway.json"]))
+    }
+
     /// What passed the proxies so far: origin, auxiliary.
     #[must_use]
     pub fn counts(&self) -> [Counts; 2] {
         [self.origin_proxy.counts(), self.auxiliary_proxy.counts()]
     }
-    /// Waits until all stakes have both legs done, then checks that they ended as they must.
+
+    /// As [`World::finish`]; then also every row is COMPLETE, no height was proven twice, and all money is where it must
+    /// be since `books` were read.
+    ///
+    /// # Errors
+    /// As [`World::finish`], or the first thing that is not so.
+    pub async fn finish_exactly(
+        &self,
+        daemon: &Daemon,
+        requests: &[Request],
+        books: &Books,
+        limit: Duration,
+    ) -> Result<Vec<RequestRow>> {
+        let ledger = self.finish(daemon, requests, limit).await?;
+        verify::one_proof_per_height(&ledger)?;
+        let complete =
+            |rows: &[RequestRow]| rows.len() == requests.len() && rows.iter().all(|row| row.state == "COMPLETE");
+        let rows = self.operator.wait_requests(limit, complete).await?;
+        books.check(&self.devnet, &self.operator, requests).await?;
+        Ok(rows)
+    }
+
+    /// Checks that no transaction of the workers has reverted.
+    ///
+    /// # Errors
+    /// When one has.
+    pub async fn nothing_reverted(&self) -> Result<()> {
+        let workers = [&self.operator.origin_workers, &self.operator.auxiliary_workers];
+        for (node, workers) in [&self.devnet.origin, &self.devnet.auxiliary].into_iter().zip(workers) {
+            let spent = verify::spent(node, workers, 0).await?;
+            ensure!(spent.reverted == 0, "transactions reverted on chain {}: {spent:?}", node.chain_id);
+        }
+        Ok(())
+    }
+
+    /// Kills the daemon in the middle of everything, several times over, and starts it again each time.
+    ///
+    /// # Errors
+    /// When a child outlives it, or it does not start again.
+    pub async fn kill_and_start(&self, mut daemon: Daemon) -> Result<Daemon> {
+        for _ in 0..4 {
+            tokio::time::sleep(Duration::from_millis(400)).await;
+            let children = daemon.kill().await?;
+            ensure!(process::all_gone(&children, Duration::from_secs(1)).await, "a child outlived its killed parent");
+            daemon = self.operator.start().await?;
+        }
+        Ok(daemon)
+    }
+
+    /// Waits until all requests have both legs done, then checks that they ended as they must.
     ///
     /// # Errors
     /// When they don't within `limit`, with the end of the daemon's log.
-    pub async fn finish(&self, daemon: &Daemon, stakes: &[Stake], limit: Duration) -> Result<Ledger> {
-        if let Err(error) = verify::wait_finished(&self.devnet, stakes, limit).await {
+    pub async fn finish(&self, daemon: &Daemon, requests: &[Request], limit: Duration) -> Result<Ledger> {
+        if let Err(error) = verify::wait_finished(&self.devnet, requests, limit).await {
             let status = self.operator.status().await.map(|status| format!("{status:#}"));
             let status = status.unwrap_or_else(|error| format!("no status: {error:#}"));
             return Err(error.context(format!("{}\n{status}", daemon.log_tail())));
         }
-        verify::finished(&self.devnet, stakes).await
+        verify::finished(&self.devnet, requests).await
     }
 }

@@ -247,7 +247,7 @@ fn is_complete(
         ("request_hash", stake.request_hash.to_string()),
         ("message_hash", message.to_string()),
         ("gateway_address", stake.ask.gateway.to_string()),
-        ("sender", stake.staker.to_string()),
+        ("sender", stake.sender.to_string()),
         ("sender_proxy", stake.proxy.to_string()),
         ("beneficiary", stake.ask.beneficiary.to_string()),
         ("amount", stake.ask.amount.to_string()),

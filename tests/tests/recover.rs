@@ -132,14 +132,13 @@ async fn stakes_whose_secret_is_half_spent_are_finished() -> Result<()> {
     let daemon = operator.start().await?;
     let stakes = stakers.request_all(devnet, Pace::Natural).await?;
     // All are confirmed, and from now on no transaction reaches the auxiliary chain.
-    wait_for(devnet, Side::Auxiliary, stakes.len(), |event| matches!(event, Event::StakeIntentConfirmed { .. }))
-        .await?;
+    wait_for(devnet, Side::Auxiliary, stakes.len(), |event| matches!(event, Event::Confirmed { .. })).await?;
     let sends = |method: &String| method == "eth_sendRawTransaction";
     let refuse = move |request: &Request<'_>| {
         if request.methods.iter().any(sends) { Fault::Status(503) } else { Fault::None }
     };
     world.auxiliary_proxy.set_rule(refuse);
-    wait_for(devnet, Side::Origin, stakes.len(), |event| matches!(event, Event::StakeProgressed { .. })).await?;
+    wait_for(devnet, Side::Origin, stakes.len(), |event| matches!(event, Event::SourceProgressed { .. })).await?;
     kill_all(daemon).await?;
     database::lose(&operator.config)?;
     devnet.origin.mine(4).await?;

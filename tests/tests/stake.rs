@@ -106,15 +106,9 @@ async fn two_stakes_of_one_staker_one_after_the_other() -> Result<()> {
 async fn a_killed_parent_leaves_no_child_and_the_next_start_finishes_everything() -> Result<()> {
     let world = World::new(quick()).await?;
     let stakers = Stakers::new(&world.devnet, 0, 10).await?;
-    let mut daemon = world.operator.start().await?;
+    let daemon = world.operator.start().await?;
     let stakes = stakers.request_all(&world.devnet, Pace::Natural).await?;
-    // In the middle of everything, several times over.
-    for _ in 0..4 {
-        tokio::time::sleep(Duration::from_millis(400)).await;
-        let children = daemon.kill().await?;
-        ensure!(process::all_gone(&children, Duration::from_secs(1)).await, "a child outlived its killed parent");
-        daemon = world.operator.start().await?;
-    }
+    let daemon = world.kill_and_start(daemon).await?;
     let ledger = world.finish(&daemon, &stakes, LIMIT).await?;
     verify::one_proof_per_height(&ledger)?;
     world.operator.stop(daemon).await

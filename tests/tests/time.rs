@@ -67,7 +67,7 @@ async fn clock_jumps(shifts: [i64; 3]) -> Result<()> {
     let daemon = world.operator.start().await?;
     let stakes = stakers.request_all(&world.devnet, Pace::Natural).await?;
     let steps: [fn(Progress) -> bool; 3] =
-        [|seen| seen.declared > 0, |seen| seen.confirmed > 0, |seen| seen.staked > 0 || seen.minted > 0];
+        [|seen| seen.declared > 0, |seen| seen.confirmed > 0, |seen| seen.source > 0 || seen.target > 0];
     for (shift, step) in shifts.into_iter().zip(steps) {
         until(&world, &stakes, step).await.with_context(|| daemon.log_tail())?;
         // Whole or not at all: a file that is half written would be another time.

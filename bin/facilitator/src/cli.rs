@@ -5,7 +5,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
 
 /// Moves tokens between two EVM chains through OpenST Mosaic gateways: accepts stake requests on the origin chain and
-/// sees each one through to minted tokens on the auxiliary chain.
+/// sees each one through to minted tokens on the auxiliary chain, and redeem requests the same way back.
 ///
 /// Begin with `facilitator init`, look over the result with `facilitator doctor`, then `facilitator start`.
 #[derive(Debug, Parser)]

@@ -238,6 +238,32 @@ impl Kind for HttpUrl {
     }
 }
 
+/// Paths of files, at most so many, as they stand there.
+pub(crate) struct Paths(pub(crate) usize);
+
+impl Kind for Paths {
+    type Value = Vec<String>;
+
+    fn read(&self, node: &Node<'_>) -> Result<Vec<String>, ConfigError> {
+        if node.value.as_array().is_some_and(Vec::is_empty) {
+            return Ok(Vec::new());
+        }
+        node.items(self.0)?.iter().map(|item| item.text().map(str::to_owned)).collect()
+    }
+
+    fn show(&self, value: &Vec<String>) -> Value {
+        value.clone().into()
+    }
+
+    fn unit(&self) -> String {
+        "files".to_owned()
+    }
+
+    fn allowed(&self) -> String {
+        format!("list of at most {}", self.0)
+    }
+}
+
 /// Yes or no.
 pub(crate) struct Switch;
 

@@ -54,7 +54,36 @@ pub fn load(selection: &Selection, home: &Home, names: &Names) -> Result<Loaded,
         None => contracts(selection.mosaic_config.as_deref(), home, facilitator.auxiliary.chain_id)?,
     };
     check_origin(&mosaic, &facilitator, names)?;
-    Ok(Loaded { facilitator, gateways: vec![gateway], mosaic_config: mosaic.file })
+    let gateways = with_further(gateway, &facilitator, home, names)?;
+    Ok(Loaded { facilitator, gateways, mosaic_config: mosaic.file })
+}
+
+/// `first`, and the gateways of `gateway_configs` after it. One that is served twice would be asked for twice.
+fn with_further(
+    first: GatewayAddresses,
+    facilitator: &Facilitator,
+    home: &Home,
+    names: &Names,
+) -> Result<Vec<GatewayAddresses>, ConfigError> {
+    let mut gateways = vec![first];
+    for (index, text) in facilitator.settings.gateway_configs.iter().enumerate() {
+        let wrong = |message: String| ConfigError::new(&facilitator.file, format!("gateway_configs[{index}]"), message);
+        let file = home.resolve(&facilitator.file, text);
+        if !file.is_file() {
+            return Err(wrong(format!("there is no file {}", file.display())));
+        }
+        let (mosaic, further) = by_gateway_config(&file, home, facilitator.auxiliary.chain_id)?;
+        check_origin(&mosaic, facilitator, names)?;
+        let same = |known: &&GatewayAddresses| known.gateway == further.gateway || known.cogateway == further.cogateway;
+        if let Some(known) = gateways.iter().find(same) {
+            let (gateway, cogateway) = (known.gateway, known.cogateway);
+            let message =
+                format!("has gateway {gateway} or cogateway {cogateway}, which are served already: remove one");
+            return Err(wrong(message));
+        }
+        gateways.push(further);
+    }
+    Ok(gateways)
 }
 
 /// The contracts by the given mosaic config, else by the gateway config of the default place, else by the mosaic
@@ -66,10 +95,15 @@ fn contracts(given: Option<&Path>, home: &Home, chain_id: u64) -> Result<(Mosaic
         let gateway = mosaic.gateway(chain_id)?;
         return Ok((mosaic, gateway));
     }
-    let config = GatewayConfig::read(&gateway_file, home)?;
+    by_gateway_config(&gateway_file, home, chain_id)
+}
+
+/// The contracts of a gateway config, with the mosaic config that it refers to.
+fn by_gateway_config(file: &Path, home: &Home, chain_id: u64) -> Result<(Mosaic, GatewayAddresses), ConfigError> {
+    let config = GatewayConfig::read(file, home)?;
     if config.auxiliary_chain_id != chain_id {
         let message = format!("is {}, but asked for was {chain_id}", config.auxiliary_chain_id);
-        return Err(ConfigError::new(&gateway_file, "auxChainId", message));
+        return Err(ConfigError::new(file, "auxChainId", message));
     }
     let mosaic = Mosaic::read(&config.mosaic_config)?;
     let gateway = config.gateway(&mosaic)?;

@@ -3,7 +3,7 @@
 
 use crate::{
     ConfigError,
-    kinds::{Choice, Kind, Maybe, Millis, Seconds, Small, Switch, Wei, count},
+    kinds::{Choice, Kind, Maybe, Millis, Paths, Seconds, Small, Switch, Wei, count},
     node::Fields,
 };
 use facilitator_eth::U256;
@@ -197,6 +197,8 @@ settings! {
 settings! {
     /// Optional settings at the top level.
     Settings, Scope::Top;
+    /// Gateway configs of further gateways that are served on the same chain pair, with the same keys.
+    "gateway_configs" gateway_configs: Vec<String> = Vec::new(), Paths(100);
     /// Most worker processes at one time; further requests wait as rows, oldest first.
     "max_workers" max_workers: u32 = 32, Small("processes", 1, 10_000);
     /// Largest bounty that is put up for one request, in base token on the origin and in coin on the auxiliary chain; null for no cap.

@@ -8,7 +8,7 @@ use common::{Edit, config_error, edited, facilitator, fixture, fixture_json, hom
 use facilitator_config::{
     Context, Db, Error, Facilitator, Home, KeyError, Names, Passwords, Secret, Selection, Settings, init, load, unlock,
 };
-use facilitator_eth::{U256, keystore::Kdf};
+use facilitator_eth::{Address, U256, keystore::Kdf};
 use serde_json::{Value, json};
 use std::{fs, path::Path, time::Duration, time::UNIX_EPOCH};
 
@@ -307,4 +307,57 @@ fn loading_finds_files_in_their_order_and_compares_them() {
     let error = config_error(load(&given(&mainnet), &home).unwrap_err());
     assert_eq!(error.path, "origin_chain_id");
     assert!(error.message.contains("is 3, but the mosaic config has 1"), "{error}");
+}
+
+fn gateway_document(numbers: [u8; 2]) -> Value {
+    let address = |n: u8| format!("0x{}", format!("{n:02x}").repeat(20));
+    json!({
+        "mosaicConfigFilePath": "ropsten.json", "auxChainId": 1406,
+        "originContracts": {
+            "baseTokenAddress": address(1), "valueTokenAddress": address(2),
+            "gatewayOrganizationAddress": address(3), "eip20GatewayAddress": address(numbers[0]),
+        },
+        "auxiliaryContracts": {
+            "coGatewayOrganizationAddress": address(5), "eip20CoGatewayAddress": address(numbers[1]),
+            "utilityTokenAddress": address(7),
+        },
+    })
+}
+
+#[test]
+fn further_gateways_are_served_beside_the_first_and_none_twice() {
+    let (_guard, home) = home();
+    fs::create_dir_all(home.path()).unwrap();
+    fs::copy(fixture("ropsten.json"), home.path().join("ropsten.json")).unwrap();
+    let file = home.facilitator_config(1406);
+    let place = |name: &str| home.path().join(name);
+    for (name, numbers) in [("a.json", [0xa1, 0xa2]), ("b.json", [0xb1, 0xb2]), ("same.json", [0xc1, 0xa2])] {
+        write(&place(name), &gateway_document(numbers));
+    }
+    let other_chain = edited(gateway_document([0xd1, 0xd2]), "/auxChainId", &Edit::Set(1407.into()));
+    write(&place("1407.json"), &other_chain);
+    let loaded = |paths: Value| {
+        write(&file, &edited(ticket(), "/gateway_configs", &Edit::Set(paths)));
+        load(&selection(Some(1406)), &home, &Names::default())
+    };
+    let served = loaded(json!(["../a.json", place("b.json")])).unwrap().gateways;
+    let first = [0xa1, 0xb1].map(|n| Address([n; 20]));
+    assert_eq!(served.iter().skip(1).map(|gateway| gateway.gateway).collect::<Vec<_>>(), first);
+    assert_eq!(served.len(), 3);
+    let pools = served.iter().all(|gateway| gateway.redeem_pool == served[0].redeem_pool);
+    assert!(pools && served[2].anchor == served[0].anchor, "what they do not give comes from the mosaic config");
+
+    let cases = [
+        (json!(["../a.json", "../a.json"]), "gateway_configs[1]", "are served already"),
+        (json!(["../a.json", "../b.json", "../same.json"]), "gateway_configs[2]", "are served already"),
+        (json!(["../none.json"]), "gateway_configs[0]", "there is no file"),
+        (json!([7]), "gateway_configs[0]", "must be text"),
+        (json!("../a.json"), "gateway_configs", "must be a list"),
+        (json!(["../1407.json"]), "auxChainId", "is 1407, but asked for was 1406"),
+    ];
+    for (paths, path, words) in cases {
+        let error = config_error(loaded(paths).unwrap_err());
+        assert_eq!(error.path, path, "{error}");
+        assert!(error.message.contains(words), "{error}");
+    }
 }

@@ -14,6 +14,7 @@ macro_rules! documents {
 
 documents! {
     VECTORS = "../../protocol/tests/vectors/mosaic-0.12.0.json";
+    BLOCK = "../../chain/vectors/mainnet_block_1.json";
     TRIES = "../../eth/tests/fixtures/tries.json";
     KEY_STORES = "../../eth/tests/fixtures/keystores.json";
     MOSAIC_TICKET = "../../config/tests/fixtures/ticket-mosaic-config.json";

@@ -9,6 +9,7 @@ pub mod gateway;
 pub mod organization;
 pub mod pool;
 pub mod token;
+pub mod vault;
 
 use crate::model::MessageStatus;
 use facilitator_eth::{
@@ -122,8 +123,9 @@ mod tests {
 
     #[test]
     fn every_selector_is_that_of_its_signature() {
-        let all = [pool::FUNCTIONS, gateway::FUNCTIONS, anchor::FUNCTIONS, organization::FUNCTIONS, token::FUNCTIONS];
-        let all = [&all, gateway::VIEWS].concat();
+        let origin = [gateway::FUNCTIONS, anchor::FUNCTIONS, vault::FUNCTIONS];
+        let all = [pool::FUNCTIONS, organization::FUNCTIONS, token::FUNCTIONS];
+        let all = [&origin, all.as_slice(), gateway::VIEWS].concat();
         for function in all.concat() {
             assert_eq!(
                 hex_of(function.selector),

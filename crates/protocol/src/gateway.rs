@@ -28,6 +28,10 @@ pub struct GatewaySet {
     pub redeem_pool: Option<Address>,
     /// Organization of the composer, which whitelists origin workers.
     pub composer_organization: Address,
+    /// Organization of the redeem pool, which whitelists auxiliary workers; none without a pool.
+    pub pool_organization: Option<Address>,
+    /// Contract on the origin chain that keeps the stakes, and pays unstakes.
+    pub stake_vault: Address,
     /// Token that is staked.
     pub value_token: Address,
     /// Token of the bounty on the origin chain.
@@ -57,6 +61,24 @@ impl GatewaySet {
         match kind {
             Kind::Stake => self.gateway == gateway && self.composer == pool,
             Kind::Redeem => self.cogateway == gateway && self.redeem_pool == Some(pool),
+        }
+    }
+
+    /// Who whitelists the workers that accept requests of this kind; `None` if such requests are not served.
+    #[must_use]
+    pub const fn organization(&self, kind: Kind) -> Option<Address> {
+        match kind {
+            Kind::Stake => Some(self.composer_organization),
+            Kind::Redeem => self.pool_organization,
+        }
+    }
+
+    /// The token that composer or pool holds for its pending requests.
+    #[must_use]
+    pub const fn escrowed_token(&self, kind: Kind) -> Address {
+        match kind {
+            Kind::Stake => self.value_token,
+            Kind::Redeem => self.utility_token,
         }
     }
 

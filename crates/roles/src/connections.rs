@@ -26,6 +26,9 @@ pub struct Connections {
     pub scanned: Option<u64>,
     /// Rounds in a row that found this chain one block behind.
     pub samples: u32,
+    /// What an operator should know of how the chain is read, though nothing is amiss.
+    #[serde(default)]
+    pub note: Option<String>,
     /// Each endpoint in the order of the configuration.
     pub endpoints: Vec<EndpointStanding>,
 }
@@ -64,6 +67,7 @@ impl Connections {
         connector: &Connector,
         minimum_connections: usize,
         scanned: Option<u64>,
+        note: Option<String>,
         stats: &[RpcStats],
         now: u64,
     ) -> Self {
@@ -96,6 +100,7 @@ impl Connections {
             released: connector.released(),
             scanned,
             samples: connector.samples(),
+            note,
             endpoints: book.iter().map(standing).collect(),
         }
     }

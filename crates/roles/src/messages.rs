@@ -14,13 +14,13 @@ use facilitator_protocol::gateway::{GatewaySet, Mints};
 use facilitator_protocol::model::{Park, Request, Side, Step, Update};
 use facilitator_protocol::secret::{SecretInput, UnlockSecret};
 use facilitator_protocol::transfer::Backoff;
-use facilitator_protocol::transfer::accept::Policy;
+use facilitator_protocol::transfer::accept::{InFlight, Policy};
 use facilitator_sender::{Head, Submit, SubmitAnswer};
 use std::fmt;
 use zeroize::Zeroize;
 
 /// Version of all frames of this module; the first thing a child says.
-pub const PROTOCOL_VERSION: u32 = 5;
+pub const PROTOCOL_VERSION: u32 = 7;
 
 /// Names one question of a child, unique within that child, so that answers find their way back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Encode, Decode)]
@@ -98,6 +98,8 @@ pub enum Discovered {
         base_token: Address,
         /// Organization that whitelists workers.
         composer_organization: Address,
+        /// Contract that keeps the stakes.
+        stake_vault: Address,
         /// Slot of the message box.
         message_box_offset: u8,
     },
@@ -109,6 +111,8 @@ pub enum Discovered {
         utility_token: Address,
         /// What a mint pays with.
         mints: Mints,
+        /// Organization that whitelists workers; `None` if no redeem pool is configured.
+        pool_organization: Option<Address>,
         /// Slot of the message box.
         message_box_offset: u8,
     },
@@ -161,7 +165,7 @@ pub struct Balance {
     pub address: Address,
     /// Base coin, wei.
     pub coin: Option<U256>,
-    /// Bounty token, smallest units; none on the auxiliary chain.
+    /// Bounty token, smallest units; none on the auxiliary chain, whose bounties are base coin.
     pub bounty_token: Option<U256>,
 }
 
@@ -244,6 +248,8 @@ pub struct SenderSetup {
     pub replace_bump_percent: u64,
     /// Most replacements of one transaction.
     pub max_replacements: u64,
+    /// Wei that a worker keeps when it accepts a request.
+    pub min_balance: U256,
 }
 
 /// Parent to sender.
@@ -307,10 +313,11 @@ pub struct FailedStep {
 pub struct WorkerKey {
     /// Its account.
     pub address: Address,
-    /// Unfinished requests that it has accepted, or is about to.
-    pub in_flight: u64,
-    /// Those of them whose bounty it has not paid yet.
-    pub undeclared: u64,
+    /// Other unfinished requests that it has accepted, or is about to.
+    pub in_flight: InFlight,
+    /// Bounties that it has yet to pay for them: in the bounty token of the request's gateway on the origin chain, in
+    /// base coin on the auxiliary one.
+    pub bounties: U256,
 }
 
 /// Everything a worker needs to know to take its request one step further.

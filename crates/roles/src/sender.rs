@@ -14,7 +14,9 @@ use facilitator_chain::rpc::Rpc;
 use facilitator_eth::tx::SecretKey;
 use facilitator_ipc::{FrameReader, FrameSender};
 use facilitator_kill::kill_point;
+use facilitator_protocol::model::{Kind, Step};
 use facilitator_protocol::secret::{self, HashLockKey};
+use facilitator_protocol::transfer::expected_gas;
 use facilitator_sender::{
     Failure, Gate, Keep, Node, Outcome, Records, Sender, SenderError, Settings, Submit, SubmitAnswer,
 };
@@ -163,7 +165,11 @@ fn keys(setup: &SenderSetup) -> Result<Vec<SecretKey>, ChildError> {
 
 fn settings(setup: &SenderSetup) -> Settings {
     let narrow = |number: u64| u32::try_from(number).unwrap_or(u32::MAX);
+    let accepts = |kind: &Kind| kind.source() == setup.chain.side;
+    let after_accept = |kind: &Kind| expected_gas(*kind, Step::ProgressSource);
     Settings {
+        min_balance: setup.min_balance,
+        gas_after_accept: Kind::ALL.iter().filter(|kind| accepts(kind)).map(after_accept).max().unwrap_or(0),
         confirmations: setup.chain.confirmations,
         max_fee_per_gas: setup.max_fee_per_gas,
         max_priority_fee_per_gas: setup.max_priority_fee_per_gas,

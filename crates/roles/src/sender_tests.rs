@@ -270,6 +270,7 @@ fn setup(database: &std::path::Path) -> SenderSetup {
         resend_after_blocks: 3,
         replace_bump_percent: 15,
         max_replacements: 3,
+        min_balance: U256::ZERO,
     }
 }
 

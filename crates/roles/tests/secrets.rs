@@ -73,6 +73,7 @@ fn setup() -> SenderSetup {
         resend_after_blocks: 3,
         replace_bump_percent: 15,
         max_replacements: 20,
+        min_balance: facilitator_eth::U256::ZERO,
     }
 }
 

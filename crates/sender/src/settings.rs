@@ -33,6 +33,10 @@ pub struct Settings {
     pub max_in_flight: usize,
     /// Most intents alive at once; more are refused until some have ended.
     pub max_live: usize,
+    /// Wei that an account keeps when it accepts something: what it needs for the rest of its work.
+    pub min_balance: U256,
+    /// Gas that each accept leaves its account to pay on this chain later; the coin for it is kept too.
+    pub gas_after_accept: u64,
 }
 
 impl Settings {
@@ -55,6 +59,8 @@ impl Settings {
             retry_max_ms: 30_000,
             max_in_flight: 200,
             max_live: 50_000,
+            min_balance: U256::ZERO,
+            gas_after_accept: 0,
         }
     }
 }

@@ -17,8 +17,8 @@ fn policy() -> Policy {
         max_bounty: U256::from(1_000_u64),
         worker_expiry_margin_blocks: 10,
         funds_safety_percent: 150,
-        min_source_balance: U256::ZERO,
-        min_target_balance: U256::ZERO,
+        min_origin_balance: U256::ZERO,
+        min_auxiliary_balance: U256::ZERO,
     }
 }
 
@@ -73,8 +73,8 @@ fn workers_in_turn(world: &mut World, request: &Request, side: Side) -> Vec<Work
         }
     };
     let key = |address: &Address| {
-        let (in_flight, undeclared) = world.disk.in_flight_of(request, side, *address);
-        WorkerKey { address: *address, in_flight, undeclared }
+        let (in_flight, bounties) = world.disk.in_flight_of(request, side, *address);
+        WorkerKey { address: *address, in_flight, bounties }
     };
     keys.iter().cycle().skip(first).take(keys.len()).map(key).collect()
 }

@@ -55,6 +55,8 @@ pub(crate) const fn gateways() -> GatewaySet {
         co_anchor: named(0x22),
         redeem_pool: Some(named(0x23)),
         composer_organization: named(0x14),
+        pool_organization: Some(named(0x25)),
+        stake_vault: named(0x17),
         value_token: named(0x15),
         base_token: named(0x16),
         utility_token: named(0x24),

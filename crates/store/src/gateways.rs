@@ -9,7 +9,8 @@ use facilitator_protocol::gateway::{GatewaySet, Mints};
 
 const COLUMNS: &str = "origin_chain_id, auxiliary_chain_id, composer_address, gateway_address, anchor_address,
     cogateway_address, co_anchor_address, redeem_pool_address, composer_organization_address, value_token_address,
-    base_token_address, utility_token_address, mints, message_box_offset";
+    base_token_address, utility_token_address, mints, message_box_offset, pool_organization_address,
+    stake_vault_address";
 
 impl Store {
     /// Replaces the configured gateway pairs: from now on only events of these contracts count (law 10).
@@ -22,7 +23,7 @@ impl Store {
         for set in sets {
             let sql = format!(
                 "INSERT INTO gateways ({COLUMNS}, updated_at_ms)
-                 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)"
+                 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)"
             );
             let args = args![
                 set.origin_chain_id,
@@ -39,6 +40,8 @@ impl Store {
                 set.utility_token,
                 mints_name(set.mints),
                 u32::from(set.message_box_offset),
+                set.pool_organization,
+                set.stake_vault,
                 now_ms,
             ];
             tx.execute(sql, args).await?;
@@ -87,6 +90,8 @@ fn set(row: &mut Row) -> Result<GatewaySet> {
         mints: mints(row)?,
         message_box_offset: u8::try_from(row.take::<u32>()?)
             .map_err(|_| row.damaged("column `message_box_offset` is above 255"))?,
+        pool_organization: row.take()?,
+        stake_vault: row.take()?,
     })
 }
 

@@ -19,6 +19,7 @@ struct Migration {
 
 const SQLITE: &[Migration] = &[
     Migration { version: 1, name: "initial", sql: include_str!("../../../migrations/sqlite/0001_initial.sql") },
+    Migration { version: 2, name: "redeem", sql: include_str!("../../../migrations/sqlite/0002_redeem.sql") },
     Migration { version: 5, name: "monitor", sql: include_str!("../../../migrations/sqlite/0005_monitor.sql") },
 ];
 

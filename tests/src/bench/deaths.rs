@@ -6,6 +6,7 @@
 
 use super::{END_LIMIT, IN_FLIGHT, busy_world};
 use crate::{
+    kind::Kind,
     measure::{self, Spread, milliseconds},
     operator, process,
     soak::feeder::Feeder,
@@ -98,7 +99,7 @@ pub async fn run(samples: usize, seed: u64) -> Result<Deaths> {
     let idle = idle(&role)?;
     let world = busy_world().await?;
     let daemon = world.operator.start().await?;
-    let feeder = Feeder::new(&world.devnet, IN_FLIGHT);
+    let feeder = Feeder::new(&world.devnet, &[Kind::Stake], IN_FLIGHT);
     let hunter = Hunter {
         parent: daemon.pid,
         log: daemon.log().to_path_buf(),
@@ -121,7 +122,7 @@ pub async fn run(samples: usize, seed: u64) -> Result<Deaths> {
         hunted.context("the hunter failed")?
     };
     let (mut found, ()) = tokio::try_join!(hunting, feeder.feed())?;
-    let stakes = feeder.stakes();
+    let stakes = feeder.requests();
     world.finish(&daemon, &stakes, END_LIMIT).await?;
     found.stakes = stakes.len();
     world.operator.stop(daemon).await?;

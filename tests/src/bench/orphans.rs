@@ -1,7 +1,7 @@
 //! From the death of the parent to that of its last child.
 
 use super::{END_LIMIT, IN_FLIGHT, busy_world};
-use crate::{measure::Spread, process, soak::feeder::Feeder, table};
+use crate::{kind::Kind, measure::Spread, process, soak::feeder::Feeder, table};
 use anyhow::{Context as _, Result, ensure};
 use facilitator_dice::Rng;
 use nix::{
@@ -58,7 +58,7 @@ pub async fn run(samples: usize, seed: u64) -> Result<Orphans> {
         found.bare.push(lone_death()?);
     }
     let world = busy_world().await?;
-    let feeder = Feeder::new(&world.devnet, IN_FLIGHT);
+    let feeder = Feeder::new(&world.devnet, &[Kind::Stake], IN_FLIGHT);
     let killing = async {
         for _ in 0..samples {
             let daemon = world.operator.start().await?;
@@ -79,7 +79,7 @@ pub async fn run(samples: usize, seed: u64) -> Result<Orphans> {
         anyhow::Ok(())
     };
     tokio::try_join!(killing, feeder.feed())?;
-    let stakes = feeder.stakes();
+    let stakes = feeder.requests();
     let daemon = world.operator.start().await?;
     world.finish(&daemon, &stakes, END_LIMIT).await?;
     found.stakes = stakes.len();

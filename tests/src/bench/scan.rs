@@ -4,6 +4,7 @@ use super::LATENCY;
 use crate::{
     anvil::Mining,
     devnet::{DevnetOptions, Side},
+    history,
     node::Node,
     rpc_proxy::{Counts, Fault},
     table,
@@ -17,8 +18,6 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// Blocks that are mined at once.
-const MINED_AT_ONCE: u64 = 10_000;
 /// Blocks of one range of `eth_getLogs`.
 const RANGE: u64 = 10_000;
 /// Blocks below the head whose headers are all read, and how many at once.
@@ -69,9 +68,10 @@ pub async fn run(blocks: u64) -> Result<Scan> {
     let devnet = DevnetOptions { mining: Mining::OnDemand, ..DevnetOptions::default() };
     let world =
         World::new(WorldOptions { devnet, confirmations: 6, anchoring: None, ..WorldOptions::default() }).await?;
-    for mined in (0..blocks).step_by(usize::try_from(MINED_AT_ONCE)?) {
-        world.devnet.origin.mine(MINED_AT_ONCE.min(blocks - mined)).await?;
-    }
+    let node = world.devnet.process(Side::Origin);
+    node.kill().await?;
+    history::lengthen(&node.state(), blocks)?;
+    node.start_again().await?;
     let head = world.devnet.origin.head().await?;
     let proxy = &world.origin_proxy;
     proxy.set_rule(|_| Fault::Delay(LATENCY));

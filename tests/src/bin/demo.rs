@@ -10,12 +10,13 @@ use facilitator_tests::{
     anvil::Mining,
     arguments::Arguments,
     daemon::Daemon,
-    devnet::{Devnet, DevnetOptions},
+    devnet::{Devnet, DevnetOptions, Side},
+    kind::Kind,
     node::{Node, Pace},
     process,
-    stakers::{Stake, Stakers},
+    requesters::{Request, Requesters},
     table::{self, grouped, short, token_text},
-    verify::{self, Ledger, Place, Progress},
+    verify::{self, Ledger, Life, Place, Progress},
     world::{World, WorldOptions},
 };
 use std::{
@@ -25,19 +26,20 @@ use std::{
 };
 
 const USAGE: &str = "\
-usage: scripts/demo [--stakes N] [--block-time-ms MS] [--confirmations N] [--workers N] [--keep]
-Carries N stakes (10) from one chain of your own machine to another. --keep leaves everything running until Ctrl-C.";
+usage: scripts/demo [--stakes N] [--redeems N] [--block-time-ms MS] [--confirmations N] [--workers N] [--keep]
+Carries N stakes (10) from one chain of your own machine to another, and N redeems (none) back at the same time. --keep leaves everything running until Ctrl-C.";
 /// Longest time for all stakes, and how often their progress is looked at.
 const LIMIT: Duration = Duration::from_secs(600);
 const LOOK: Duration = Duration::from_millis(200);
 /// Longest time that any process may outlive the daemon.
 const GONE: Duration = Duration::from_secs(1);
 
-/// When a stake's mint was first seen: the time since the stakers asked, and the origin chain's head.
-type Seen = BTreeMap<B256, (Duration, u64)>;
+/// When a payment was first seen: the time since all asked, and the heads of both chains.
+type Seen = BTreeMap<B256, (Duration, [u64; 2])>;
 
 struct Settings {
     stakes: usize,
+    redeems: usize,
     confirmations: u64,
     block_time: Duration,
     workers: usize,
@@ -92,30 +94,30 @@ async fn doctor(world: &World) -> Result<()> {
 
 fn progress_line(progress: Progress, count: usize, elapsed: Duration) -> String {
     format!(
-        "{:5.1} s   accepted {:>3}   confirmed {:>3}   bounty back {:>3}   minted {:>3}   of {count}",
+        "{:5.1} s   accepted {:>3}   confirmed {:>3}   bounty back {:>3}   paid out {:>3}   of {count}",
         elapsed.as_secs_f64(),
         progress.declared,
         progress.confirmed,
-        progress.staked,
-        progress.minted,
+        progress.source,
+        progress.target,
     )
 }
 
-/// Shows how far the stakes are until all are done: one line that changes on a terminal, a line a change elsewhere.
-async fn follow(devnet: &Devnet, stakes: &[Stake], daemon: &Daemon, start: Instant) -> Result<Seen> {
+/// Shows how far the requests are until all are done: one line that changes on a terminal, a line a change elsewhere.
+async fn follow(devnet: &Devnet, requests: &[Request], daemon: &Daemon, start: Instant) -> Result<Seen> {
     let live = std::io::stdout().is_terminal();
     let mut seen = Seen::new();
     let mut last = None;
     loop {
         let ledger = Ledger::read(devnet).await?;
-        let head = devnet.origin.head().await?;
-        for (message, life) in stakes.iter().filter_map(|stake| ledger.life(stake)) {
-            if !life.minted.is_empty() {
-                seen.entry(message).or_insert((start.elapsed(), head));
+        let heads = facilitator_tests::measure::heads(devnet).await?;
+        for (message, life) in requests.iter().filter_map(|request| ledger.life(request)) {
+            if !life.target.is_empty() {
+                seen.entry(message).or_insert((start.elapsed(), heads));
             }
         }
-        let progress = ledger.progress(stakes);
-        let line = progress_line(progress, stakes.len(), start.elapsed());
+        let progress = ledger.progress(requests);
+        let line = progress_line(progress, requests.len(), start.elapsed());
         if live {
             print!("\r    {line}");
             std::io::stdout().flush()?;
@@ -123,7 +125,7 @@ async fn follow(devnet: &Devnet, stakes: &[Stake], daemon: &Daemon, start: Insta
             println!("    {line}");
         }
         last = Some(progress);
-        if progress.finished == stakes.len() {
+        if progress.finished == requests.len() {
             println!();
             return Ok(seen);
         }
@@ -133,52 +135,72 @@ async fn follow(devnet: &Devnet, stakes: &[Stake], daemon: &Daemon, start: Insta
     }
 }
 
+/// What was done for a message on a side.
+fn done_on(side: Side, kind: Kind, life: &Life) -> [&Vec<Place>; 2] {
+    if kind.source() == side { [&life.declared, &life.source] } else { [&life.confirmed, &life.target] }
+}
+
 /// The gas of each transaction that did a step, by its hash.
-async fn gas_by_transaction(devnet: &Devnet, ledger: &Ledger) -> Result<[BTreeMap<B256, u64>; 2]> {
-    let hashes =
-        |places: Vec<&Vec<Place>>| -> Vec<B256> { places.into_iter().flatten().map(|p| p.transaction).collect() };
-    let origin = hashes(ledger.lives.values().flat_map(|life| [&life.declared, &life.staked]).collect());
-    let auxiliary = hashes(ledger.lives.values().flat_map(|life| [&life.confirmed, &life.minted]).collect());
+async fn gas_by_transaction(
+    devnet: &Devnet,
+    ledger: &Ledger,
+    requests: &[Request],
+) -> Result<[BTreeMap<B256, u64>; 2]> {
+    let hashes = |side| -> Vec<B256> {
+        let lives = requests.iter().filter_map(|request| Some((request.kind, ledger.life(request)?.1)));
+        lives.flat_map(|(kind, life)| done_on(side, kind, life)).flatten().map(|place| place.transaction).collect()
+    };
+    let (origin, auxiliary) = (hashes(Side::Origin), hashes(Side::Auxiliary));
     let receipts = tokio::try_join!(devnet.origin.receipts(&origin), devnet.auxiliary.receipts(&auxiliary))?;
     Ok([receipts.0, receipts.1].map(|list| list.into_iter().flatten().map(|one| (one.hash, one.gas_used)).collect()))
 }
 
-async fn result(world: &World, stakes: &[Stake], seen: &Seen, heads: [u64; 2]) -> Result<()> {
+/// Gateway proofs of both chains since these heads.
+fn proofs(ledger: &Ledger, heads: [u64; 2]) -> usize {
+    let since = |side: Side| if side == Side::Origin { heads[0] } else { heads[1] };
+    let fresh = |side: Side, new: &[Place]| new.iter().any(|place| place.block > since(side));
+    ledger.proven.iter().filter(|((side, ..), (new, _))| fresh(*side, new)).count()
+}
+
+async fn result(world: &World, requests: &[Request], seen: &Seen, heads: [u64; 2]) -> Result<()> {
     let devnet = &world.devnet;
-    let ledger = verify::finished(devnet, stakes).await?;
-    let [on_origin, on_auxiliary] = gas_by_transaction(devnet, &ledger).await?;
+    let ledger = verify::finished(devnet, requests).await?;
+    let [on_origin, on_auxiliary] = gas_by_transaction(devnet, &ledger, requests).await?;
     let gas = |gas: &BTreeMap<B256, u64>, places: [&Vec<Place>; 2]| {
         let each = places.into_iter().flatten().filter_map(|place| gas.get(&place.transaction));
         grouped(each.sum())
     };
     let mut rows = Vec::new();
-    for stake in stakes {
-        let (message, life) = ledger.life(stake).context("not declared")?;
-        let (seconds, head) = seen.get(&message).copied().unwrap_or_default();
+    for request in requests {
+        let (message, life) = ledger.life(request).context("not declared")?;
+        let (seconds, then) = seen.get(&message).copied().unwrap_or_default();
+        let head = request.kind.pick(then[0], then[1]);
         rows.push(vec![
-            short(&stake.request_hash),
-            token_text(stake.ask.amount),
+            request.kind.pick("stake", "redeem").to_owned(),
+            short(&request.request_hash),
+            token_text(request.ask.amount),
             token_text(life.amount),
             token_text(life.reward),
-            gas(&on_origin, [&life.declared, &life.staked]),
-            gas(&on_auxiliary, [&life.confirmed, &life.minted]),
-            head.saturating_sub(stake.block).to_string(),
+            gas(&on_origin, done_on(Side::Origin, request.kind, life)),
+            gas(&on_auxiliary, done_on(Side::Auxiliary, request.kind, life)),
+            head.saturating_sub(request.block).to_string(),
             format!("{:.1}", seconds.as_secs_f64()),
         ]);
     }
-    let header = ["request", "amount", "minted", "reward", "gas origin", "gas auxiliary", "blocks", "seconds"];
+    let header =
+        ["kind", "request", "amount", "paid out", "reward", "gas origin", "gas auxiliary", "blocks", "seconds"];
     println!("\n{}", table::layout(&header, &rows));
     let operator = &world.operator;
     let origin = verify::spent(&devnet.origin, &operator.origin_workers, heads[0] + 1).await?;
     let auxiliary = verify::spent(&devnet.auxiliary, &operator.auxiliary_workers, heads[1] + 1).await?;
     println!(
-        "All {} minted. {} gas in {} transactions, {} of them reverted; {} gateway proofs served {} confirmations.\n",
-        stakes.len(),
+        "All {} paid out. {} gas in {} transactions, {} of them reverted; {} gateway proofs served {} confirmations.\n",
+        requests.len(),
         grouped(origin.gas + auxiliary.gas),
         origin.transactions + auxiliary.transactions,
         origin.reverted + auxiliary.reverted,
-        ledger.proven.len(),
-        stakes.len(),
+        proofs(&ledger, heads),
+        requests.len(),
     );
     Ok(())
 }
@@ -205,16 +227,26 @@ async fn keep(world: &World, daemon: &Daemon) -> Result<()> {
 async fn demo(settings: &Settings, keep_running: bool) -> Result<()> {
     let world = prepare(settings).await?;
     doctor(&world).await?;
+    let redeemers = Requesters::redeemers(&world.devnet, 0, settings.redeems).await?;
     let start = Instant::now();
     let daemon = world.operator.start().await?;
     step(&format!("facilitator start: ready after {:.2} s, process {}\n", start.elapsed().as_secs_f64(), daemon.pid));
-    let stakers = Stakers::new(&world.devnet, 0, settings.stakes).await?;
+    let stakers = Requesters::new(&world.devnet, 0, settings.stakes).await?;
     let heads = facilitator_tests::measure::heads(&world.devnet).await?;
-    step(&format!("{} stakers ask, each with another amount; state roots are anchored every block", stakers.count()));
+    let others = match redeemers.count() {
+        0 => String::new(),
+        count => format!(" and {count} redeemers"),
+    };
+    let count = stakers.count();
+    step(&format!("{count} stakers{others} ask, each with another amount; state roots are anchored every block"));
     let asked = Instant::now();
-    let stakes = stakers.request_all(&world.devnet, Pace::Natural).await?;
-    let seen = follow(&world.devnet, &stakes, &daemon, asked).await?;
-    result(&world, &stakes, &seen, heads).await?;
+    let made = tokio::try_join!(
+        stakers.request_all(&world.devnet, Pace::Natural),
+        redeemers.request_all(&world.devnet, Pace::Natural)
+    )?;
+    let requests = [made.0, made.1].concat();
+    let seen = follow(&world.devnet, &requests, &daemon, asked).await?;
+    result(&world, &requests, &seen, heads).await?;
     if keep_running {
         keep(&world, &daemon).await?;
     }
@@ -227,7 +259,7 @@ async fn demo(settings: &Settings, keep_running: bool) -> Result<()> {
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<()> {
-    let names = ["--stakes", "--block-time-ms", "--confirmations", "--workers"];
+    let names = ["--stakes", "--redeems", "--block-time-ms", "--confirmations", "--workers"];
     let arguments = Arguments::read(&names, &["--keep", "--help"])?;
     if arguments.has("--help") {
         println!("{USAGE}");
@@ -235,6 +267,7 @@ async fn main() -> Result<()> {
     }
     let settings = Settings {
         stakes: usize::try_from(arguments.number("--stakes", 10)?)?,
+        redeems: usize::try_from(arguments.number("--redeems", 0)?)?,
         confirmations: arguments.number("--confirmations", 1)?,
         block_time: Duration::from_millis(arguments.number("--block-time-ms", 1000)?),
         workers: usize::try_from(arguments.number("--workers", 1)?)?,

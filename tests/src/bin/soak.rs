@@ -1,4 +1,4 @@
-//! The soak: stakes flow while processes are killed at random; in the end nothing may be lost, done twice or stranded.
+//! The soak: stakes and redeems flow while processes are killed at random; in the end nothing may be lost, done twice or stranded.
 
 // What a soak shows belongs on standard output.
 #![allow(clippy::print_stdout)]
@@ -16,7 +16,7 @@ use std::{
 
 const USAGE: &str = "\
 usage: scripts/soak [--minutes M | --kills N] [--kill-every SECONDS] [--in-flight N] [--seed S] [--failing PERCENT]
-Keeps N stakes (12) in flight between two chains of your own machine for M minutes (5), or until N deaths, and kills
+Keeps N stakes and redeems (12) in flight between two chains of your own machine for M minutes (5), or until N deaths, and kills
 processes of the facilitator with SIGKILL, one each S seconds (1) on average: workers, scanners, senders, the parent,
 all at once, and whoever comes to a named kill point. With --failing so many of
 100 requests to the nodes fail: dropped, lost on the way back, refused.

@@ -54,6 +54,8 @@ pub(super) struct Faults {
     hidden_permille: u64,
     invented: Vec<Invented>,
     widest_range: Option<u64>,
+    strange: bool,
+    dark: bool,
 }
 
 impl Faults {
@@ -91,12 +93,13 @@ impl Faults {
             || self.hidden_permille > 0
             || !self.invented.is_empty()
             || self.widest_range.is_some()
+            || self.strange
     }
 
     /// Whether a WebSocket may pass: nothing is kept away, and no head that it may announce contradicts a lie.
     pub(super) fn sockets_pass(&self) -> bool {
         let kept_away = self.dropping || self.stalling || self.rate_limit.is_some() || self.limit_errors;
-        let contradicted = self.chain_id.is_some() || self.head.is_some() || self.branch.is_some();
+        let contradicted = self.chain_id.is_some() || self.head.is_some() || self.branch.is_some() || self.strange;
         !kept_away && !contradicted && self.truncating.is_none()
     }
 
@@ -142,7 +145,20 @@ impl Faults {
             (_, _) => {}
         }
         logs::hide(call, result, self.hidden_permille);
+        if self.strange && matches!(method(call), "eth_getBlockByNumber" | "eth_getBlockByHash") && result.is_object() {
+            estrange(result, self.dark);
+        }
         self.invented.iter().for_each(|invented| invented.tell(call, result));
+    }
+}
+
+/// Gives a header a form that is not known.
+fn estrange(header: &mut Json, dark: bool) {
+    header["strangeRoot"] = json!(B256::ZERO);
+    // A known form would show whether the hash is right.
+    header["extraData"] = json!("0x737472616e6765");
+    if dark {
+        header["logsBloom"] = json!(format!("0x{}", "00".repeat(256)));
     }
 }
 
@@ -224,6 +240,12 @@ impl RpcProxy {
     /// So many of 1000 logs are left out of logs and receipts, always the same ones; 1000 leaves out all, 0 none.
     pub fn hide_logs(&self, permille: u64) {
         self.change(|faults| faults.hidden_permille = permille);
+    }
+
+    /// The node's headers have a field that no fork has added yet, so that nothing shows whether the hash is that of the
+    /// others. With `dark` their filters deny every log.
+    pub fn set_strange_headers(&self, strange: bool, dark: bool) {
+        self.change(|faults| (faults.strange, faults.dark) = (strange, dark));
     }
 
     /// A log that nobody emitted is told with the logs of a block and in an invented receipt.

@@ -1,9 +1,11 @@
 //! What the chains say when all is over: what was lost, done twice or left behind.
 
 use crate::{
+    books::Books,
     devnet::{Devnet, Funds, Side},
+    kind::Kind,
     operator::Operator,
-    stakers::Stake,
+    requesters::Request,
     verify::{self, Ledger},
 };
 use anyhow::{Result, anyhow};
@@ -15,7 +17,7 @@ use serde_json::{Value as Json, json};
 pub struct Audit {
     /// Requests.
     pub requests: usize,
-    /// Those that ended as minted tokens, every event exactly once.
+    /// Those that ended with their tokens paid out, every event exactly once.
     pub completed: usize,
     /// Requests that were never accepted, or that the facilitator does not know.
     pub lost: usize,
@@ -29,18 +31,24 @@ pub struct Audit {
     pub problems: Vec<String>,
 }
 
-pub(super) async fn audit(devnet: &Devnet, operator: &Operator, stakes: &[Stake], funds: Funds) -> Result<Audit> {
+pub(super) async fn audit(
+    devnet: &Devnet,
+    operator: &Operator,
+    requests: &[Request],
+    books: &Books,
+    funds: Funds,
+) -> Result<Audit> {
     let ledger = Ledger::read(devnet).await?;
     let rows = operator.requests().await?;
-    let mut audit = Audit { requests: stakes.len(), ..Audit::default() };
-    for stake in stakes {
-        let known = rows.iter().any(|row| row.request_hash == stake.request_hash.to_string());
-        match ledger.life(stake) {
+    let mut audit = Audit { requests: requests.len(), ..Audit::default() };
+    for request in requests {
+        let known = rows.iter().any(|row| row.request_hash == request.request_hash.to_string());
+        match ledger.life(request) {
             None => audit.lost += 1,
             Some(_) if !known => audit.lost += 1,
             Some((_, life)) if life.finished() => audit.completed += 1,
             Some((_, life)) => {
-                let kinds = [&life.declared, &life.confirmed, &life.staked, &life.minted];
+                let kinds = life.steps();
                 audit.duplicated += kinds.iter().map(|places| places.len().saturating_sub(1)).sum::<usize>();
                 audit.stranded += usize::from(kinds.iter().any(|places| places.is_empty()));
             }
@@ -48,22 +56,24 @@ pub(super) async fn audit(devnet: &Devnet, operator: &Operator, stakes: &[Stake]
     }
     audit.duplicated +=
         ledger.proven.values().map(|(new, vain)| (new.len() + vain.len()).saturating_sub(1)).sum::<usize>();
-    if audit.completed == stakes.len() {
-        // Statuses in both boxes, and what each beneficiary got.
-        note(&mut audit.problems, verify::finished(devnet, stakes).await.map(drop));
+    if audit.completed == requests.len() {
+        // Statuses in both boxes, what each beneficiary got, and where all the money is.
+        note(&mut audit.problems, books.check(devnet, operator, requests).await.map(drop));
         note(&mut audit.problems, verify::one_proof_per_height(&ledger));
     }
     for row in rows.iter().filter(|row| row.state != "COMPLETE") {
         audit.problems.push(format!("row {} ends as {}: {:?}", row.request_hash, row.state, row.last_error));
     }
-    if rows.len() != stakes.len() {
-        audit.problems.push(format!("{} rows for {} requests", rows.len(), stakes.len()));
+    if rows.len() != requests.len() {
+        audit.problems.push(format!("{} rows for {} requests", rows.len(), requests.len()));
     }
     let bounties = verify::bounty_balances(devnet, &operator.origin_workers).await?;
     if bounties.iter().any(|balance| *balance != funds.bounty) {
         audit.problems.push(format!("bounties are out: the workers have {bounties:?}, not {} each", funds.bounty));
     }
-    let rewards = ledger.lives.values().fold(U256::ZERO, |sum, life| sum.saturating_add(life.reward));
+    // Those of stakes are coin, those of redeems value tokens.
+    let minted = requests.iter().filter(|request| request.kind == Kind::Stake).filter_map(|stake| ledger.life(stake));
+    let rewards = minted.fold(U256::ZERO, |sum, (_, life)| sum.saturating_add(life.reward));
     accounts(devnet, Side::Origin, &operator.origin_workers, funds, U256::ZERO, &mut audit).await?;
     accounts(devnet, Side::Auxiliary, &operator.auxiliary_workers, funds, rewards, &mut audit).await?;
     Ok(audit)

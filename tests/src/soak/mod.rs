@@ -1,4 +1,4 @@
-//! A soak: stakes flow all the time while processes are killed at random, and in the end the chains must look as if
+//! A soak: stakes and redeems flow all the time while processes are killed at random, and in the end the chains must look as if
 //! nothing had happened.
 //!
 //! One seed decides who dies when; what the processes are doing just then is the machine's choice. In the first part of
@@ -17,8 +17,12 @@ pub use report::Report;
 
 use crate::{
     anvil::Mining,
+    books::Books,
+    deploy::tokens,
     devnet::{DevnetOptions, Funds},
     kill_points,
+    kind::Kind,
+    treasury,
     world::{World, WorldOptions},
 };
 use anyhow::Result;
@@ -31,6 +35,8 @@ const BLOCK_TIME: Duration = Duration::from_millis(250);
 /// Longest pause before a child that died is started again. The product's default would have it wait for half a
 /// minute, since nobody's children die each second.
 const LONGEST_RESTART: Duration = Duration::from_secs(2);
+/// What is staked beforehand for all redeemers, whole tokens: more than those of any soak are given.
+const TREASURY: u64 = 10_000_000;
 /// Part of the run in which the parent dies as well, in percent.
 pub(crate) const WITH_PARENT: u32 = 60;
 
@@ -50,7 +56,7 @@ pub struct Plan {
     pub until: Until,
     /// Mean pause between two kills; each is drawn between half and one and a half of it.
     pub kill_every: Duration,
-    /// Stakes that are always in flight.
+    /// Requests that are always in flight.
     pub in_flight: usize,
     /// Decides who dies when.
     pub seed: u64,
@@ -84,7 +90,10 @@ pub async fn run(plan: Plan, tell: &mut dyn FnMut(&Progress)) -> Result<Report> 
         proxy.set_failing(plan.failing * 10, dice.next());
     }
     let World { devnet, operator, origin_proxy, auxiliary_proxy, anchoring: _anchoring } = &mut world;
-    let feeder = feeder::Feeder::new(devnet, plan.in_flight);
+    // What all redeemers to come redeem: nobody but the facilitator is to prove anything later on.
+    treasury::provide(devnet, devnet.contracts.first(), tokens(TREASURY)).await?;
+    let books = Books::read(devnet, operator).await?;
+    let feeder = feeder::Feeder::new(devnet, &Kind::ALL, plan.in_flight);
     let mut killer = killer::Killer::start(operator, plan, dice)?;
     let killing = async {
         let killed = killer.run(&feeder, tell).await;
@@ -92,7 +101,7 @@ pub async fn run(plan: Plan, tell: &mut dyn FnMut(&Progress)) -> Result<Report> 
         killed
     };
     tokio::try_join!(killing, feeder.feed())?;
-    let stakes = feeder.stakes();
+    let requests = feeder.requests();
     for proxy in [&*origin_proxy, &*auxiliary_proxy] {
         proxy.heal();
     }
@@ -103,7 +112,7 @@ pub async fn run(plan: Plan, tell: &mut dyn FnMut(&Progress)) -> Result<Report> 
     let calls = origin_proxy.counts().total() + auxiliary_proxy.counts().total();
     let log = std::fs::read_to_string(daemon.log()).unwrap_or_default();
     let rest = rest::compare(operator, daemon, finished).await?;
-    let audit = audit::audit(devnet, operator, &stakes, Funds::default()).await?;
+    let audit = audit::audit(devnet, operator, &requests, &books, Funds::default()).await?;
     let panics = log.lines().filter(|line| line.contains("panicked")).map(str::to_owned).collect();
     Ok(Report { plan, took: start.elapsed(), drained, deaths, audit, calls, watch, rest, panics })
 }
@@ -115,9 +124,9 @@ pub struct Progress {
     pub elapsed: Duration,
     /// Whether faults have stopped.
     pub draining: bool,
-    /// Stakes asked for.
+    /// Requests made.
     pub asked: usize,
-    /// Those of them that ended as minted tokens.
+    /// Those of them that ended with their tokens paid out.
     pub finished: usize,
     /// Deaths so far.
     pub kills: u64,

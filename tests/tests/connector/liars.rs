@@ -35,12 +35,13 @@ enum Lie {
     SealedBranch,
     HiddenLogs,
     SomeHiddenLogs,
+    StrangeHeaders,
     RateLimit,
     LimitErrors,
 }
 
 impl Lie {
-    const ALL: [Self; 13] = [
+    const ALL: [Self; 14] = [
         Self::Latency,
         Self::Failing,
         Self::Dropping,
@@ -52,6 +53,7 @@ impl Lie {
         Self::SealedBranch,
         Self::HiddenLogs,
         Self::SomeHiddenLogs,
+        Self::StrangeHeaders,
         Self::RateLimit,
         Self::LimitErrors,
     ];
@@ -70,6 +72,10 @@ impl Lie {
             Self::SealedBranch => proxy.pretend_branch(head.saturating_sub(3), salt, true),
             Self::HiddenLogs => proxy.hide_logs(1000),
             Self::SomeHiddenLogs => proxy.hide_logs(400),
+            Self::StrangeHeaders => {
+                proxy.set_strange_headers(true, true);
+                proxy.hide_logs(1000);
+            }
             Self::RateLimit => proxy.set_rate_limit(Some(Duration::from_secs(1))),
             Self::LimitErrors => proxy.set_limit_errors(true),
         }
@@ -112,10 +118,8 @@ async fn an_invented_request_is_not_believed() -> Result<()> {
     let stakes = stakers.request_all(&trio.world.devnet, Pace::Natural).await?;
     let composer = trio.world.devnet.contracts.origin.composer;
     let logs = trio.world.devnet.origin.logs(&[composer], 0).await?;
-    let real = logs
-        .iter()
-        .find(|log| matches!(events::read(log), Ok(Some(Event::StakeRequested { .. }))))
-        .context("no request")?;
+    let real =
+        logs.iter().find(|log| matches!(events::read(log), Ok(Some(Event::Requested { .. })))).context("no request")?;
     for proxy in &trio.proxies[..1] {
         let block = trio.world.devnet.origin.head().await? + 2;
         let mut data = real.data.clone();

@@ -1,8 +1,10 @@
 //! One chain read through several endpoints (neighbours.md 001): the scenarios PT1 to PT7, and endpoints that lie.
 
+mod far;
 mod forks;
 mod liars;
 mod rounds;
+mod strange;
 
 use std::time::Duration;
 

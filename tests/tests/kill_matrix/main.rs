@@ -1,5 +1,5 @@
-//! Law 7, point by point: at every named point a process dies by SIGKILL, and every stake still ends as minted tokens,
-//! each step exactly once.
+//! Law 7, point by point: at every named point a process dies by SIGKILL, once while stakes are under way and once while
+//! redeems are, and every request still ends with its tokens paid out, each step exactly once.
 //!
 //! The points are read from the source, so that a new one is tried without being listed anywhere. The binary must have
 //! its kill points armed: `scripts/test` builds it as `facilitator-armed` beside the ordinary one.
@@ -7,53 +7,55 @@
 mod scenes;
 
 use anyhow::{Context, Result, ensure};
-use facilitator_tests::{daemon::Daemon, kill_points, node::Pace, stakers::Stakers, verify, world::World};
+use facilitator_tests::{
+    daemon::Daemon, kill_points, kind::Kind, node::Pace, operator, requesters::Requesters, verify, world::World,
+};
 use scenes::{Play, Scene};
 use std::{path::Path, sync::Arc, time::Duration};
 use tokio::{sync::Semaphore, task::JoinSet, time::Instant};
 
-/// Stakes of each scenario.
-const STAKES: usize = 2;
+/// Requests of each scenario.
+const REQUESTS: usize = 2;
 /// Time for one scenario, which has processes to start again.
 const LIMIT: Duration = Duration::from_secs(240);
 /// Scenarios at a time: they mostly wait for blocks.
 const AT_ONCE: usize = 6;
 
-/// Time after which a scene whose stakes are complete has not come to its point.
+/// Time after which a scene whose requests are complete has not come to its point.
 const MISSED: Duration = Duration::from_secs(20);
 /// Tries to bring a scene about: it meddles in what goes on at its own pace.
 const TRIES: u32 = 3;
 
 /// One process dies at `point`; whoever is needed is started again.
-async fn dies_at(point: &str) -> Result<()> {
+async fn dies_at(point: &str, kind: Kind) -> Result<()> {
     for _ in 0..TRIES {
-        if plays(point).await? {
+        if plays(point, kind).await? {
             return Ok(());
         }
     }
-    anyhow::bail!("{point} was not reached in {TRIES} tries, though all stakes were completed")
+    anyhow::bail!("{point} was not reached in {TRIES} tries, though all requests were completed")
 }
 
-/// Whether the scene came to its point. If it did not, its stakes are complete all the same.
-async fn plays(point: &str) -> Result<bool> {
+/// Whether the scene came to its point. If it did not, its requests are complete all the same.
+async fn plays(point: &str, kind: Kind) -> Result<bool> {
     let visit = 1;
     let scene = Scene::of(point);
     let mut world = World::new(scene.options()).await?;
-    scene.prepare(&world)?;
+    scene.prepare(&world).await?;
     let mark = world.operator.home().join("died");
     world.operator.use_binary(kill_points::armed_binary()?);
     kill_points::arm(&mut world.operator, point, visit, &mark);
-    let stakers = Stakers::new(&world.devnet, 0, STAKES).await?;
+    let requesters = Requesters::at(&world.devnet, kind, world.devnet.contracts.first(), 0, REQUESTS).await?;
     let mut daemon = world.operator.spawn()?;
     let pace = if scene.by_hand() { Pace::Hurried } else { Pace::Natural };
-    let stakes = stakers.request_all(&world.devnet, pace).await?;
+    let requests = requesters.request_all(&world.devnet, pace).await?;
     let deadline = Instant::now() + LIMIT;
     let mut play = Play::new(scene);
     let mut complete_since = None;
-    while !complete(&world).await || (scene != Scene::Stop && !mark.exists()) {
+    while !complete(&world, scene).await || (scene != Scene::Stop && !mark.exists()) {
         ensure!(Instant::now() < deadline, "{point} not done; died: {}\n{}", mark.exists(), daemon.log_tail());
         daemon = resurrect(&world, daemon)?;
-        if scene.by_hand() && complete(&world).await && !mark.exists() {
+        if scene.by_hand() && complete(&world, scene).await && !mark.exists() {
             let since: &mut Instant = complete_since.get_or_insert_with(Instant::now);
             if since.elapsed() > MISSED {
                 world.operator.stop(daemon).await?;
@@ -68,7 +70,7 @@ async fn plays(point: &str) -> Result<bool> {
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
     }
-    let ledger = verify::finished(&world.devnet, &stakes).await?;
+    let ledger = verify::finished(&world.devnet, &requests).await?;
     if scene != Scene::Lie {
         verify::one_proof_per_height(&ledger)?;
     }
@@ -104,10 +106,10 @@ async fn dies_stopping(world: &World, daemon: Daemon, mark: &Path) -> Result<()>
     world.operator.stop(daemon).await
 }
 
-/// Whether every stake is known and complete. A database that is not there yet knows none.
-async fn complete(world: &World) -> bool {
+/// Whether every request is known and complete. A database that is not there yet knows none.
+async fn complete(world: &World, scene: Scene) -> bool {
     let rows = world.operator.requests().await.unwrap_or_default();
-    rows.len() == STAKES && rows.iter().all(|row| row.state == "COMPLETE")
+    rows.len() == REQUESTS + scene.before() && rows.iter().all(|row| row.state == "COMPLETE")
 }
 
 /// A new daemon in the place of one that died.
@@ -116,6 +118,18 @@ fn resurrect(world: &World, mut daemon: Daemon) -> Result<Daemon> {
         None => Ok(daemon),
         Some(_) => world.operator.spawn(),
     }
+}
+
+/// Their names come from variables of the environment, which only the armed binary knows.
+#[test]
+fn the_shipped_binary_has_no_kill_points() -> Result<()> {
+    let knows = |path: &Path| -> Result<bool> {
+        let wanted = b"FACILITATOR_KILL_AT";
+        Ok(std::fs::read(path)?.windows(wanted.len()).any(|window| window == wanted))
+    };
+    ensure!(knows(&kill_points::armed_binary()?)?, "the armed binary is not armed");
+    ensure!(!knows(&operator::binary()?)?, "the shipped binary can be made to die");
+    Ok(())
 }
 
 #[tokio::test]
@@ -133,11 +147,13 @@ async fn at_every_kill_point_a_death_loses_and_doubles_nothing() -> Result<()> {
     let places = Arc::new(Semaphore::new(AT_ONCE));
     let mut scenarios = JoinSet::new();
     for point in points {
-        let places = Arc::clone(&places);
-        scenarios.spawn(async move {
-            let _place = places.acquire().await?;
-            dies_at(&point).await.with_context(|| format!("dying at {point}"))
-        });
+        for kind in Kind::ALL.into_iter().filter(|kind| scenes::comes_to(*kind, &point)) {
+            let (places, point) = (Arc::clone(&places), point.clone());
+            scenarios.spawn(async move {
+                let _place = places.acquire().await?;
+                dies_at(&point, kind).await.with_context(|| format!("dying at {point} of a {kind:?}"))
+            });
+        }
     }
     let mut failures = Vec::new();
     while let Some(scenario) = scenarios.join_next().await {

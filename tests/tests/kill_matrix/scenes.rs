@@ -10,6 +10,8 @@ use facilitator_tests::{
     anvil::Mining,
     daemon::Daemon,
     devnet::{DevnetOptions, Side},
+    kind::Kind,
+    long_ago,
     verify::Ledger,
     world::{World, WorldOptions},
 };
@@ -55,7 +57,12 @@ pub(crate) enum Scene {
     Lie,
     /// The database is lost after the accept.
     LostDatabase,
+    /// So was it long ago, and the node's index of logs has a hole there.
+    Hole,
 }
+
+/// Stakes of long ago, in [`Scene::Hole`].
+const LONG_AGO: usize = 3;
 
 impl Scene {
     /// The scene in which a kill point is reached.
@@ -76,6 +83,7 @@ impl Scene {
             "sender.replacement_committed" => Self::Spike,
             "sender.reason_noted" => Self::Cap,
             "sender.undone_superseded" => Self::Lie,
+            "scanner.gone_back" => Self::Hole,
             "worker.own_lock_found" | "worker.adopted" => Self::LostDatabase,
             _ => Self::Plain,
         }
@@ -83,7 +91,7 @@ impl Scene {
 
     /// Whether blocks are made by hand.
     pub(crate) const fn by_hand(self) -> bool {
-        !matches!(self, Self::Plain | Self::Idle | Self::Stop)
+        !matches!(self, Self::Plain | Self::Idle | Self::Stop | Self::Hole)
     }
 
     /// How its world is to be.
@@ -97,12 +105,48 @@ impl Scene {
     }
 
     /// What is changed before the facilitator starts.
-    pub(crate) fn prepare(self, world: &World) -> Result<()> {
+    pub(crate) async fn prepare(self, world: &World) -> Result<()> {
         if self == Self::Cap {
             // Enough for the price at the beginning.
             world.operator.set_on_chains("max_fee_per_gas", &json!(U256::exp10(10).to_string()))?;
         }
+        if self == Self::Hole {
+            long_ago::stakes(world, 10, LONG_AGO).await?;
+            long_ago::lose_the_second(world).await?;
+        }
         Ok(())
+    }
+
+    /// Requests that were made before those of the scenario.
+    pub(crate) const fn before(self) -> usize {
+        match self {
+            Self::Hole => LONG_AGO,
+            Self::Plain
+            | Self::Idle
+            | Self::Stop
+            | Self::Fork
+            | Self::DeepFork
+            | Self::DeepTheft
+            | Self::RobbedApproval
+            | Self::RobbedAccept
+            | Self::Gap
+            | Self::Spike
+            | Self::Cap
+            | Self::Lie
+            | Self::LostDatabase => 0,
+        }
+    }
+}
+
+/// Whether requests of this kind are played at a kill point: stakes at all; redeems where nothing but time is needed and
+/// an allowance is no part of it, since their bounty is coin.
+pub(crate) fn comes_to(kind: Kind, point: &str) -> bool {
+    match kind {
+        Kind::Stake => true,
+        Kind::Redeem => {
+            let scene = Scene::of(point);
+            !scene.by_hand() && scene != Scene::Hole && point != "sender.approval_queued"
+        }
     }
 }
 
@@ -134,7 +178,7 @@ impl Play {
     /// Does before the next block what the scene wants; the daemon is replaced where the scene ends it.
     pub(crate) async fn meddle(&mut self, world: &World, daemon: Daemon) -> Result<Daemon> {
         match self.scene {
-            Scene::Plain | Scene::Idle | Scene::Stop => {}
+            Scene::Plain | Scene::Idle | Scene::Stop | Scene::Hole => {}
             Scene::Fork => self.fork(world).await?,
             Scene::DeepFork | Scene::DeepTheft => self.deep_fork(world).await?,
             Scene::RobbedApproval => self.rob(world, 0).await?,

@@ -57,7 +57,7 @@ fn of(stake: &Stake) -> [facilitator_eth::abi::Value; 7] {
         uint(ask.gas_price),
         uint(ask.gas_limit),
         uint(stake.nonce),
-        address(stake.staker),
+        address(stake.sender),
         address(ask.gateway),
     ]
 }
@@ -187,7 +187,7 @@ async fn a_confirmation_without_its_declaration_and_one_that_came_too_early_are_
 /// The secret that a mint has published.
 async fn published(devnet: &Devnet) -> Result<Option<(B256, B256)>> {
     for log in devnet.auxiliary.logs(&[devnet.contracts.auxiliary.cogateway], 0).await? {
-        if let Some(Event::MintProgressed { message, .. }) = events::read(&log)? {
+        if let Some(Event::TargetProgressed { message, .. }) = events::read(&log)? {
             let secret = log.data.as_slice().last_chunk::<32>().context("no secret")?;
             return Ok(Some((message, B256(*secret))));
         }
@@ -241,7 +241,7 @@ async fn a_stake_that_is_taken_back_is_warned_of() -> Result<()> {
     in_the_name_of(&devnet.origin, owner, origin.gateway, &stake).await?;
     let mut message = None;
     for log in devnet.origin.logs(&[origin.gateway], 0).await? {
-        if let Some(Event::StakeIntentDeclared { message: found, .. }) = events::read(&log)? {
+        if let Some(Event::Declared { message: found, .. }) = events::read(&log)? {
             message = Some(found);
         }
     }

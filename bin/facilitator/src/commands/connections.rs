@@ -105,6 +105,9 @@ fn show(chain: &ChainView<'_>) {
             output::line(&format!("{}: {reason}", endpoint.endpoint));
         }
     }
+    if let Some(note) = &connections.note {
+        output::line(&format!("Note: {note}"));
+    }
     if let Some(trouble) = chain.trouble {
         output::line(&format!("Trouble: {trouble}"));
     }

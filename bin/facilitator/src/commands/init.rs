@@ -116,9 +116,10 @@ fn show(summary: &Summary) {
     output::line("");
     output::line("Next:");
     output::line(
-        "  1. Fund the origin workers with base coin for gas and with bounty tokens, the auxiliary workers with base coin.",
+        "  1. Fund the origin workers with base coin for gas and with bounty tokens, the auxiliary workers with base coin\n     for gas and for the bounties of redeems.",
     );
-    output::line("  2. Have the organization of the composer whitelist the origin workers: setWorker(worker, height).");
+    output::line("  2. Have the organization of the composer whitelist the origin workers: setWorker(worker, height),");
+    output::line("     and that of the redeem pool the auxiliary workers.");
     output::line(
         "     Keep a copy of the config in a safe place: the hash-lock key in it is needed to finish what was accepted.",
     );

@@ -5,7 +5,7 @@ use super::{context, running};
 use crate::cli::{PairArgs, RequestsCommand};
 use crate::failure::{Exit, Failure};
 use crate::output;
-use facilitator_protocol::model::{RequestId, State};
+use facilitator_protocol::model::{Kind, RequestId, State};
 use facilitator_roles::clock::now_ms;
 use facilitator_store::journal::Transaction;
 use facilitator_store::requests::{Filter, LogLine, Record, Retry};
@@ -100,9 +100,10 @@ async fn open(pair: &PairArgs, access: Access) -> Result<Store, Failure> {
 fn states(name: Option<&str>) -> Result<Vec<State>, Failure> {
     let Some(name) = name else { return Ok(Vec::new()) };
     let state = State::from_name(&name.to_uppercase()).map_err(|_| {
-        let mut names: Vec<&str> =
-            State::all().into_iter().map(|s| s.name(facilitator_protocol::model::Kind::Stake)).collect();
+        let all = State::all();
+        let mut names: Vec<&str> = Kind::ALL.iter().flat_map(|kind| all.iter().map(|s| s.name(*kind))).collect();
         names.sort_unstable();
+        names.dedup();
         Failure::new(Exit::Usage, format!("there is no state {name}; states are {}", names.join(", ")))
     })?;
     Ok(vec![state])

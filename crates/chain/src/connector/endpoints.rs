@@ -337,17 +337,20 @@ impl Book {
         }
     }
 
-    /// It didn't give a range: whether to ask it for a smaller one. If not, the failure counts against it.
-    pub fn range_failed(&mut self, id: EndpointId, span: Span, error: &RpcError, now: u64) -> Failed {
+    /// A range that was to be read from an endpoint was not given `by` it or by its witness: whether to ask for a smaller
+    /// one. If not, the failure counts against whoever failed.
+    pub fn range_failed(&mut self, id: EndpointId, by: EndpointId, span: Span, error: &RpcError, now: u64) -> Failed {
         let Some(endpoint) = self.change(id) else { return Failed::Stuck };
         let failed = endpoint.ranges.failed(span, error);
         match failed {
             // Not its fault but the question's, unless it says nothing but that it is slow.
             Failed::Smaller if !matches!(error, RpcError::Timeout { .. }) => {
-                endpoint.errors = endpoint.errors.saturating_add(1);
-                endpoint.heard_at = Some(now);
+                if let Some(failed) = self.change(by) {
+                    failed.errors = failed.errors.saturating_add(1);
+                    failed.heard_at = Some(now);
+                }
             }
-            Failed::Smaller | Failed::Same | Failed::Stuck => self.failed(id, Ask::Range, error, now),
+            Failed::Smaller | Failed::Same | Failed::Stuck => self.failed(by, Ask::Range, error, now),
         }
         failed
     }

@@ -35,5 +35,5 @@ pub use election::{Elected, Vote, elect, reached_by};
 pub use endpoints::{Ask, Book, Endpoint, EndpointId, Sighting};
 pub use health::{Health, Reason};
 pub use local::Local;
-pub use machine::{Alarm, AlarmKind, Connector, Effect, Event, Keep, Mode, RangeError, State};
+pub use machine::{Alarm, AlarmKind, Connector, Effect, Event, Keep, Mode, RangeError, State, Witness};
 pub use settings::{Settings, SettingsError};

@@ -63,6 +63,66 @@ fn far_below_the_head_ranges_are_wide_and_fit_the_endpoint() {
 }
 
 #[test]
+fn a_first_call_that_fails_does_not_cost_a_whole_cycle() {
+    let mut world = World::new(24, 20, 1, |settings| settings.cycle_interval_ms = 15_000);
+    world.set(0, Fault::Down);
+    world.run(20);
+    world.set(0, Fault::None);
+    world.run_until(3_000, World::is_in_step);
+}
+
+#[test]
+fn a_node_that_fails_each_third_call_is_worked_with() {
+    for seed in 0..50 {
+        let mut world = World::new(seed, 2_000, 1, |settings| {
+            settings.cycle_interval_ms = 15_000;
+            settings.poll_interval_ms = 1_000;
+        });
+        world.set(0, Fault::Flaky(30));
+        world.run_until(60_000, World::is_in_step);
+    }
+}
+
+#[test]
+fn a_witness_that_fails_is_replaced_and_never_passed_over() {
+    let mut world = World::new(20, 30_000, 3, |_| {});
+    // The fastest is read and the next one is its witness.
+    world.set(1, Fault::NoRanges);
+    world.run_until(60_000, World::is_at_work);
+    assert_eq!(world.witnesses.first(), Some(&Some(EndpointId(1))));
+    assert_eq!(world.witnesses.last(), Some(&Some(EndpointId(2))));
+    assert!(world.witnesses.iter().all(Option::is_some), "{:?}", world.witnesses);
+    let book = world.connector.book();
+    assert_eq!((book.get(EndpointId(0)).unwrap().errors, book.get(EndpointId(1)).unwrap().errors > 0), (0, true));
+}
+
+#[test]
+fn without_a_witness_nothing_far_is_stored_until_there_is_one() {
+    let mut world = World::new(21, 30_000, 2, |_| {});
+    world.set(1, Fault::NoRanges);
+    world.run(30_000);
+    assert!(world.store.is_empty() && world.witnesses.iter().all(Option::is_some), "{:?}", world.witnesses);
+    world.set(1, Fault::None);
+    world.run_until(60_000, World::is_at_work);
+}
+
+#[test]
+fn one_that_may_be_read_alone_needs_no_witness() {
+    let mut world = World::new(22, 30_000, 2, |settings| settings.minimum_connections = 1);
+    world.set(1, Fault::Down);
+    world.run_until(60_000, World::is_at_work);
+    assert_eq!((world.witnesses.contains(&None), world.witnesses.iter().any(Option::is_some)), (true, false));
+}
+
+#[test]
+fn a_witness_that_allows_little_is_asked_for_little() {
+    let mut world = World::new(23, 30_000, 2, |_| {});
+    world.set(1, Fault::ShortRanges(700));
+    world.run_until(60_000, World::is_at_work);
+    assert_eq!(reason(&world, 0), None);
+}
+
+#[test]
 fn after_a_long_absence_the_remembered_blocks_without_events_are_read_too() {
     let mut world = World::new(10, 100, 1, |_| {});
     world.run_until(20_000, World::is_at_work);

@@ -63,6 +63,8 @@ pub(crate) enum Fault {
     FalseRanges,
     /// Allows so many blocks in a range.
     ShortRanges(u64),
+    /// Its heads and hashes are true, it gives no ranges.
+    NoRanges,
 }
 
 pub(crate) type Chain = Rc<Vec<B256>>;
@@ -77,7 +79,7 @@ pub(crate) struct Node {
 
 enum Due {
     Answer(Event),
-    Range { ticket: u64, endpoint: EndpointId, span: Span, keep: Keep },
+    Range { ticket: u64, endpoint: EndpointId, witness: Option<EndpointId>, span: Span, keep: Keep },
     View(usize, u64, Chain),
 }
 
@@ -92,6 +94,8 @@ pub(crate) struct World {
     pub(crate) alarms: Vec<Alarm>,
     pub(crate) deleted: Vec<u64>,
     pub(crate) spans: Vec<(Span, Keep)>,
+    /// Who witnesses each range far below the head.
+    pub(crate) witnesses: Vec<Option<EndpointId>>,
     pub(crate) released: Vec<Checkpoint>,
     /// Ranges under way that are stored with their events: nothing above them is stored before.
     far: BTreeSet<u64>,
@@ -146,6 +150,7 @@ impl World {
             alarms: Vec::new(),
             deleted: Vec::new(),
             spans: Vec::new(),
+            witnesses: Vec::new(),
             released: Vec::new(),
             far: BTreeSet::new(),
             events_to: None,
@@ -290,9 +295,13 @@ impl World {
         match due {
             Due::Answer(event) => self.feed(event),
             Due::View(node, publication, view) => self.see(node, publication, view),
-            Due::Range { ticket, endpoint, span, keep } => {
+            Due::Range { ticket, endpoint, witness, span, keep } => {
                 self.far.remove(&ticket);
-                let event = match self.range(endpoint, span, keep) {
+                let read = self.range(endpoint, span, keep).and_then(|blocks| match witness {
+                    Some(witness) => self.witnessed(witness, span, keep).map(|()| blocks),
+                    None => Ok(blocks),
+                });
+                let event = match read {
                     Ok(blocks) => {
                         self.store.extend(blocks.iter().map(|block| (block.number, block.hash)));
                         Event::RangeStored { ticket, blocks }
@@ -351,10 +360,13 @@ impl World {
                     assert!(span.to + self.settings.confirmations <= self.nodes.iter().map(top).max().unwrap());
                 }
                 self.spans.push((span, keep));
+                if keep == Keep::Ends {
+                    self.witnesses.push(witness);
+                }
                 self.calls += 1;
                 // Reading and storing take their time; meanwhile forks may be noticed.
                 let delay = self.nodes[endpoint.0].latency * 2 + self.dice.below(1 + self.slow_store);
-                self.later(delay, Due::Range { ticket, endpoint, span, keep });
+                self.later(delay, Due::Range { ticket, endpoint, witness, span, keep });
             }
             Effect::Release { to } => {
                 assert!(self.far.is_empty(), "released while a far range is under way");
@@ -475,7 +487,21 @@ impl World {
             | Fault::HighHeads
             | Fault::Invents(_)
             | Fault::FalseRanges
-            | Fault::ShortRanges(_) => None,
+            | Fault::ShortRanges(_)
+            | Fault::NoRanges => None,
+        }
+    }
+
+    /// What a witness adds to a range.
+    fn witnessed(&self, witness: EndpointId, span: Span, keep: Keep) -> Result<(), RangeError> {
+        match self.range(witness, span, keep) {
+            Err(RangeError::Fetch(error)) => Err(RangeError::Witness { witness, error }),
+            // Who does not link tells other events.
+            Err(_) => {
+                let message = "two endpoints differ".to_owned();
+                Err(RangeError::Fetch(facilitator_chain::scan::FetchError::Lied { message }))
+            }
+            Ok(_) => Ok(()),
         }
     }
 
@@ -484,6 +510,10 @@ impl World {
         use facilitator_chain::scan::FetchError;
         let fault = self.nodes[endpoint.0].fault;
         if let Some(error) = self.error(fault) {
+            return Err(RangeError::Fetch(FetchError::Rpc(error)));
+        }
+        if fault == Fault::NoRanges {
+            let error = RpcError::Server { code: -32000, message: "no index".into(), data: None };
             return Err(RangeError::Fetch(FetchError::Rpc(error)));
         }
         if matches!(fault, Fault::ShortRanges(most) if keep == Keep::Ends && span.blocks() > most) {

@@ -28,7 +28,7 @@ fn header() -> Value {
     })
 }
 
-fn log() -> Value {
+pub(super) fn log() -> Value {
     let run = &corpus::VECTORS["e2e"];
     json!({
         "address": corpus::text(run, "/addr/gateway"), "topics": run["stakeProgressed"]["topics"], "data": "0x01",
@@ -98,7 +98,7 @@ fn one(rng: &mut Rng) -> Outcome {
     judge(outcome, damaged)
 }
 
-fn judge(outcome: Result<bool, RpcError>, damaged: bool) -> Outcome {
+pub(super) fn judge(outcome: Result<bool, RpcError>, damaged: bool) -> Outcome {
     match outcome {
         Ok(true) => Ok(Verdict::Taken),
         Ok(false) => Err("taken, but it says something else".to_owned()),

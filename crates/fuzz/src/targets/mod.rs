@@ -8,6 +8,7 @@ mod frames;
 mod keys;
 mod proof;
 mod rpc;
+mod sealed;
 mod values;
 
 use crate::Target;
@@ -26,6 +27,8 @@ pub fn all() -> Vec<Target> {
         endpoint::target(),
         rpc::target(),
         chain::target(),
+        sealed::headers(),
+        sealed::receipts(),
         events::target(),
         proof::account(),
         proof::tries(),

@@ -4,8 +4,9 @@
 //! finished is looked for here. What time or the operator can mend is a [`Hold`]; what can't be mended is a [`Refusal`].
 //! Whether the transaction would succeed is simulated by the sender just before signing.
 
-use crate::model::{Kind, MessageStatus, Request, State, Step};
-use crate::transfer::expected_gas;
+mod funds;
+
+use crate::model::{Kind, MessageStatus, Request, State};
 use bincode::{Decode, Encode};
 use facilitator_eth::{Address, B256, U256};
 
@@ -20,10 +21,10 @@ pub struct Policy {
     pub max_bounty: U256,
     /// How many blocks the whitelisting of a worker must still last.
     pub worker_expiry_margin_blocks: u64,
-    /// Base coin that a worker of the source chain must keep, wei.
-    pub min_source_balance: U256,
-    /// Base coin that a worker of the target chain must keep, wei.
-    pub min_target_balance: U256,
+    /// Base coin that a worker of the origin chain must keep, wei.
+    pub min_origin_balance: U256,
+    /// Base coin that a worker of the auxiliary chain must keep, wei.
+    pub min_auxiliary_balance: U256,
     /// Funds needed, in percent of what the steps are expected to cost at the present fee.
     pub funds_safety_percent: u64,
 }
@@ -47,6 +48,26 @@ impl ActiveMessage {
     }
 }
 
+/// Unfinished requests that a key has accepted, or is about to, and has yet to pay steps for.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Encode, Decode)]
+pub struct InFlight {
+    /// Of stakes.
+    pub stakes: u64,
+    /// Of redeems.
+    pub redeems: u64,
+}
+
+impl InFlight {
+    /// Of one kind.
+    #[must_use]
+    pub const fn of(self, kind: Kind) -> u64 {
+        match kind {
+            Kind::Stake => self.stakes,
+            Kind::Redeem => self.redeems,
+        }
+    }
+}
+
 /// One worker key of the source or target chain.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
 pub struct WorkerFacts {
@@ -56,12 +77,13 @@ pub struct WorkerFacts {
     pub expires_at: U256,
     /// Base coin, smallest units.
     pub coin: U256,
-    /// Bounty token (stake), smallest units; base coin for redeems.
+    /// Token that the bounty of a stake is paid in, smallest units. Not asked for redeems: they lock base coin.
     pub bounty_token: U256,
-    /// Unfinished requests that it has accepted, or is about to, and has yet to pay steps for.
-    pub in_flight: u64,
-    /// Those of them whose bounty it has not paid yet.
-    pub undeclared: u64,
+    /// Others that it has yet to pay steps for.
+    pub in_flight: InFlight,
+    /// Bounties that it has yet to pay for them, smallest units: in the bounty token of the request's gateway on the
+    /// origin chain, in base coin on the auxiliary one.
+    pub bounties: U256,
 }
 
 /// What one chain charges.
@@ -74,7 +96,7 @@ pub struct FeeLevel {
 /// Everything that the checklist asks of the chains, read in one pass.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
 pub struct AcceptFacts {
-    /// The gateway takes new messages.
+    /// The gateway takes new messages. A cogateway always does.
     pub activated: bool,
     /// The request is pending at the newest block.
     pub pending_latest: bool,
@@ -88,10 +110,13 @@ pub struct AcceptFacts {
     pub outbox: Option<ActiveMessage>,
     /// The proxy's last message in the inbox.
     pub inbox: Option<ActiveMessage>,
-    /// The target token knows the beneficiary.
+    /// The target token knows the beneficiary. Only asked where it must: for a mint.
     pub beneficiary_exists: bool,
-    /// A mint to the beneficiary goes through when simulated; with OSTPrime that is a payment with 2,300 gas.
+    /// What the target leg pays goes through when simulated: a mint, with OSTPrime a payment with 2,300 gas; or a
+    /// payment out of the stake vault.
     pub beneficiary_takes_payment: bool,
+    /// Value tokens in the stake vault, smallest units; `None` for a stake, which is minted.
+    pub vault: Option<U256>,
     /// Bounty that an accept would lock now.
     pub bounty: U256,
     /// Tokens that the composer or pool holds for all pending requests together.
@@ -174,6 +199,17 @@ pub enum Hold {
         "the mint to {0} to become possible: simulated it reverts (a contract must take a payment with 2,300 gas, and OSTPrime must hold enough base coin)"
     )]
     MintWouldRevert(Address),
+    /// The stakes behind the redeemed tokens are not in the vault yet.
+    #[error("the stake vault to hold {needs} value tokens (it holds {holds}); stakes that are not progressed fill it")]
+    VaultTooLow {
+        /// Held.
+        holds: U256,
+        /// Needed.
+        needs: U256,
+    },
+    /// R11 e.
+    #[error("the unstake to {0} to become possible: simulated it reverts (the value token may refuse this account)")]
+    UnstakeWouldRevert(Address),
     /// R21.
     #[error(
         "a whitelisted worker: none of the {count} worker keys of the source chain is whitelisted for {margin} more blocks; ask the organization to call setWorker"
@@ -195,6 +231,20 @@ pub enum Hold {
         has: U256,
         /// Needed.
         needs: U256,
+    },
+    /// R22, a bounty in base coin together with gas.
+    #[error(
+        "coin for bounty and gas: worker {account} has {has} wei, the steps and bounties of this and earlier requests need {needs} wei ({bounties} of it for bounties); send it base coin"
+    )]
+    NoCoin {
+        /// The key that is nearest.
+        account: Address,
+        /// Held.
+        has: U256,
+        /// Needed for all.
+        needs: U256,
+        /// Needed for bounties.
+        bounties: U256,
     },
     /// R22, gas.
     #[error(
@@ -268,9 +318,6 @@ pub enum Refusal {
     /// R11 c.
     #[error("the token of the target chain does not know its beneficiary {0}")]
     UnknownBeneficiary(Address),
-    /// Redeem & unstake.
-    #[error("redeem & unstake is not carried out by this version")]
-    KindNotServed,
 }
 
 impl Refusal {
@@ -288,8 +335,7 @@ impl Refusal {
             | Self::GasPriceTooLow { .. }
             | Self::GasLimitTooLow { .. }
             | Self::NoBeneficiary
-            | Self::UnknownBeneficiary(_)
-            | Self::KindNotServed => State::Skipped,
+            | Self::UnknownBeneficiary(_) => State::Skipped,
         }
     }
 }
@@ -299,10 +345,6 @@ impl Refusal {
 /// # Errors
 /// The [`Refusal`] that the terms alone lead to.
 pub fn judge_terms(request: &Request, policy: &Policy) -> Result<(), Refusal> {
-    match request.kind {
-        Kind::Stake => {}
-        Kind::Redeem => return Err(Refusal::KindNotServed),
-    }
     let terms = &request.terms;
     let reward = terms.gas_price.checked_mul(terms.gas_limit);
     if reward.is_none_or(|reward| terms.amount <= reward) {
@@ -331,7 +373,7 @@ pub fn judge(request: &Request, facts: &AcceptFacts, policy: &Policy) -> Verdict
         .and_then(|()| order_of_messages(request, facts))
         .and_then(|()| beneficiary(request, facts))
         .and_then(|()| escrow(request, facts))
-        .and_then(|()| workers(request, facts, policy));
+        .and_then(|()| funds::workers(request, facts, policy));
     match checks {
         Ok((source_worker, target_worker)) => Verdict::Accept { source_worker, target_worker },
         Err(verdict) => verdict,
@@ -395,8 +437,15 @@ fn beneficiary(request: &Request, facts: &AcceptFacts) -> Result<(), Verdict> {
     if !facts.beneficiary_exists {
         return Err(Verdict::Refuse(Refusal::UnknownBeneficiary(beneficiary)));
     }
+    let (holds, needs) = (facts.vault.unwrap_or(U256::MAX), request.terms.amount);
+    if holds < needs {
+        return Err(Verdict::Hold(Hold::VaultTooLow { holds, needs }));
+    }
     if !facts.beneficiary_takes_payment {
-        return Err(Verdict::Hold(Hold::MintWouldRevert(beneficiary)));
+        return Err(Verdict::Hold(match request.kind {
+            Kind::Stake => Hold::MintWouldRevert(beneficiary),
+            Kind::Redeem => Hold::UnstakeWouldRevert(beneficiary),
+        }));
     }
     Ok(())
 }
@@ -405,75 +454,6 @@ fn escrow(request: &Request, facts: &AcceptFacts) -> Result<(), Verdict> {
     let (holds, needs) = (facts.escrow, request.terms.amount);
     if holds < needs {
         return Err(Verdict::Hold(Hold::EscrowDrained { holds, needs }));
-    }
-    Ok(())
-}
-
-fn workers(request: &Request, facts: &AcceptFacts, policy: &Policy) -> Result<(Address, Address), Verdict> {
-    let margin = policy.worker_expiry_margin_blocks;
-    let needed_until = U256::from(facts.source_head).saturating_add(U256::from(margin));
-    let listed: Vec<&WorkerFacts> = facts.source_workers.iter().filter(|w| w.expires_at > needed_until).collect();
-    if listed.is_empty() {
-        let count = facts.source_workers.len();
-        return Err(Verdict::Hold(Hold::NoWhitelistedWorker { count, margin }));
-    }
-    let source = funded(&listed, |worker| source_funds(request.kind, worker, facts, policy))?;
-    let targets: Vec<&WorkerFacts> = facts.target_workers.iter().collect();
-    let target = funded(&targets, |worker| target_funds(request.kind, worker, facts, policy))?;
-    Ok((source, target))
-}
-
-/// The first worker in turn that can pay; if none can, what the first one lacks.
-fn funded(workers: &[&WorkerFacts], check: impl Fn(&WorkerFacts) -> Result<(), Hold>) -> Result<Address, Verdict> {
-    let mut first_lack = None;
-    for worker in workers {
-        match check(worker) {
-            Ok(()) => return Ok(worker.address),
-            Err(lack) => first_lack = first_lack.or(Some(lack)),
-        }
-    }
-    let none = Hold::NoWhitelistedWorker { count: 0, margin: 0 };
-    Err(Verdict::Hold(first_lack.unwrap_or(none)))
-}
-
-fn source_funds(kind: Kind, worker: &WorkerFacts, facts: &AcceptFacts, policy: &Policy) -> Result<(), Hold> {
-    let (account, has) = (worker.address, worker.bounty_token);
-    // Each accept that is not mined yet takes a bounty too (R13).
-    let accepts = U256::from(worker.undeclared.saturating_add(1));
-    let bounties = facts.bounty.saturating_mul(accepts);
-    if has < bounties {
-        return Err(Hold::NoBountyFunds { account, has, needs: bounties });
-    }
-    let own = gas_of(kind, &[Step::Approve, Step::Accept, Step::ProgressSource]);
-    let others = expected_gas(kind, Step::ProgressSource).saturating_mul(worker.in_flight);
-    let gas = gas_cost(own.saturating_add(others), facts.source_fee, policy);
-    let needs = match kind {
-        Kind::Stake => gas,
-        Kind::Redeem => gas.saturating_add(bounties),
-    };
-    gas_funds(worker, needs.max(policy.min_source_balance))
-}
-
-fn target_funds(kind: Kind, worker: &WorkerFacts, facts: &AcceptFacts, policy: &Policy) -> Result<(), Hold> {
-    let own = gas_of(kind, &[Step::ProveGateway, Step::Confirm, Step::ProgressTarget]);
-    let others = gas_of(kind, &[Step::Confirm, Step::ProgressTarget]).saturating_mul(worker.in_flight);
-    let needs = gas_cost(own.saturating_add(others), facts.target_fee, policy);
-    gas_funds(worker, needs.max(policy.min_target_balance))
-}
-
-fn gas_of(kind: Kind, steps: &[Step]) -> u64 {
-    steps.iter().map(|step| expected_gas(kind, *step)).sum()
-}
-
-fn gas_cost(gas: u64, fee: FeeLevel, policy: &Policy) -> U256 {
-    let percent = U256::from(policy.funds_safety_percent);
-    let cost = U256::from(gas).saturating_mul(fee.per_gas).saturating_mul(percent);
-    cost.checked_div(U256::from(100u64)).unwrap_or(U256::MAX)
-}
-
-fn gas_funds(worker: &WorkerFacts, needs: U256) -> Result<(), Hold> {
-    if worker.coin < needs {
-        return Err(Hold::NoGasFunds { account: worker.address, has: worker.coin, needs });
     }
     Ok(())
 }

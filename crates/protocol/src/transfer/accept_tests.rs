@@ -60,8 +60,8 @@ fn policy() -> Policy {
         min_gas_limit: U256::from(100_000u64),
         max_bounty: U256::from(50u64),
         worker_expiry_margin_blocks: 10,
-        min_source_balance: U256::ZERO,
-        min_target_balance: U256::ZERO,
+        min_origin_balance: U256::ZERO,
+        min_auxiliary_balance: U256::ZERO,
         funds_safety_percent: 150,
     }
 }
@@ -72,8 +72,8 @@ fn worker(address: Address) -> WorkerFacts {
         expires_at: U256::from(111u64),
         coin: U256::from(10_000_000u64),
         bounty_token: U256::from(50u64),
-        in_flight: 0,
-        undeclared: 0,
+        in_flight: InFlight::default(),
+        bounties: U256::ZERO,
     }
 }
 
@@ -97,6 +97,7 @@ fn facts() -> AcceptFacts {
         inbox: finished(3),
         beneficiary_exists: true,
         beneficiary_takes_payment: true,
+        vault: None,
         bounty: U256::from(50u64),
         escrow: U256::from(1_000_001u64),
         source_head: 100,
@@ -152,7 +153,6 @@ fn what_can_never_be_finished_is_refused() {
     assert!(matches!(refusal(|r, _| r.terms.gas_limit = U256::from(99_999u64)), Refusal::GasLimitTooLow { .. }));
     assert_eq!(refusal(|_, f| f.activated = false), Refusal::GatewayDeactivated);
     assert!(matches!(refusal(|_, f| f.beneficiary_exists = false), Refusal::UnknownBeneficiary(_)));
-    assert_eq!(refusal(|r, _| r.kind = Kind::Redeem), Refusal::KindNotServed);
     assert_eq!(refusal(|_, f| f.proxy = Address::ZERO), Refusal::ProxyDestroyed);
     assert!(matches!(refusal(|_, f| f.next_nonce = U256::from(5u64)), Refusal::NonceUsed { .. }));
 }
@@ -218,13 +218,91 @@ fn lacking_funds_say_who_lacks_how_much() {
         Hold::NoGasFunds { account: FIRST, has: U256::from(1_694_999u64), needs: U256::from(1_695_000u64) }
     );
     // Ten messages under way on the target: (320 + 11 x (540 + 136)) thousand gas at 1 wei and 150 %.
-    let lack = hold(|_, f| (f.target_workers[0].in_flight, f.target_workers[0].coin) = (10, U256::ZERO));
+    let lack = hold(|_, f| (f.target_workers[0].in_flight.stakes, f.target_workers[0].coin) = (10, U256::ZERO));
     assert_eq!(lack, Hold::NoGasFunds { account: TARGET, has: U256::ZERO, needs: U256::from(11_634_000u64) });
     // Two accepts that are not mined yet take a bounty each as well.
-    let lack = hold(|_, f| f.source_workers.iter_mut().for_each(|w| w.undeclared = 2));
+    let lack = hold(|_, f| f.source_workers.iter_mut().for_each(|w| w.bounties = U256::from(100u64)));
     assert_eq!(lack, Hold::NoBountyFunds { account: FIRST, has: U256::from(50u64), needs: U256::from(150u64) });
     assert!(matches!(hold(|_, f| f.bounty = U256::from(51u64)), Hold::BountyTooHigh { .. }));
     assert!(matches!(hold(|_, f| f.beneficiary_takes_payment = false), Hold::MintWouldRevert(_)));
     assert!(matches!(hold(|_, f| f.source_workers.clear()), Hold::NoWhitelistedWorker { .. }));
     assert!(matches!(hold(|_, f| f.escrow = U256::ONE), Hold::EscrowDrained { .. }));
+}
+
+fn redeem(change: impl FnOnce(&mut Request, &mut AcceptFacts)) -> Verdict {
+    verdict(|request, facts| {
+        request.kind = Kind::Redeem;
+        facts.vault = Some(request.terms.amount);
+        facts.source_workers.iter_mut().for_each(|worker| worker.bounty_token = U256::ZERO);
+        change(request, facts);
+    })
+}
+
+#[test]
+fn a_redeem_passes_by_the_same_checklist() {
+    assert_eq!(redeem(|_, _| {}), Verdict::Accept { source_worker: FIRST, target_worker: TARGET });
+    let refused = |change: fn(&mut Request)| redeem(|request, _| change(request));
+    // The contract would take it, and nobody could ever confirm it (R11 b).
+    assert_eq!(refused(|r| r.terms.beneficiary = Address::ZERO), Verdict::Refuse(Refusal::NoBeneficiary));
+    let low = refused(|r| r.terms.gas_limit = U256::from(99_999u64));
+    assert!(matches!(low, Verdict::Refuse(Refusal::GasLimitTooLow { .. })));
+    let gone = redeem(|_, f| (f.pending_latest, f.pending_final) = (false, false));
+    assert_eq!(gone, Verdict::Refuse(Refusal::NoLongerPending));
+    let drained = redeem(|_, f| f.escrow = U256::ONE);
+    assert!(matches!(drained, Verdict::Hold(Hold::EscrowDrained { .. })));
+}
+
+#[test]
+fn a_redeem_waits_for_what_its_unstake_would_pay_from() {
+    let low = redeem(|_, f| f.vault = Some(U256::from(1_000_000u64)));
+    let (holds, needs) = (U256::from(1_000_000u64), U256::from(1_000_001u64));
+    assert_eq!(low, Verdict::Hold(Hold::VaultTooLow { holds, needs }));
+    let refused = redeem(|_, f| f.beneficiary_takes_payment = false);
+    assert_eq!(refused, Verdict::Hold(Hold::UnstakeWouldRevert(Address([2; 20]))));
+}
+
+#[test]
+fn the_bounty_of_a_redeem_comes_out_of_the_same_coin_as_its_gas() {
+    // (360,000 + 80,000) gas at 2 wei and 150 %, and one bounty; a bounty token does not count.
+    let enough = U256::from(1_320_050u64);
+    let with = |coin: U256| {
+        redeem(|_, f| {
+            f.source_workers.iter_mut().for_each(|worker| worker.coin = coin);
+        })
+    };
+    assert!(matches!(with(enough), Verdict::Accept { .. }));
+    let has = enough.saturating_sub(U256::ONE);
+    let lack = Hold::NoCoin { account: FIRST, has, needs: enough, bounties: U256::from(50u64) };
+    assert_eq!(with(has), Verdict::Hold(lack));
+    // What the key keeps is beside the bounty, and the chain's own minimum counts.
+    let mut policy = policy();
+    policy.min_auxiliary_balance = U256::from(5_000_000u64);
+    let (mut request, mut facts) = (request(), facts());
+    (request.kind, facts.vault) = (Kind::Redeem, Some(request.terms.amount));
+    facts.source_workers.iter_mut().for_each(|worker| worker.coin = U256::from(5_000_049u64));
+    assert!(matches!(judge(&request, &facts, &policy), Verdict::Hold(Hold::NoCoin { .. })));
+    facts.source_workers.iter_mut().for_each(|worker| worker.coin = U256::from(5_000_050u64));
+    assert!(matches!(judge(&request, &facts, &policy), Verdict::Accept { .. }));
+}
+
+/// A key of the auxiliary chain is the target of stakes and the source of redeems: both draw on the same coin.
+#[test]
+fn what_a_key_owes_for_the_other_direction_is_reserved_too() {
+    let lack = hold(|_, f| {
+        let worker = &mut f.target_workers[0];
+        (worker.in_flight, worker.bounties) = (InFlight { stakes: 1, redeems: 2 }, U256::from(100u64));
+        worker.coin = U256::ZERO;
+    });
+    // (320 + 2 x (540 + 136) + 2 x 80) thousand gas at 1 wei and 150 %, and two bounties.
+    let (needs, bounties) = (U256::from(2_748_100u64), U256::from(100u64));
+    assert_eq!(lack, Hold::NoCoin { account: TARGET, has: U256::ZERO, needs, bounties });
+    // On the origin chain bounties are tokens, no coin.
+    let lack = redeem(|_, f| {
+        let worker = &mut f.target_workers[0];
+        (worker.in_flight, worker.bounties) = (InFlight { stakes: 3, redeems: 1 }, U256::from(100u64));
+        worker.coin = U256::ZERO;
+    });
+    // (320 + 2 x (525 + 130) + 3 x 105) thousand gas.
+    let needs = U256::from(2_917_500u64);
+    assert_eq!(lack, Verdict::Hold(Hold::NoGasFunds { account: TARGET, has: U256::ZERO, needs }));
 }

@@ -37,8 +37,8 @@ impl Briefing<'_> {
             source_head,
             target_head,
             priority_fees,
-            source_workers: self.workers_in_turn(source, assigned(&request, source), brief),
-            target_workers: self.workers_in_turn(target, assigned(&request, target), brief),
+            source_workers: self.workers_in_turn(source, &request, brief),
+            target_workers: self.workers_in_turn(target, &request, brief),
             roots: brief.roots.iter().map(|(height, root)| AnchoredRoot { height: *height, root: *root }).collect(),
             proving: brief.proving.clone(),
             alive: brief.alive.clone(),
@@ -58,9 +58,9 @@ impl Briefing<'_> {
     }
 
     /// The keys of a chain, first the one that the request has already, else the one whose turn it is.
-    fn workers_in_turn(&mut self, side: Side, assigned: Option<Address>, brief: &Brief) -> Vec<WorkerKey> {
+    fn workers_in_turn(&mut self, side: Side, request: &Request, brief: &Brief) -> Vec<WorkerKey> {
         let keys = &self.setup.scanners[side].workers;
-        let first = match assigned.and_then(|address| keys.iter().position(|key| *key == address)) {
+        let first = match assigned(request, side).and_then(|address| keys.iter().position(|key| *key == address)) {
             Some(position) => position,
             None => {
                 self.turns[side] = self.turns[side].wrapping_add(1);
@@ -68,8 +68,24 @@ impl Briefing<'_> {
             }
         };
         let chain_id = self.setup.scanners[side].chain.chain_id;
-        let keys = keys.iter().cycle().skip(first).take(keys.len());
-        keys.map(|address| worker_key(brief, chain_id, *address)).collect()
+        let takes = |taker: Address| self.takes_the_same(side, request, taker);
+        let keys = keys.iter().cycle().skip(first).take(keys.len()).copied();
+        let key = |address| WorkerKey {
+            address,
+            in_flight: brief.in_flight_of(chain_id, address),
+            bounties: brief.bounties_of(chain_id, address, takes),
+        };
+        keys.map(key).collect()
+    }
+
+    /// Whether bounties for `taker` come out of the same money as those of the request: base coin on the auxiliary chain,
+    /// the token that its gateway asks for on the origin chain.
+    fn takes_the_same(&self, side: Side, request: &Request, taker: Address) -> bool {
+        let token = |gateway| self.gateways.iter().find(|set| set.gateway == gateway).map(|set| set.base_token);
+        match side {
+            Side::Origin => token(taker) == token(request.terms.gateway),
+            Side::Auxiliary => true,
+        }
     }
 }
 
@@ -78,9 +94,4 @@ const fn assigned(request: &Request, side: Side) -> Option<Address> {
         Side::Origin => request.origin_worker,
         Side::Auxiliary => request.auxiliary_worker,
     }
-}
-
-fn worker_key(brief: &Brief, chain_id: u64, address: Address) -> WorkerKey {
-    let in_flight = brief.in_flight_of(chain_id, address);
-    WorkerKey { address, in_flight, undeclared: brief.undeclared_of(chain_id, address) }
 }

@@ -4,6 +4,7 @@ use super::asks::{Answerer, Open, Question, WorkerNo};
 use super::clerk::Report;
 use super::stop::Phase;
 use super::{Parent, ParentError, WorkerBalance};
+use crate::connections::Connections;
 use crate::messages::{Ask, Balance, FromScanner, FromSender, FromWorker, ToScanner, ToSender, ToWorker, Unfit};
 use facilitator_chain::reader::{Answer, Query};
 use facilitator_kill::kill_point;
@@ -59,7 +60,14 @@ impl Parent {
                 self.next_heartbeat = Instant::now();
             }
             FromScanner::Elected(index) => self.elected(side, index),
-            FromScanner::Connections(connections) => self.connections[side] = Some(*connections),
+            FromScanner::Connections(connections) => {
+                let state = |connections: &Connections| (connections.state.clone(), connections.mode.clone());
+                if self.connections[side].as_ref().map(state).as_ref() != Some(&state(&connections)) {
+                    // Whoever looks is to see it at once.
+                    self.next_heartbeat = Instant::now();
+                }
+                self.connections[side] = Some(*connections);
+            }
             FromScanner::Answers(ask, answers) => {
                 if let Some(open) = self.asks.close(ask, Answerer::Scanner(side)) {
                     self.crew.send(open.worker, &ToWorker::Answers(open.ask, answers));

@@ -130,6 +130,8 @@ pub fn addresses(configured: &ConfiguredGateway) -> GatewaySet {
         co_anchor: configured.co_anchor,
         redeem_pool: configured.redeem_pool,
         composer_organization: Address::ZERO,
+        pool_organization: None,
+        stake_vault: Address::ZERO,
         value_token: Address::ZERO,
         base_token: Address::ZERO,
         utility_token: Address::ZERO,
@@ -147,24 +149,28 @@ pub(crate) fn combine(
     origin: &[Discovered],
     auxiliary: &[Discovered],
 ) -> Result<GatewaySet, String> {
-    let on_origin = origin.iter().find_map(|found| match found {
-        Discovered::Origin { gateway, value_token, base_token, composer_organization, message_box_offset }
-            if *gateway == configured.gateway =>
-        {
-            Some((*value_token, *base_token, *composer_organization, *message_box_offset))
-        }
-        Discovered::Origin { .. } | Discovered::Auxiliary { .. } => None,
-    });
-    let on_auxiliary = auxiliary.iter().find_map(|found| match found {
-        Discovered::Auxiliary { cogateway, utility_token, mints, message_box_offset }
-            if *cogateway == configured.cogateway =>
-        {
-            Some((*utility_token, *mints, *message_box_offset))
-        }
-        Discovered::Origin { .. } | Discovered::Auxiliary { .. } => None,
-    });
-    let (Some((value_token, base_token, composer_organization, offset)), Some((utility_token, mints, other))) =
-        (on_origin, on_auxiliary)
+    let of_pair = |found: &&Discovered| match found {
+        Discovered::Origin { gateway, .. } => *gateway == configured.gateway,
+        Discovered::Auxiliary { cogateway, .. } => *cogateway == configured.cogateway,
+    };
+    let found = (origin.iter().find(of_pair), auxiliary.iter().find(of_pair));
+    let (
+        Some(Discovered::Origin {
+            gateway: _,
+            value_token,
+            base_token,
+            composer_organization,
+            stake_vault,
+            message_box_offset: offset,
+        }),
+        Some(Discovered::Auxiliary {
+            cogateway: _,
+            utility_token,
+            mints,
+            pool_organization,
+            message_box_offset: other,
+        }),
+    ) = found
     else {
         return Err(format!("gateway {} was not checked on both chains", configured.gateway));
     };
@@ -176,12 +182,14 @@ pub(crate) fn combine(
         ));
     }
     Ok(GatewaySet {
-        composer_organization,
-        value_token,
-        base_token,
-        utility_token,
-        mints,
-        message_box_offset: offset,
+        composer_organization: *composer_organization,
+        pool_organization: *pool_organization,
+        stake_vault: *stake_vault,
+        value_token: *value_token,
+        base_token: *base_token,
+        utility_token: *utility_token,
+        mints: *mints,
+        message_box_offset: *offset,
         ..addresses(configured)
     })
 }

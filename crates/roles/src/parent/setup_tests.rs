@@ -27,6 +27,7 @@ fn on_origin(number: u8, message_box_offset: u8) -> Discovered {
         value_token: address(11),
         base_token: address(12),
         composer_organization: address(13),
+        stake_vault: address(15),
         message_box_offset,
     }
 }
@@ -36,6 +37,7 @@ fn on_auxiliary(number: u8, message_box_offset: u8) -> Discovered {
         cogateway: address(number + 1),
         utility_token: address(14),
         mints: Mints::Token,
+        pool_organization: Some(address(16)),
         message_box_offset,
     }
 }
@@ -57,6 +59,8 @@ fn a_gateway_pair_is_what_is_configured_and_what_both_chains_say() {
         co_anchor: address(5),
         redeem_pool: Some(address(6)),
         composer_organization: address(13),
+        pool_organization: Some(address(16)),
+        stake_vault: address(15),
         value_token: address(11),
         base_token: address(12),
         utility_token: address(14),

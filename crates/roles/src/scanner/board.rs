@@ -18,6 +18,17 @@ impl Board {
         Self { endpoints, minimum: setup.connector.minimum_connections, shown: None }
     }
 
+    /// Shows at once what an operator waits for: another state or mode.
+    pub(super) async fn look(
+        &mut self,
+        follower: &Follower<'static, Live<ToParent>>,
+        parent: &ToParent,
+    ) -> Result<(), ChildError> {
+        let (state, mode) = (follower.connector().state().name(), follower.connector().mode().name());
+        let shown = self.shown.as_ref().map(|shown| (shown.state.as_str(), shown.mode.as_str()));
+        if shown == Some((state, mode)) { Ok(()) } else { self.show(follower, parent).await }
+    }
+
     pub(super) async fn show(
         &mut self,
         follower: &Follower<'static, Live<ToParent>>,
@@ -25,7 +36,8 @@ impl Board {
     ) -> Result<(), ChildError> {
         let stats: Vec<RpcStats> = self.endpoints.iter().map(Rpc::stats).collect();
         let (scanned, _) = follower.reached();
-        let now = Connections::of(follower.connector(), self.minimum, scanned, &stats, follower.now());
+        let (note, now) = (follower.note(), follower.now());
+        let now = Connections::of(follower.connector(), self.minimum, scanned, note, &stats, now);
         if self.shown.as_ref() != Some(&now) {
             parent.send(&FromScanner::Connections(Box::new(now.clone()))).await?;
             self.shown = Some(now);

@@ -53,6 +53,7 @@ impl Check<'_> {
             composer_organization: self
                 .ask(configured.composer, "composer.organization()", &pool::organization())
                 .await?,
+            stake_vault: self.ask(at, "gateway.stakeVault()", &gateway::stake_vault()).await?,
             message_box_offset: self.offset(at, "gateway").await?,
         })
     }
@@ -61,9 +62,14 @@ impl Check<'_> {
         let at = configured.cogateway;
         self.boxes(at, "cogateway", configured.gateway, configured.co_anchor, configured.origin_chain_id).await?;
         let utility_token = self.ask(at, "cogateway.utilityToken()", &gateway::utility_token()).await?;
+        let pool_organization = match configured.redeem_pool {
+            Some(pool) => Some(self.ask(pool, "redeemPool.organization()", &pool::organization()).await?),
+            None => None,
+        };
         Ok(Discovered::Auxiliary {
             cogateway: at,
             utility_token,
+            pool_organization,
             mints: self.mints(utility_token).await?,
             message_box_offset: self.offset(at, "cogateway").await?,
         })

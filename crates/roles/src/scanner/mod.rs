@@ -25,7 +25,7 @@ use facilitator_chain::reader::{Reader, ReaderOptions};
 use facilitator_chain::rpc::Rpc;
 use facilitator_ipc::{FrameReader, FrameSender};
 use facilitator_kill::kill_point;
-pub use follow::{Follower, Heard};
+pub use follow::{Follower, Heard, Unread};
 use pair::Pair;
 pub use scene::Scene;
 pub(crate) use scene::{Audience, Live};
@@ -229,6 +229,7 @@ async fn watch(
         if let Some(pair) = &mut pair {
             pair.look(&mut follower).await?;
         }
+        board.look(&follower, &parent).await?;
     }
 }
 

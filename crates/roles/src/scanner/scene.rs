@@ -86,6 +86,9 @@ pub(crate) struct Live<A> {
     pub(crate) began: Instant,
 }
 
+/// Headers that are asked for in one go; of more, half is asked for while the other half is on its way.
+const ONE_AFTER_THE_OTHER: usize = 100;
+
 /// Does a read on a task of its own, so that it comes further while the database is written.
 async fn aside<T: Send + 'static>(
     read: impl Future<Output = Result<T, FetchError>> + Send + 'static,
@@ -144,7 +147,16 @@ impl<A: Audience> Scene for Live<A> {
 
     async fn headers(&self, endpoint: EndpointId, numbers: &[u64]) -> Result<Vec<Header>, FetchError> {
         let (rpc, numbers) = (self.endpoints.get(endpoint), numbers.to_vec());
-        aside(async move { fetch_headers(&rpc, &numbers).await }).await
+        aside(async move {
+            if numbers.len() <= ONE_AFTER_THE_OTHER {
+                return fetch_headers(&rpc, &numbers).await;
+            }
+            let (low, high) = numbers.split_at(numbers.len() / 2);
+            let (mut headers, high) = tokio::try_join!(fetch_headers(&rpc, low), fetch_headers(&rpc, high))?;
+            headers.extend(high);
+            Ok(headers)
+        })
+        .await
     }
 
     async fn range(&self, endpoint: EndpointId, filter: &LogFilter, span: Span) -> Result<FetchedRange, FetchError> {

@@ -20,9 +20,17 @@ use facilitator_sender::{Allowance, Submit, SubmitAnswer, Visibility};
 /// What a request waits for once its accept is handed over.
 const ACCEPT_SENT: &str = "the accept to be mined and confirmed";
 
-/// Law 10: an event from the genuine composer proves nothing about its gateway.
-pub(super) fn refuse_unknown_gateway(case: &Case) -> Park {
-    refuse(case, &Refusal::UnknownGateway(case.request().terms.gateway))
+/// Law 10: an event from the genuine composer proves nothing about its gateway. A request that we may have accepted,
+/// before its gateway was taken out of the configuration, is never given up: money is locked in it.
+pub(super) fn without_gateway(case: &Case) -> Park {
+    let gateway = case.request().terms.gateway;
+    if case.request().hash_lock.is_none() {
+        return refuse(case, &Refusal::UnknownGateway(gateway));
+    }
+    case.hold(format!(
+        "its gateway {gateway} to be configured again: it was accepted and is not finished; put the gateway back into \
+         the configuration until it is"
+    ))
 }
 
 fn refuse(case: &Case, refusal: &Refusal) -> Park {

@@ -2,6 +2,7 @@
 
 use super::answers::{Reading, ask};
 use super::desk::{Errands, Leave};
+use super::facts;
 use crate::messages::Job;
 use facilitator_chain::reader::{Answer, At, Query};
 use facilitator_eth::Address;
@@ -10,6 +11,7 @@ use facilitator_protocol::contracts::gateway as gateways;
 use facilitator_protocol::gateway::GatewaySet;
 use facilitator_protocol::model::{Kind, MessageStatus, Park, Request, Side, Stage, State, Step, Update, Wait};
 use facilitator_protocol::secret::SecretInput;
+use facilitator_protocol::transfer::accept::FeeLevel;
 use facilitator_protocol::transfer::{BoxStatus, Statuses};
 use facilitator_sender::Failure;
 
@@ -50,6 +52,16 @@ impl Case {
         let is_source =
             matches!((side, self.source()), (Side::Origin, Side::Origin) | (Side::Auxiliary, Side::Auxiliary));
         if is_source { self.job.source_head.number } else { self.job.target_head.number }
+    }
+
+    /// What a sender offers for gas on a side.
+    pub(super) fn fee_on(&self, side: Side) -> FeeLevel {
+        let (source, target) = self.job.priority_fees;
+        if side == self.source() {
+            facts::fee_level(self.job.source_head, source)
+        } else {
+            facts::fee_level(self.job.target_head, target)
+        }
     }
 
     /// The key that signs on a side, as assigned at the accept.

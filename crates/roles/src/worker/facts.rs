@@ -8,7 +8,7 @@ use crate::messages::WorkerKey;
 use facilitator_chain::reader::{Answer, At, Query};
 use facilitator_eth::{Address, B256, U256};
 use facilitator_protocol::contracts::gateway::ActiveProcess;
-use facilitator_protocol::contracts::{gateway as gateways, organization, pool, token};
+use facilitator_protocol::contracts::{gateway as gateways, organization, pool, token, vault};
 use facilitator_protocol::gateway::GatewaySet;
 use facilitator_protocol::model::{Kind, MessageStatus, Side};
 use facilitator_protocol::transfer::accept::{AcceptFacts, ActiveMessage, FeeLevel, WorkerFacts};
@@ -16,7 +16,7 @@ use facilitator_sender::Head;
 
 pub(super) async fn read<D: Errands>(desk: &mut D, case: &Case, gateway: &GatewaySet) -> Result<AcceptFacts, Leave> {
     let (source_side, target_side) = (case.source(), case.target());
-    let reads = vec![(source_side, source_queries(case, gateway)), (target_side, target_queries(case, gateway))];
+    let reads = vec![(source_side, source_queries(case, gateway)?), (target_side, target_queries(case, gateway))];
     let answers = desk.read_many(reads).await?;
     let mut source = read_source(case, answers_of(&answers, 0))?;
     let mut target = read_target(case, answers_of(&answers, 1))?;
@@ -51,6 +51,7 @@ fn combine(
         inbox,
         beneficiary_exists: target.beneficiary_exists,
         beneficiary_takes_payment: target.beneficiary_takes_payment,
+        vault: target.vault,
         bounty: source.bounty,
         escrow: source.escrow,
         source_head: job.source_head.number,
@@ -62,20 +63,12 @@ fn combine(
 }
 
 /// What the sender's fee policy offers at this head; on a chain without a base fee the priority fee stands for it.
-fn fee_level(head: Head, priority: U256) -> FeeLevel {
+pub(super) fn fee_level(head: Head, priority: U256) -> FeeLevel {
     let base = head.base_fee.unwrap_or(U256::ZERO);
     FeeLevel { per_gas: base.saturating_add(base).saturating_add(priority) }
 }
 
-/// The token that a pool holds for its pending requests.
-const fn escrowed_token(kind: Kind, gateway: &GatewaySet) -> Address {
-    match kind {
-        Kind::Stake => gateway.value_token,
-        Kind::Redeem => gateway.utility_token,
-    }
-}
-
-fn source_queries(case: &Case, gateway: &GatewaySet) -> Vec<Query> {
+fn source_queries(case: &Case, gateway: &GatewaySet) -> Result<Vec<Query>, Leave> {
     let (request, terms) = (case.request(), &case.request().terms);
     let at_box = gateway.box_on(case.source());
     let pending = pool::request_hash_of(request.kind, terms.sender, terms.gateway);
@@ -84,20 +77,24 @@ fn source_queries(case: &Case, gateway: &GatewaySet) -> Vec<Query> {
         ask(request.pool, &pending, At::Final),
         latest(request.pool, &pool::proxy_of(request.kind, terms.sender)),
         latest(at_box, &gateways::bounty()),
-        latest(escrowed_token(request.kind, gateway), &token::balance_of(request.pool)),
+        latest(gateway.escrowed_token(request.kind), &token::balance_of(request.pool)),
         latest(at_box, &gateways::get_nonce(terms.sender_proxy)),
         latest(at_box, &gateways::outbox_active_process(terms.sender_proxy)),
     ];
     if request.kind == Kind::Stake {
         queries.push(latest(at_box, &gateways::activated()));
     }
-    for worker in &case.job.source_workers {
-        let address = worker.address;
-        queries.push(latest(gateway.composer_organization, &organization::expiration_height(address)));
+    let Some(organization) = gateway.organization(request.kind) else {
+        return Err(Leave::OutOfTurn("a request of a pool whose organization is not known"));
+    };
+    for WorkerKey { address, .. } in case.job.source_workers.iter().copied() {
+        queries.push(latest(organization, &organization::expiration_height(address)));
         queries.push(Query::Balance { address, at: At::Latest });
-        queries.push(latest(gateway.base_token, &token::balance_of(address)));
+        if request.kind == Kind::Stake {
+            queries.push(latest(gateway.base_token, &token::balance_of(address)));
+        }
     }
-    queries
+    Ok(queries)
 }
 
 struct SourceFacts {
@@ -132,15 +129,14 @@ fn read_source(case: &Case, answers: &[Answer]) -> Result<SourceFacts, Leave> {
 
 fn read_source_workers(reading: &mut Reading<'_>, kind: Kind, keys: &[WorkerKey]) -> Result<Vec<WorkerFacts>, Leave> {
     let mut workers = Vec::with_capacity(keys.len());
-    for WorkerKey { address, in_flight, undeclared } in keys.iter().copied() {
+    for WorkerKey { address, in_flight, bounties } in keys.iter().copied() {
         let expires_at = reading.view(&organization::expiration_height(address))?;
         let coin = reading.number()?;
-        let tokens = reading.view(&token::balance_of(address))?;
         let bounty_token = match kind {
-            Kind::Stake => tokens,
-            Kind::Redeem => coin,
+            Kind::Stake => reading.view(&token::balance_of(address))?,
+            Kind::Redeem => U256::MAX,
         };
-        workers.push(WorkerFacts { address, expires_at, coin, bounty_token, in_flight, undeclared });
+        workers.push(WorkerFacts { address, expires_at, coin, bounty_token, in_flight, bounties });
     }
     Ok(workers)
 }
@@ -149,13 +145,19 @@ fn target_queries(case: &Case, gateway: &GatewaySet) -> Vec<Query> {
     let terms = &case.request().terms;
     let at_box = gateway.box_on(case.target());
     let mut queries = vec![latest(at_box, &gateways::inbox_active_process(terms.sender_proxy))];
-    if case.kind() == Kind::Stake {
-        queries.push(latest(gateway.utility_token, &token::exists(terms.beneficiary)));
-        // In the cogateway's name: exactly what a mint will do, down to a beneficiary that refuses OSTPrime's payment.
-        let data = token::increase_supply(terms.beneficiary, terms.amount);
-        let from = Some(gateway.cogateway);
-        queries.push(Query::Call { from, to: gateway.utility_token, data, at: At::Latest });
-    }
+    // In the gateway's name: exactly what the target leg will do, down to a beneficiary that refuses OSTPrime's payment
+    // or that the value token refuses.
+    let (to, data) = match case.kind() {
+        Kind::Stake => {
+            queries.push(latest(gateway.utility_token, &token::exists(terms.beneficiary)));
+            (gateway.utility_token, token::increase_supply(terms.beneficiary, terms.amount))
+        }
+        Kind::Redeem => {
+            queries.push(latest(gateway.value_token, &token::balance_of(gateway.stake_vault)));
+            (gateway.stake_vault, vault::release_to(terms.beneficiary, terms.amount))
+        }
+    };
+    queries.push(Query::Call { from: Some(at_box), to, data, at: At::Latest });
     let balances = case.job.target_workers.iter();
     queries.extend(balances.map(|worker| Query::Balance { address: worker.address, at: At::Latest }));
     queries
@@ -165,6 +167,7 @@ struct TargetFacts {
     active: Option<(B256, MessageStatus)>,
     beneficiary_exists: bool,
     beneficiary_takes_payment: bool,
+    vault: Option<U256>,
     workers: Vec<WorkerFacts>,
 }
 
@@ -173,16 +176,18 @@ fn read_target(case: &Case, answers: &[Answer]) -> Result<TargetFacts, Leave> {
     let terms = &case.request().terms;
     let mut reading = Reading::new(case.target(), answers);
     let active = known(reading.view(&gateways::inbox_active_process(terms.sender_proxy))?);
-    let mints = case.kind() == Kind::Stake;
-    let beneficiary_exists = !mints || reading.view(&token::exists(terms.beneficiary))?;
-    let beneficiary_takes_payment = !mints || reading.simulation()?.is_ok();
+    let (beneficiary_exists, vault) = match case.kind() {
+        Kind::Stake => (reading.view(&token::exists(terms.beneficiary))?, None),
+        Kind::Redeem => (true, Some(reading.view(&token::balance_of(terms.beneficiary))?)),
+    };
+    let beneficiary_takes_payment = reading.simulation()?.is_ok();
     let mut workers = Vec::with_capacity(case.job.target_workers.len());
-    for WorkerKey { address, in_flight, undeclared } in case.job.target_workers.iter().copied() {
+    for WorkerKey { address, in_flight, bounties } in case.job.target_workers.iter().copied() {
         let coin = reading.number()?;
         let (expires_at, bounty_token) = (U256::MAX, U256::MAX);
-        workers.push(WorkerFacts { address, expires_at, coin, bounty_token, in_flight, undeclared });
+        workers.push(WorkerFacts { address, expires_at, coin, bounty_token, in_flight, bounties });
     }
-    Ok(TargetFacts { active, beneficiary_exists, beneficiary_takes_payment, workers })
+    Ok(TargetFacts { active, beneficiary_exists, beneficiary_takes_payment, vault, workers })
 }
 
 fn known(active: ActiveProcess) -> Option<(B256, MessageStatus)> {

@@ -69,7 +69,7 @@ pub async fn drive<D: Errands>(desk: &mut D, job: Job) -> Result<Park, Leave> {
 
 async fn step<D: Errands>(desk: &mut D, case: &mut Case) -> Result<Park, Leave> {
     let Some(gateway) = case.job.gateway.clone() else {
-        return Ok(accept::refuse_unknown_gateway(case));
+        return Ok(accept::without_gateway(case));
     };
     let statuses = case.read_statuses(desk, &gateway).await?;
     match decide(statuses) {

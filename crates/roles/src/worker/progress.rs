@@ -7,13 +7,14 @@ use super::answers::Reading;
 use super::case::Case;
 use super::desk::{Errands, Leave};
 use facilitator_chain::reader::{At, Query};
-use facilitator_eth::{B256, Bytes, U256};
+use facilitator_eth::{Address, B256, Bytes, U256};
 use facilitator_kill::kill_point;
 use facilitator_protocol::contracts::gateway as gateways;
 use facilitator_protocol::gateway::GatewaySet;
 use facilitator_protocol::model::{Kind, Park, Side, Stage, Step};
 use facilitator_protocol::secret::UnlockSecret;
-use facilitator_protocol::transfer::Legs;
+use facilitator_protocol::transfer::accept::Hold;
+use facilitator_protocol::transfer::{Legs, expected_gas};
 use facilitator_sender::{Submit, SubmitAnswer, Visibility};
 
 /// What a request waits for once its progress is handed over.
@@ -97,16 +98,35 @@ async fn simulate<D: Errands>(
     let query = |leg: &Leg| {
         let (to, data) = (gateway.box_on(leg.side), call_data(case.kind(), leg, message, secret));
         // As the account that will send it: bounty and reward are paid to the caller, and tokens may refuse others.
-        (leg.side, vec![Query::Call { from: case.worker_on(leg.side), to, data, at: At::Latest }])
+        let mut queries = vec![Query::Call { from: case.worker_on(leg.side), to, data, at: At::Latest }];
+        queries.extend(case.worker_on(leg.side).map(|address| Query::Balance { address, at: At::Latest }));
+        (leg.side, queries)
     };
     let answers = desk.read_many(legs.iter().map(query).collect()).await?;
     for (leg, answers) in legs.iter().zip(&answers) {
-        if let Err(revert) = Reading::new(leg.side, answers).simulation()? {
+        let mut reading = Reading::new(leg.side, answers);
+        if let Err(revert) = reading.simulation()? {
             let error = format!("{} would revert, so the secret is kept: {revert}", leg.step);
             return Ok(Some(case.failed(leg.stage, &error)));
         }
+        let Some(account) = case.worker_on(leg.side) else { continue };
+        let has = reading.number()?;
+        // With one leg alone the secret is public already: whatever can go should go.
+        if legs.len() > 1
+            && let Some(hold) = unpaid(case, leg, account, has)
+        {
+            return Ok(Some(case.hold(hold.to_string())));
+        }
     }
     Ok(None)
+}
+
+/// A simulation asks nothing of the caller's purse. A leg that cannot be paid for would leave its money to whoever reads
+/// the secret in the other one (protocol.md R4).
+fn unpaid(case: &Case, leg: &Leg, account: Address, has: U256) -> Option<Hold> {
+    let fee = case.fee_on(leg.side).per_gas;
+    let needs = U256::from(expected_gas(case.kind(), leg.step)).saturating_mul(fee);
+    (has < needs).then_some(Hold::NoGasFunds { account, has, needs })
 }
 
 fn call_data(kind: Kind, leg: &Leg, message: B256, secret: &UnlockSecret) -> Bytes {

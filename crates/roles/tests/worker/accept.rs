@@ -42,6 +42,18 @@ async fn a_gateway_that_is_not_configured_is_refused_without_a_look() {
     refused(&played, State::Skipped, "not one of the configured gateways");
 }
 
+/// Money is locked in it: the operator is told what to do.
+#[tokio::test]
+async fn what_was_accepted_through_a_gateway_that_is_no_longer_configured_is_not_given_up() {
+    let played = Script::new(Chains::default()).run(Job { gateway: None, ..accepted() }).await;
+    assert_eq!(played.outline(), ["park"]);
+    let park = played.park();
+    assert_eq!((&park.wait, park.update.state), (&Wait::Happening, Some(State::Accepted)));
+    let waits = park.waiting_for.as_deref().unwrap_or_default();
+    assert!(waits.contains("put the gateway back"), "{waits}");
+    assert!(park.retry_in_ms.is_some());
+}
+
 #[tokio::test]
 async fn terms_that_do_not_pay_are_refused_without_a_look() {
     type Change = fn(&mut Terms);
@@ -123,7 +135,7 @@ async fn what_may_be_mended_holds_the_request() {
         (|_, chains| chains.active(PROXY, 0, FOREIGN, None), "earlier message"),
         (|_, chains| chains.active(PROXY, 0, None, FOREIGN), "earlier message to be finished on the target chain"),
         (|_, chains| chains.bounty(51), "a lower bounty"),
-        (|job, chains| chains.mint(job, Answer::Reverted(Revert::Empty)), "the mint to"),
+        (|job, chains| chains.payment(job, Answer::Reverted(Revert::Empty)), "the mint to"),
         (|_, chains| chains.coin(Side::Origin, 10), "gas funds"),
         (|_, chains| chains.coin(Side::Auxiliary, 10), "gas funds"),
     ];
@@ -144,7 +156,7 @@ async fn what_may_be_mended_holds_the_request() {
 #[tokio::test]
 async fn accepts_under_way_count_against_the_bounty_tokens() {
     let mut job = requested();
-    job.source_workers[0].undeclared = 1;
+    job.source_workers[0].bounties = uint(50);
     let played = play(job, |_| {}).await;
     assert!(played.submits().is_empty());
     let text = played.park().waiting_for.as_deref().unwrap_or_default();
@@ -273,13 +285,4 @@ async fn a_message_under_our_own_lock_is_taken_up() {
             assert_eq!((&played.park().wait, played.park().retry_in_ms), (&Wait::Nothing, None));
         }
     }
-}
-
-#[tokio::test]
-async fn redeems_are_left_alone() {
-    let mut job = requested();
-    job.request.kind = Kind::Redeem;
-    let played = Script::new(Chains::default()).run(job).await;
-    assert_eq!(played.outline(), ["park"]);
-    refused(&played, State::Skipped, "redeem & unstake is not carried out");
 }

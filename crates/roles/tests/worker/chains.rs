@@ -1,10 +1,10 @@
 //! Two chains as a table of questions and answers. A question that is not in it was not foreseen and fails the test.
 
-use crate::world::{PROXY, SOURCE_WORKER, TARGET_WORKER, gateway, message, secret, uint};
+use crate::world::{PROXY, SOURCE_WORKER, TARGET_WORKER, gateway, message_of, secret_for, uint};
 use facilitator_chain::reader::{Answer, At, Query};
 use facilitator_eth::abi::{Revert, Value, encode};
 use facilitator_eth::{Address, B256, Bytes, U256, keccak256, rlp};
-use facilitator_protocol::contracts::{View, gateway as gateways, organization, pool, token};
+use facilitator_protocol::contracts::{View, gateway as gateways, organization, pool, token, vault};
 use facilitator_protocol::model::{Kind, MessageStatus, Side};
 use facilitator_protocol::proof::{AccountProof, StorageProof, outbox_key, serialise_account};
 use facilitator_roles::messages::{AnchoredRoot, Job};
@@ -13,96 +13,138 @@ use std::collections::HashMap;
 /// A message in a box: hash, status, nonce.
 pub(crate) type Active = Option<(B256, MessageStatus, u64)>;
 
-/// What both chains answer.
-#[derive(Default)]
+/// What both chains answer about a request of one kind.
 pub(crate) struct Chains {
+    kind: Kind,
     answers: HashMap<(Side, Query), Answer>,
     down: Option<(Side, String)>,
 }
 
+impl Default for Chains {
+    fn default() -> Self {
+        Self::of(Kind::Stake)
+    }
+}
+
 impl Chains {
+    /// Nothing foreseen yet.
+    pub(crate) fn of(kind: Kind) -> Self {
+        Self { kind, answers: HashMap::new(), down: None }
+    }
+
     /// Everything that the checklist asks, as it must be for an accept.
     pub(crate) fn ready_to_accept(job: &Job) -> Self {
-        let (set, terms) = (gateway(), &job.request.terms);
-        let mut chains = Self::default();
-        let (origin, auxiliary) = (Side::Origin, Side::Auxiliary);
+        let (set, terms, kind) = (gateway(), &job.request.terms, job.request.kind);
+        let mut chains = Self::of(kind);
+        let (source, at_pool) = (kind.source(), job.request.pool);
         let word = |value| Value::Uint(uint(value));
-        let views = [
-            (origin, set.composer, pool::proxy_of(Kind::Stake, terms.sender).data, Value::Address(PROXY)),
-            (origin, set.value_token, token::balance_of(set.composer).data, Value::Uint(terms.amount)),
-            (origin, set.gateway, gateways::activated().data, Value::Bool(true)),
-            (origin, set.base_token, token::balance_of(SOURCE_WORKER).data, word(50)),
-            (origin, set.composer_organization, organization::expiration_height(SOURCE_WORKER).data, word(1_000_000)),
-            (auxiliary, set.utility_token, token::exists(terms.beneficiary).data, Value::Bool(true)),
-        ];
-        for (side, to, data, value) in views {
-            chains.say(side, to, &data, &[value]);
+        let listed = organization::expiration_height(SOURCE_WORKER).data;
+        let escrow = token::balance_of(at_pool).data;
+        chains.say(source, at_pool, &pool::proxy_of(kind, terms.sender).data, &[Value::Address(PROXY)]);
+        chains.say(source, set.escrowed_token(kind), &escrow, &[Value::Uint(terms.amount)]);
+        chains.say(source, set.organization(kind).unwrap(), &listed, &[word(1_000_000)]);
+        match kind {
+            Kind::Stake => {
+                let exists = token::exists(terms.beneficiary).data;
+                chains.say(source, set.gateway, &gateways::activated().data, &[Value::Bool(true)]);
+                chains.say(source, set.base_token, &token::balance_of(SOURCE_WORKER).data, &[word(50)]);
+                chains.say(Side::Auxiliary, set.utility_token, &exists, &[Value::Bool(true)]);
+            }
+            Kind::Redeem => chains.vault(1_000_001),
         }
         chains.bounty(50);
         chains.pending(job, true, true);
         chains.active(PROXY, 0, None, None);
-        chains.mint(job, data(&[Value::Bool(true)]));
+        chains.payment(job, data(&[Value::Bool(true)]));
         chains.coin(Side::Origin, 1_000_000_000);
         chains.coin(Side::Auxiliary, 1_000_000_000);
         chains
     }
 
-    /// What a mint to the beneficiary would come to, in the cogateway's name.
-    pub(crate) fn mint(&mut self, job: &Job, answer: Answer) {
-        let (set, terms) = (gateway(), &job.request.terms);
-        let data = token::increase_supply(terms.beneficiary, terms.amount);
-        let query = Query::Call { from: Some(set.cogateway), to: set.utility_token, data, at: At::Latest };
-        self.put(Side::Auxiliary, query, answer);
+    /// The contract with the outbox, or that with the inbox.
+    fn at_box(&self, side: Side) -> Address {
+        gateway().box_on(side)
+    }
+
+    /// What the payment to the beneficiary would come to, in the gateway's name: a mint, or out of the vault.
+    pub(crate) fn payment(&mut self, job: &Job, answer: Answer) {
+        let (set, terms, target) = (gateway(), &job.request.terms, self.kind.target());
+        let (to, data) = match self.kind {
+            Kind::Stake => (set.utility_token, token::increase_supply(terms.beneficiary, terms.amount)),
+            Kind::Redeem => (set.stake_vault, vault::release_to(terms.beneficiary, terms.amount)),
+        };
+        let query = Query::Call { from: Some(self.at_box(target)), to, data, at: At::Latest };
+        self.put(target, query, answer);
+    }
+
+    /// Value tokens in the vault.
+    pub(crate) fn vault(&mut self, tokens: u64) {
+        let set = gateway();
+        let view = token::balance_of(set.stake_vault).data;
+        self.say(Side::Origin, set.value_token, &view, &[Value::Uint(uint(tokens))]);
     }
 
     /// Base coin of the worker of a side.
     pub(crate) fn coin(&mut self, side: Side, wei: u64) {
-        let address = match side {
-            Side::Origin => SOURCE_WORKER,
-            Side::Auxiliary => TARGET_WORKER,
-        };
+        let address = if side == self.kind.source() { SOURCE_WORKER } else { TARGET_WORKER };
         self.put(side, Query::Balance { address, at: At::Latest }, Answer::Number(uint(wei)));
     }
 
     /// What an accept locks.
     pub(crate) fn bounty(&mut self, bounty: u64) {
-        self.say(Side::Origin, gateway().gateway, &gateways::bounty().data, &[Value::Uint(uint(bounty))]);
+        let source = self.kind.source();
+        self.say(source, self.at_box(source), &gateways::bounty().data, &[Value::Uint(uint(bounty))]);
     }
 
     /// Only where the message stands, at the newest block and at the newest final one: outbox, inbox.
     pub(crate) fn at(outbox: (MessageStatus, MessageStatus), inbox: (MessageStatus, MessageStatus)) -> Self {
-        let mut chains = Self::default();
+        Self::at_of(Kind::Stake, outbox, inbox)
+    }
+
+    /// The same of either kind.
+    pub(crate) fn at_of(
+        kind: Kind,
+        outbox: (MessageStatus, MessageStatus),
+        inbox: (MessageStatus, MessageStatus),
+    ) -> Self {
+        let mut chains = Self::of(kind);
         chains.statuses(outbox, inbox);
         chains
     }
 
     /// As [`Chains::at`], where the newest block says nothing new.
     pub(crate) fn settled(outbox: MessageStatus, inbox: MessageStatus) -> Self {
-        Self::at((outbox, outbox), (inbox, inbox))
+        Self::settled_of(Kind::Stake, outbox, inbox)
+    }
+
+    /// The same of either kind.
+    pub(crate) fn settled_of(kind: Kind, outbox: MessageStatus, inbox: MessageStatus) -> Self {
+        Self::at_of(kind, (outbox, outbox), (inbox, inbox))
     }
 
     pub(crate) fn statuses(&mut self, outbox: (MessageStatus, MessageStatus), inbox: (MessageStatus, MessageStatus)) {
-        let set = gateway();
-        let (of_outbox, of_inbox) = (gateways::outbox_status(message(0)), gateways::inbox_status(message(0)));
-        self.status(Side::Origin, set.gateway, &of_outbox, outbox);
-        self.status(Side::Auxiliary, set.cogateway, &of_inbox, inbox);
+        let message = message_of(self.kind, 0);
+        let (of_outbox, of_inbox) = (gateways::outbox_status(message), gateways::inbox_status(message));
+        self.status(self.kind.source(), &of_outbox, outbox);
+        self.status(self.kind.target(), &of_inbox, inbox);
     }
 
-    fn status(&mut self, side: Side, to: Address, view: &View<MessageStatus>, status: (MessageStatus, MessageStatus)) {
+    fn status(&mut self, side: Side, view: &View<MessageStatus>, status: (MessageStatus, MessageStatus)) {
+        let to = self.at_box(side);
         for (at, status) in [(At::Latest, status.0), (At::Final, status.1)] {
             let query = Query::Call { from: None, to, data: view.data.clone(), at };
             self.put(side, query, data(&[Value::Uint(uint(number(status)))]));
         }
     }
 
-    /// Whether the request stands in the composer, at the newest block and at the newest final one.
+    /// Whether the request stands in composer or pool, at the newest block and at the newest final one.
     pub(crate) fn pending(&mut self, job: &Job, latest: bool, finally: bool) {
-        let (to, terms) = (gateway().composer, &job.request.terms);
-        let view = pool::request_hash_of(Kind::Stake, terms.sender, terms.gateway);
+        let (to, terms) = (job.request.pool, &job.request.terms);
+        let view = pool::request_hash_of(self.kind, terms.sender, terms.gateway);
         for (at, pending) in [(At::Latest, latest), (At::Final, finally)] {
             let hash = if pending { terms.request_hash } else { B256::ZERO };
             let query = Query::Call { from: None, to, data: view.data.clone(), at };
-            self.put(Side::Origin, query, data(&[Value::Word(hash)]));
+            self.put(self.kind.source(), query, data(&[Value::Word(hash)]));
         }
         self.own_message(0, MessageStatus::Undeclared);
         self.own_message(1, MessageStatus::Undeclared);
@@ -110,19 +152,20 @@ impl Chains {
 
     /// Where the message of an attempt stands in the outbox, at the newest block.
     pub(crate) fn own_message(&mut self, attempt: u32, status: MessageStatus) {
-        let view = gateways::outbox_status(message(attempt)).data;
-        self.say(Side::Origin, gateway().gateway, &view, &[Value::Uint(uint(number(status)))]);
+        let (view, source) = (gateways::outbox_status(message_of(self.kind, attempt)).data, self.kind.source());
+        self.say(source, self.at_box(source), &view, &[Value::Uint(uint(number(status)))]);
     }
 
     /// A proxy's next nonce, and its last message in outbox and inbox: hash, status, nonce.
     pub(crate) fn active(&mut self, proxy: Address, next_nonce: u64, outbox: Active, inbox: Active) {
-        let set = gateway();
-        self.say(Side::Origin, set.gateway, &gateways::get_nonce(proxy).data, &[Value::Uint(uint(next_nonce))]);
+        let (source, target) = (self.kind.source(), self.kind.target());
+        self.say(source, self.at_box(source), &gateways::get_nonce(proxy).data, &[Value::Uint(uint(next_nonce))]);
         let boxes = [
-            (Side::Origin, set.gateway, gateways::outbox_active_process(proxy).data, outbox),
-            (Side::Auxiliary, set.cogateway, gateways::inbox_active_process(proxy).data, inbox),
+            (source, gateways::outbox_active_process(proxy).data, outbox),
+            (target, gateways::inbox_active_process(proxy).data, inbox),
         ];
-        for (side, to, view, active) in boxes {
+        for (side, view, active) in boxes {
+            let to = self.at_box(side);
             let (hash, status, nonce) = active.unwrap_or((B256::ZERO, MessageStatus::Undeclared, 0));
             self.say(side, to, &view, &[Value::Word(hash), Value::Uint(uint(number(status)))]);
             let mut stored = vec![Value::Uint(U256::ZERO); 7];
@@ -133,32 +176,35 @@ impl Chains {
 
     /// Whether a height is proven on the target chain already.
     pub(crate) fn proven(&mut self, height: u64, proven: bool) {
-        let query =
-            Query::Call { from: None, to: gateway().cogateway, data: gateways::probe_proven(height), at: At::Latest };
+        let target = self.kind.target();
+        let (to, data_of) = (self.at_box(target), gateways::probe_proven(height));
         let answer = if proven { data(&[Value::Bool(true)]) } else { Answer::Reverted(Revert::Empty) };
-        self.put(Side::Auxiliary, query, answer);
+        self.put(target, Query::Call { from: None, to, data: data_of, at: At::Latest }, answer);
     }
 
     /// What `eth_getProof` says of the message at a height.
     pub(crate) fn proof(&mut self, height: u64, answer: Answer) {
-        let key = outbox_key(message(0), gateway().message_box_offset);
-        self.put(Side::Origin, Query::Proof { address: gateway().gateway, key, height }, answer);
+        let source = self.kind.source();
+        let key = outbox_key(message_of(self.kind, 0), gateway().message_box_offset);
+        self.put(source, Query::Proof { address: self.at_box(source), key, height }, answer);
     }
 
     /// A chain whose block at `height` has the message at `status`, and the root that proves it.
     pub(crate) fn block(&mut self, height: u64, status: MessageStatus) -> AnchoredRoot {
-        let (account, root) = account_with(height, status);
+        let (account, root) = account_with(self.kind, height, status);
         self.proof(height, Answer::Proof(account));
         AnchoredRoot { height, root }
     }
 
     /// What a simulation of a leg says.
     pub(crate) fn leg(&mut self, leg: gateways::Leg, answer: Answer) {
-        let (side, to) = match leg {
-            gateways::Leg::Source => (Side::Origin, gateway().gateway),
-            gateways::Leg::Target => (Side::Auxiliary, gateway().cogateway),
+        let side = match leg {
+            gateways::Leg::Source => self.kind.source(),
+            gateways::Leg::Target => self.kind.target(),
         };
-        let data = gateways::progress(Kind::Stake, leg, message(0), &secret(0));
+        self.coin(side, 1_000_000_000);
+        let to = self.at_box(side);
+        let data = gateways::progress(self.kind, leg, message_of(self.kind, 0), &secret_for(self.kind, 0));
         self.put(side, Query::Call { from: None, to, data, at: At::Latest }, answer);
     }
 
@@ -209,9 +255,9 @@ const fn number(status: MessageStatus) -> u64 {
 }
 
 /// The gateway's account at a height with one slot: the message's status in the outbox. Both tries have one leaf.
-fn account_with(height: u64, status: MessageStatus) -> (AccountProof, B256) {
-    let address = gateway().gateway;
-    let key = outbox_key(message(0), gateway().message_box_offset);
+fn account_with(kind: Kind, height: u64, status: MessageStatus) -> (AccountProof, B256) {
+    let address = gateway().box_on(kind.source());
+    let key = outbox_key(message_of(kind, 0), gateway().message_box_offset);
     let value = uint(number(status));
     let leaf = leaf(&keccak256(key), &rlp::uint(value));
     let mut account = AccountProof {

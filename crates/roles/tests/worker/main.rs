@@ -8,5 +8,6 @@ mod chains;
 mod leave;
 mod progress;
 mod prove;
+mod redeem;
 mod script;
 mod world;

@@ -61,6 +61,23 @@ async fn nothing_is_handed_over_if_one_leg_would_revert() {
     }
 }
 
+/// Protocol.md R4: the other leg alone would give the secret away, and with it what the unpaid leg brings.
+#[tokio::test]
+async fn nothing_is_handed_over_if_one_leg_cannot_be_paid_for() {
+    for (side, account) in [(Side::Origin, SOURCE_WORKER), (Side::Auxiliary, TARGET_WORKER)] {
+        let mut chains = scene(Declared, Declared);
+        chains.coin(side, 100);
+        let played = play(chains).await;
+        assert!(played.submits().is_empty());
+        let waits = played.park().waiting_for.clone().unwrap_or_default();
+        assert!(waits.contains(&format!("gas funds: worker {account} has 100 wei")), "{waits}");
+        assert_eq!(played.park().update.state, Some(State::IntentConfirmed));
+    }
+    let mut chains = scene(Progressed, Declared);
+    chains.coin(Side::Auxiliary, 100);
+    assert_eq!(play(chains).await.submits().len(), 1, "the secret is public already");
+}
+
 #[tokio::test]
 async fn nothing_is_handed_over_if_one_leg_cannot_be_simulated() {
     for (leg, side) in [(Leg::Source, Side::Origin), (Leg::Target, Side::Auxiliary)] {

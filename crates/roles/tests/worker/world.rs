@@ -6,7 +6,7 @@ use facilitator_protocol::hashes;
 use facilitator_protocol::model::{Kind, LogPosition, Request, RequestId, State, Terms};
 use facilitator_protocol::secret::{HashLockKey, SecretInput, UnlockSecret, derive};
 use facilitator_protocol::transfer::Backoff;
-use facilitator_protocol::transfer::accept::Policy;
+use facilitator_protocol::transfer::accept::{InFlight, Policy};
 use facilitator_roles::messages::{Job, WorkerKey};
 use facilitator_sender::Head;
 
@@ -33,8 +33,10 @@ pub(crate) fn gateway() -> GatewaySet {
         anchor: address(0x10),
         cogateway: address(0x11),
         co_anchor: address(0x12),
-        redeem_pool: None,
+        redeem_pool: Some(address(0x19)),
         composer_organization: address(0x13),
+        pool_organization: Some(address(0x18)),
+        stake_vault: address(0x17),
         value_token: address(0x14),
         base_token: address(0x15),
         utility_token: address(0x16),
@@ -45,18 +47,23 @@ pub(crate) fn gateway() -> GatewaySet {
 
 /// A stake that was just seen.
 pub(crate) fn requested() -> Job {
+    requested_of(Kind::Stake)
+}
+
+/// A request of either kind that was just seen.
+pub(crate) fn requested_of(kind: Kind) -> Job {
     let gateway = gateway();
     let head = Head { number: 100, base_fee: Some(uint(1)) };
     Job {
         request: Request {
             id: RequestId(7),
-            kind: Kind::Stake,
+            kind,
             state: State::Requested,
             origin_chain_id: 3,
             auxiliary_chain_id: 1406,
-            pool: gateway.composer,
-            terms: terms(&gateway),
-            position: position(),
+            pool: pool(kind),
+            terms: terms(kind),
+            position: position(kind),
             attempt: 0,
             hash_lock: None,
             message_hash: None,
@@ -81,8 +88,8 @@ pub(crate) fn requested() -> Job {
             min_gas_limit: uint(100_000),
             max_bounty: uint(50),
             worker_expiry_margin_blocks: 10,
-            min_source_balance: uint(1),
-            min_target_balance: uint(1),
+            min_origin_balance: uint(1),
+            min_auxiliary_balance: uint(1),
             funds_safety_percent: 150,
         },
         backoff: Backoff { base_ms: 1_000, max_ms: 300_000 },
@@ -90,8 +97,16 @@ pub(crate) fn requested() -> Job {
         source_head: head,
         target_head: head,
         priority_fees: (uint(1), uint(1)),
-        source_workers: vec![WorkerKey { address: SOURCE_WORKER, in_flight: 0, undeclared: 0 }],
-        target_workers: vec![WorkerKey { address: TARGET_WORKER, in_flight: 0, undeclared: 0 }],
+        source_workers: vec![WorkerKey {
+            address: SOURCE_WORKER,
+            in_flight: InFlight::default(),
+            bounties: U256::ZERO,
+        }],
+        target_workers: vec![WorkerKey {
+            address: TARGET_WORKER,
+            in_flight: InFlight::default(),
+            bounties: U256::ZERO,
+        }],
         roots: vec![],
         proving: vec![],
         failed: vec![],
@@ -101,20 +116,37 @@ pub(crate) fn requested() -> Job {
 
 /// The same, declared: its attempt and its workers are stored.
 pub(crate) fn accepted() -> Job {
-    let mut job = requested();
-    let hash_lock = secret(0).hash_lock();
+    accepted_of(Kind::Stake)
+}
+
+/// A request of either kind, declared.
+pub(crate) fn accepted_of(kind: Kind) -> Job {
+    let mut job = requested_of(kind);
+    let hash_lock = secret_for(kind, 0).hash_lock();
     let request = &mut job.request;
     request.state = State::Accepted;
     request.hash_lock = Some(hash_lock);
-    request.message_hash = Some(message(0));
+    request.message_hash = Some(message_of(kind, 0));
     request.message_sender = Some(PROXY);
-    (request.origin_worker, request.auxiliary_worker) = (Some(SOURCE_WORKER), Some(TARGET_WORKER));
+    let (origin, auxiliary) = match kind {
+        Kind::Stake => (SOURCE_WORKER, TARGET_WORKER),
+        Kind::Redeem => (TARGET_WORKER, SOURCE_WORKER),
+    };
+    (request.origin_worker, request.auxiliary_worker) = (Some(origin), Some(auxiliary));
     request.declared_block = Some(DECLARED);
     request.bounty = Some(uint(50));
     job
 }
 
-fn terms(gateway: &GatewaySet) -> Terms {
+/// Composer or pool.
+pub(crate) fn pool(kind: Kind) -> Address {
+    match kind {
+        Kind::Stake => gateway().composer,
+        Kind::Redeem => gateway().redeem_pool.unwrap(),
+    }
+}
+
+fn terms(kind: Kind) -> Terms {
     Terms {
         amount: uint(1_000_001),
         beneficiary: Address([2; 20]),
@@ -123,28 +155,38 @@ fn terms(gateway: &GatewaySet) -> Terms {
         nonce: U256::ZERO,
         sender: Address([3; 20]),
         sender_proxy: PROXY,
-        gateway: gateway.gateway,
+        gateway: gateway().box_on(kind.source()),
         request_hash: B256([7; 32]),
     }
 }
 
-const fn position() -> LogPosition {
-    LogPosition { chain_id: 3, block_number: 80, block_hash: B256([9; 32]), tx_hash: B256([8; 32]), log_index: 0 }
+fn position(kind: Kind) -> LogPosition {
+    let chain_id = gateway().chain_id(kind.source());
+    LogPosition { chain_id, block_number: 80, block_hash: B256([9; 32]), tx_hash: B256([8; 32]), log_index: 0 }
 }
 
 pub(crate) fn secret_of(input: &SecretInput) -> UnlockSecret {
     derive(&HashLockKey::new([0x5e; 32]), input)
 }
 
-/// The secret of an attempt, spelled out again: what a worker must ask for.
+/// The secret of a stake's attempt, spelled out again: what a worker must ask for.
 pub(crate) fn secret(attempt: u32) -> UnlockSecret {
-    let gateway = gateway();
-    let Terms { request_hash, nonce, .. } = terms(&gateway);
-    let (pool, gateway) = (gateway.composer, gateway.gateway);
-    secret_of(&SecretInput { chain_id: 3, pool, gateway, request_hash, proxy: PROXY, nonce, attempt })
+    secret_for(Kind::Stake, attempt)
 }
 
-/// The message of an attempt.
+/// The same of either kind.
+pub(crate) fn secret_for(kind: Kind, attempt: u32) -> UnlockSecret {
+    let Terms { request_hash, nonce, gateway: at, .. } = terms(kind);
+    let chain_id = gateway().chain_id(kind.source());
+    secret_of(&SecretInput { chain_id, pool: pool(kind), gateway: at, request_hash, proxy: PROXY, nonce, attempt })
+}
+
+/// The message of a stake's attempt.
 pub(crate) fn message(attempt: u32) -> B256 {
-    hashes::message_of_request(Kind::Stake, &terms(&gateway()), PROXY, secret(attempt).hash_lock())
+    message_of(Kind::Stake, attempt)
+}
+
+/// The same of either kind.
+pub(crate) fn message_of(kind: Kind, attempt: u32) -> B256 {
+    hashes::message_of_request(kind, &terms(kind), PROXY, secret_for(kind, attempt).hash_lock())
 }

@@ -17,6 +17,7 @@ use facilitator_eth::{
     tx::{self, Fee, Transaction},
 };
 use facilitator_kill::kill_point;
+use facilitator_protocol::model::Step;
 use facilitator_store::journal::{Attempt, EntryId, EntryState, Signature};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -28,6 +29,8 @@ struct Ledger {
     highest_final: Option<u64>,
     balance: U256,
     reserved: U256,
+    /// Accepts that are signed and not final: each leaves more to be paid.
+    accepts: u64,
 }
 
 /// What became of one candidate.
@@ -85,7 +88,9 @@ impl<N: Ask, K: Keep> Sender<N, K> {
             .fold(U256::ZERO, U256::saturating_add);
         let (taken, balance) = (self.book.nonces(account), self.survey.balance(account)?);
         let highest_final = self.accounts.get(&account)?.highest_final;
-        Some(Ledger { count, taken, highest_final, balance, reserved })
+        let accepts = self.book.of(account).filter(|f| f.entry.step == Step::Accept && !f.is_queued()).count();
+        let accepts = u64::try_from(accepts).unwrap_or(u64::MAX);
+        Some(Ledger { count, taken, highest_final, balance, reserved, accepts })
     }
 
     fn sign_first(
@@ -102,11 +107,14 @@ impl<N: Ask, K: Keep> Sender<N, K> {
             return Ok(Signing::Refused(Ending::unmined(id, Failure::Superseded { account, nonce })));
         }
         let cost = funds::cost(gas_limit, fee::price(fee), flight.entry.value);
-        match funds::check(ledger.balance, ledger.reserved, cost) {
+        let is_accept = flight.entry.step == Step::Accept;
+        let accepts = ledger.accepts.saturating_add(u64::from(is_accept));
+        let needed = if is_accept { cost.saturating_add(self.kept(accepts, fee)) } else { cost };
+        match funds::check(ledger.balance, ledger.reserved, needed) {
             Funds::Enough => {}
             Funds::Later => return Ok(Signing::Later),
             Funds::Short => {
-                let failure = Failure::InsufficientFunds { account, needed: cost, has: ledger.balance };
+                let failure = Failure::InsufficientFunds { account, needed, has: ledger.balance };
                 return Ok(Signing::Refused(Ending::unmined(id, failure)));
             }
         }
@@ -117,7 +125,15 @@ impl<N: Ask, K: Keep> Sender<N, K> {
         let Some(signature) = self.signature(id, nonce, gas_limit, fee)? else { return Ok(Signing::Later) };
         ledger.taken.insert(nonce);
         ledger.reserved = ledger.reserved.saturating_add(cost);
+        ledger.accepts = accepts;
         Ok(Signing::Signed(signature))
+    }
+
+    /// Wei that stay on an account with so many accepts: whoever accepts has to finish (protocol.md R22). Those who asked
+    /// for them at the same time did not see each other, and a bounty in coin comes out of the same purse as the gas.
+    fn kept(&self, accepts: u64, fee: Fee) -> U256 {
+        let gas = self.settings.gas_after_accept.saturating_mul(accepts);
+        funds::cost(gas, fee::price(fee), U256::ZERO).max(self.settings.min_balance)
     }
 
     /// Signs one attempt in memory; `None` if the entry or its call data is gone.

@@ -1,12 +1,12 @@
 //! What ends badly, with a reason that says what to do.
 
 use crate::{
-    chain::{fine, hopeless, unlucky},
-    world::{World, plain, submit},
+    chain::{Chain, fine, hopeless, unlucky},
+    world::{World, plain, settings, submit},
 };
 use facilitator_eth::{U256, abi::Revert};
-use facilitator_protocol::model::RequestId;
-use facilitator_sender::{Failure, Submit, SubmitAnswer};
+use facilitator_protocol::model::{RequestId, Step};
+use facilitator_sender::{Failure, Settings, Submit, SubmitAnswer};
 
 fn reason() -> Revert {
     Revert::Reason("Stake request must exists.".to_owned())
@@ -46,6 +46,31 @@ async fn a_revert_counts_when_it_is_final() {
     world.submit(vec![plain(3)]).await;
     world.blocks(5).await;
     assert!(world.is_final("plain:3"));
+}
+
+/// Protocol.md R22: those who asked for accepts at the same time did not see each other's bounties.
+#[tokio::test]
+async fn accepts_leave_what_finishing_them_needs() {
+    let settings = Settings { min_balance: U256::from(1_000u64), gas_after_accept: 10_000, ..settings() };
+    let mut world = World::with(Chain::new(Some(100)), settings, 1).await;
+    // 50,000 gas with a fifth on top at 210 wei, a bounty, and 10,000 gas at 210 wei to be kept for each.
+    let (gas, bounty, kept) = (12_600_000_u64, 50_000_000_u64, 2_100_000_u64);
+    let three = 3 * (gas + bounty + kept);
+    world.node.chain().balances.insert(world.account(), U256::from(three - 1));
+    let accept = |n: u64| Submit { step: Step::Accept, value: U256::from(bounty), ..plain(n) };
+    world.submit((0..3).map(accept).collect()).await;
+    world.head().await;
+    assert_eq!(world.node.chain().pool.len(), 2, "the third would leave too little for all three");
+    // What is no accept may use what is kept: it is kept for that.
+    world.submit(vec![plain(9)]).await;
+    world.head().await;
+    assert_eq!(world.node.chain().pool.len(), 3);
+    // The two are mined, not final: what they leave to be paid is still kept.
+    world.node.chain().balances.insert(world.account(), U256::from(gas + bounty + 3 * kept - 1));
+    world.blocks(1).await;
+    let needed = U256::from(gas + bounty + 3 * kept);
+    let has = U256::from(gas + bounty + 3 * kept - 1);
+    assert_eq!(world.failure("plain:2"), Some(&Failure::InsufficientFunds { account: world.account(), needed, has }));
 }
 
 #[tokio::test]

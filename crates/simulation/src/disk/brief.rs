@@ -1,8 +1,9 @@
 //! What a worker needs to know beside its row.
 
 use super::Disk;
-use facilitator_eth::{Address, B256};
-use facilitator_protocol::model::{Request, Side, State, Step};
+use facilitator_eth::{Address, B256, U256};
+use facilitator_protocol::model::{Kind, Request, RequestId, Side, State, Step};
+use facilitator_protocol::transfer::accept::InFlight;
 use facilitator_roles::messages::FailedStep;
 use facilitator_store::journal::{Entry, EntryState};
 
@@ -80,20 +81,33 @@ impl Disk {
         steps
     }
 
-    /// Other unfinished requests that a key has yet to pay steps for, and those of them whose bounty it has yet to pay.
-    pub(crate) fn in_flight_of(&self, of: &Request, side: Side, account: Address) -> (u64, u64) {
+    /// Whether an accept of the request is on its way or has happened.
+    fn has_accept(&self, id: RequestId) -> bool {
+        let journals = [&self.journals.origin, &self.journals.auxiliary];
+        let mut entries = journals.into_iter().flat_map(|journal| journal.entries.values());
+        entries.any(|e| e.request_id == Some(id) && e.step == Step::Accept && e.state != EntryState::Failed)
+    }
+
+    /// Other unfinished requests that a key has yet to pay steps for, and the bounties that it has yet to pay for them.
+    pub(crate) fn in_flight_of(&self, of: &Request, side: Side, account: Address) -> (InFlight, U256) {
         let key = |request: &Request| match side {
             Side::Origin => request.origin_worker,
             Side::Auxiliary => request.auxiliary_worker,
         };
         let open = self.requests.values().filter(|row| {
             let declared = row.request.declared_block.is_some();
-            !row.done && row.request.hash_lock.is_some() && (!row.orphaned || declared)
+            let leaves = !row.orphaned && (row.claimed || self.has_accept(row.request.id));
+            !row.done && row.request.hash_lock.is_some() && (declared || leaves)
         });
         let own = open.map(|row| &row.request).filter(|other| other.id != of.id && key(other) == Some(account));
-        own.fold((0, 0), |(all, undeclared), other| {
+        own.fold((InFlight::default(), U256::ZERO), |(mut all, bounties), other| {
+            match other.kind {
+                Kind::Stake => all.stakes += 1,
+                Kind::Redeem => all.redeems += 1,
+            }
             let pays = other.kind.source() == side && other.declared_block.is_none();
-            (all + 1, undeclared + u64::from(pays))
+            let bounty = other.bounty.filter(|_| pays).unwrap_or(U256::ZERO);
+            (all, bounties.saturating_add(bounty))
         })
     }
 }

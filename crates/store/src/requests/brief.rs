@@ -7,9 +7,10 @@ use crate::{
     db::{Row, ToValue as _, Value, args},
     error::Result,
 };
-use facilitator_eth::{Address, B256};
+use facilitator_eth::{Address, B256, U256};
 use facilitator_protocol::model::{Kind, Request, RequestId, Side, State, Step};
-use std::collections::HashMap;
+use facilitator_protocol::transfer::accept::InFlight;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 /// Newest roots that a worker is told of.
@@ -34,18 +35,31 @@ type Key = (u64, Address);
 
 /// Unfinished requests that are accepted or about to be, by the worker keys that pay for their steps.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-struct InFlight {
-    all: HashMap<Key, u64>,
-    undeclared: HashMap<Key, u64>,
+struct Burdens {
+    in_flight: HashMap<Key, InFlight>,
+    /// Bounties of those whose message is not declared yet, by the key that pays them and the gateway that takes them.
+    bounties: HashMap<Key, BTreeMap<Address, U256>>,
 }
 
 /// What one request takes part in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Share {
+    kind: Kind,
     origin: Key,
     auxiliary: Key,
-    /// The one of them that pays the bounty.
-    payer: Key,
+    gateway: Address,
+    /// Its bounty, as long as it is not paid.
+    bounty: Option<U256>,
+}
+
+impl Share {
+    /// The key that pays the bounty.
+    const fn payer(&self) -> Key {
+        match self.kind.source() {
+            Side::Origin => self.origin,
+            Side::Auxiliary => self.auxiliary,
+        }
+    }
 }
 
 /// What the database knows around a request.
@@ -61,27 +75,34 @@ pub struct Brief {
     /// Steps of this request whose transaction is queued, in flight, or mined and not final.
     pub alive: Vec<Step>,
     /// The same for all of one call.
-    in_flight: Arc<InFlight>,
-    /// The request's own part of it, and whether it is declared.
-    own: Option<(Share, bool)>,
+    burdens: Arc<Burdens>,
+    /// The request's own part of it.
+    own: Option<Share>,
 }
 
 impl Brief {
     /// Other unfinished requests that are accepted, or about to be, and that this key has yet to pay steps for.
     #[must_use]
-    pub fn in_flight_of(&self, chain_id: u64, account: Address) -> u64 {
+    pub fn in_flight_of(&self, chain_id: u64, account: Address) -> InFlight {
         let key = (chain_id, account);
-        let own = self.own.is_some_and(|(own, _)| own.origin == key || own.auxiliary == key);
-        self.in_flight.all.get(&key).copied().unwrap_or(0).saturating_sub(u64::from(own))
+        let mut counted = self.burdens.in_flight.get(&key).copied().unwrap_or_default();
+        match self.own.filter(|own| own.origin == key || own.auxiliary == key).map(|own| own.kind) {
+            Some(Kind::Stake) => counted.stakes = counted.stakes.saturating_sub(1),
+            Some(Kind::Redeem) => counted.redeems = counted.redeems.saturating_sub(1),
+            None => {}
+        }
+        counted
     }
 
-    /// Those of them whose bounty this key has yet to pay: their messages are not declared. The bounty is paid on the
-    /// source chain alone.
+    /// The bounties that this key has yet to pay for them, smallest units, as far as the gateways that take them are
+    /// meant: their messages are not declared. A bounty is paid on the source chain alone.
     #[must_use]
-    pub fn undeclared_of(&self, chain_id: u64, account: Address) -> u64 {
+    pub fn bounties_of(&self, chain_id: u64, account: Address, meant: impl Fn(Address) -> bool) -> U256 {
         let key = (chain_id, account);
-        let own = self.own.is_some_and(|(own, is_declared)| own.payer == key && !is_declared);
-        self.in_flight.undeclared.get(&key).copied().unwrap_or(0).saturating_sub(u64::from(own))
+        let takers = self.burdens.bounties.get(&key).into_iter().flatten();
+        let sum = takers.filter(|(gateway, _)| meant(**gateway)).fold(U256::ZERO, |sum, (_, b)| sum.saturating_add(*b));
+        let own = self.own.filter(|own| own.payer() == key && meant(own.gateway)).and_then(|own| own.bounty);
+        sum.saturating_sub(own.unwrap_or(U256::ZERO))
     }
 }
 
@@ -94,14 +115,14 @@ impl Store {
         if requests.is_empty() {
             return Ok(Vec::new());
         }
-        let in_flight = Arc::new(self.in_flight().await?);
+        let burdens = Arc::new(self.burdens().await?);
         let mut own = self.shares(requests).await?;
         let mut failed = self.failed_steps(requests).await?;
         let mut alive = self.alive_steps(requests).await?;
         let mut briefs = Vec::with_capacity(requests.len());
         let mut heights: HashMap<(Kind, Address), Heights> = HashMap::new();
         for request in requests {
-            let mut brief = Brief { in_flight: in_flight.clone(), ..Brief::default() };
+            let mut brief = Brief { burdens: burdens.clone(), ..Brief::default() };
             brief.own = own.remove(&request.id);
             brief.failed = failed.remove(&request.id).unwrap_or_default();
             brief.alive = alive.remove(&request.id).unwrap_or_default();
@@ -144,11 +165,17 @@ impl Store {
             Kind::Redeem => ("gateway_address", "cogateway_address"),
         };
         let sql = format!(
-            "SELECT intent FROM transactions WHERE step = $1 AND state <> 'failed' AND to_address IN
+            "SELECT intent FROM transactions WHERE step = $1 AND state <> 'failed' AND chain_id = $4 AND to_address IN
                 (SELECT {contract} FROM gateways WHERE {gateway} = $2)
              ORDER BY id DESC LIMIT $3"
         );
-        let mut rows = self.db.fetch(sql, args![Step::ProveGateway.as_str(), request.terms.gateway, MAX_ROOTS]).await?;
+        // A gateway and the cogateway of another one may have the same address on their chains.
+        let target = match request.kind.target() {
+            Side::Origin => request.origin_chain_id,
+            Side::Auxiliary => request.auxiliary_chain_id,
+        };
+        let args = args![Step::ProveGateway.as_str(), request.terms.gateway, MAX_ROOTS, target];
+        let mut rows = self.db.fetch(sql, args).await?;
         let intents: Vec<String> = rows.iter_mut().map(Row::take).collect::<Result<_>>()?;
         let height = |intent: &String| intent.rsplit(':').next().and_then(|height| height.parse().ok());
         let mut heights: Vec<u64> = intents.iter().filter_map(height).collect();
@@ -198,55 +225,60 @@ impl Store {
         Ok(text.unwrap_or_else(|| "no reason was kept".to_owned()))
     }
 
-    async fn in_flight(&self) -> Result<InFlight> {
-        let sql = format!(
-            "SELECT {SHARE}, COUNT(*), SUM(CASE WHEN declared_block IS NULL THEN 1 ELSE 0 END)
-             FROM requests WHERE {IN_FLIGHT} GROUP BY {SHARE}"
-        );
-        let mut found = InFlight::default();
+    async fn burdens(&self) -> Result<Burdens> {
+        let sql = format!("SELECT {SHARE}, COUNT(*) FROM requests WHERE {IN_FLIGHT} GROUP BY {SHARE}");
+        let mut found = Burdens::default();
         for mut row in self.db.fetch(sql, Vec::new()).await? {
             let share = read_share(&mut row)?;
-            let (all, undeclared): (u64, u64) = (row.take()?, row.take()?);
+            let count: u64 = row.take()?;
             for key in [share.origin, share.auxiliary] {
-                *found.all.entry(key).or_default() += all;
+                let counted = found.in_flight.entry(key).or_default();
+                match share.kind {
+                    Kind::Stake => counted.stakes += count,
+                    Kind::Redeem => counted.redeems += count,
+                }
             }
-            *found.undeclared.entry(share.payer).or_default() += undeclared;
+            let unpaid = share.bounty.unwrap_or(U256::ZERO).saturating_mul(U256::from(count));
+            let sum = found.bounties.entry(share.payer()).or_default().entry(share.gateway).or_default();
+            *sum = sum.saturating_add(unpaid);
         }
         Ok(found)
     }
 
-    /// What these requests themselves take part in, and whether they are declared.
-    async fn shares(&self, requests: &[Request]) -> Result<HashMap<RequestId, (Share, bool)>> {
+    /// What these requests themselves take part in.
+    async fn shares(&self, requests: &[Request]) -> Result<HashMap<RequestId, Share>> {
         let (places, args) = id_list(requests)?;
-        let sql = format!(
-            "SELECT {SHARE}, CASE WHEN declared_block IS NULL THEN 0 ELSE 1 END, id
-             FROM requests WHERE {IN_FLIGHT} AND id IN ({places})"
-        );
+        let sql = format!("SELECT {SHARE}, id FROM requests WHERE {IN_FLIGHT} AND id IN ({places})");
         let mut rows = self.db.fetch(sql, args).await?;
         let read = |row: &mut Row| {
-            let own = (read_share(row)?, row.take()?);
+            let own = read_share(row)?;
             Ok((row.take()?, own))
         };
         rows.iter_mut().map(read).collect()
     }
 }
 
-/// What money is needed for: the lock is stored, so the accept may leave at any moment, or has. Of a request whose event
-/// a reorg has removed only a declared message will be worked on.
-const IN_FLIGHT: &str = "done = 0 AND hash_lock IS NOT NULL AND (orphaned = 0 OR declared_block IS NOT NULL)
+/// What money is needed for: the message is declared; or its lock is stored, and a worker is about to hand the accept
+/// over, or it is on its way. A lock alone, left by an accept that failed or was put off, needs nothing: else such
+/// requests would hold each other up though there is money for one after the other. Of a request whose event a reorg has
+/// removed only a declared message will be worked on.
+const IN_FLIGHT: &str = "done = 0 AND hash_lock IS NOT NULL
+    AND (declared_block IS NOT NULL OR (orphaned = 0 AND (claimed_by IS NOT NULL OR EXISTS (SELECT 1
+        FROM transactions AS t WHERE t.request_id = requests.id AND t.step = 'accept' AND t.state <> 'failed'))))
     AND origin_worker_address IS NOT NULL AND auxiliary_worker_address IS NOT NULL";
 
 /// The columns of [`read_share`].
-const SHARE: &str = "origin_chain_id, origin_worker_address, auxiliary_chain_id, auxiliary_worker_address, kind";
+const SHARE: &str = "kind, origin_chain_id, origin_worker_address, auxiliary_chain_id, auxiliary_worker_address,
+    gateway_address, CASE WHEN declared_block IS NULL THEN bounty ELSE NULL END";
 
 fn read_share(row: &mut Row) -> Result<Share> {
-    let origin: Key = (row.take()?, row.take()?);
-    let auxiliary: Key = (row.take()?, row.take()?);
-    let payer = match row.take::<Kind>()?.source() {
-        Side::Origin => origin,
-        Side::Auxiliary => auxiliary,
-    };
-    Ok(Share { origin, auxiliary, payer })
+    Ok(Share {
+        kind: row.take()?,
+        origin: (row.take()?, row.take()?),
+        auxiliary: (row.take()?, row.take()?),
+        gateway: row.take()?,
+        bounty: row.take()?,
+    })
 }
 
 /// The row numbers of some requests as the places of a list, and their values.

@@ -6,11 +6,15 @@ use crate::support::{
 };
 use facilitator_eth::{Bytes, U256};
 use facilitator_protocol::model::{Request, RequestId, State, Step, Update, Wait};
+use facilitator_protocol::transfer::accept::InFlight;
 use facilitator_store::{
     Store,
-    journal::{Failed, Failure, NewEntry, Visibility},
+    journal::{EntryId, Failed, Failure, Journal, NewEntry, Visibility},
     requests::{Brief, Change},
 };
+
+/// What each of these accepts locks.
+const BOUNTY: u64 = 50;
 
 async fn brief(store: &Store, id: i64) -> Brief {
     let request = store.request(RequestId(id)).await.unwrap().unwrap().request;
@@ -21,14 +25,17 @@ fn with_workers(message: u64, origin: u8, auxiliary: u8) -> Update {
     Update {
         origin_worker: Some(address(origin)),
         auxiliary_worker: Some(address(auxiliary)),
+        bounty: Some(U256::from(BOUNTY)),
         ..attempt(word(message))
     }
 }
 
-/// In flight and undeclared, of both chains' workers.
+/// What both chains' workers have in flight, stakes and redeems together, and the bounties that they have yet to pay.
 fn counts(brief: &Brief) -> [(u64, u64); 2] {
-    [(ORIGIN, address(60)), (AUXILIARY, address(61))]
-        .map(|(chain, account)| (brief.in_flight_of(chain, account), brief.undeclared_of(chain, account)))
+    [(ORIGIN, address(60)), (AUXILIARY, address(61))].map(|(chain, account)| {
+        let InFlight { stakes, redeems } = brief.in_flight_of(chain, account);
+        (stakes + redeems, brief.bounties_of(chain, account, |_| true).to_u64().unwrap())
+    })
 }
 
 async fn save(store: &Store, requests: &[Request], update: impl Fn(&Request) -> Update, wait: &Wait) {
@@ -49,13 +56,20 @@ async fn what_is_accepted_or_about_to_be_counts_against_the_keys_that_pay_for_it
     let ready = store.claim_ready(ME, 10, 5).await.unwrap();
     let message = |request: &Request| with_workers(500 + u64::try_from(request.id.0).unwrap(), 60, 61);
     save(&store, &ready[..3], message, &Wait::Happening).await;
+    for id in 1..=3 {
+        accepting(&store.journal(ORIGIN), id, 6).await;
+    }
     // The fourth has no lock yet: nothing of it is reserved.
-    assert_eq!(counts(&brief(&store, 4).await), [(3, 3), (3, 0)], "the bounty of a stake is paid on the origin chain");
-    assert_eq!(counts(&brief(&store, 1).await), [(2, 2), (2, 0)], "a request does not stand in its own way");
+    assert_eq!(
+        counts(&brief(&store, 4).await),
+        [(3, 3 * BOUNTY), (3, 0)],
+        "the bounty of a stake is paid on the origin chain"
+    );
+    assert_eq!(counts(&brief(&store, 1).await), [(2, 2 * BOUNTY), (2, 0)], "a request does not stand in its own way");
 
     scan(&store, ORIGIN, 11, vec![(log(set().gateway, 11, 0), declared(0, word(501)))]).await;
-    assert_eq!(counts(&brief(&store, 4).await), [(3, 2), (3, 0)]);
-    assert_eq!(counts(&brief(&store, 1).await), [(2, 2), (2, 0)]);
+    assert_eq!(counts(&brief(&store, 4).await), [(3, 2 * BOUNTY), (3, 0)]);
+    assert_eq!(counts(&brief(&store, 1).await), [(2, 2 * BOUNTY), (2, 0)]);
 
     store.wake(&[RequestId(2)]).await.unwrap();
     let again = store.claim_ready(ME, 10, 6).await.unwrap();
@@ -64,9 +78,13 @@ async fn what_is_accepted_or_about_to_be_counts_against_the_keys_that_pay_for_it
         Update { state: Some(state), ..Update::default() }
     };
     save(&store, &again, end, &Wait::End).await;
-    assert_eq!(counts(&brief(&store, 4).await), [(1, 1), (1, 0)]);
-    assert_eq!(brief(&store, 4).await.in_flight_of(ORIGIN, address(61)), 0, "the other chain's key");
-    assert_eq!(brief(&store, 4).await.undeclared_of(AUXILIARY, address(60)), 0);
+    assert_eq!(counts(&brief(&store, 4).await), [(1, BOUNTY), (1, 0)]);
+    assert_eq!(brief(&store, 4).await.in_flight_of(ORIGIN, address(61)), InFlight::default(), "the other chain's key");
+    assert_eq!(brief(&store, 4).await.bounties_of(AUXILIARY, address(60), |_| true), U256::ZERO);
+    let of = |gateway| move |taker| taker == gateway;
+    let (ours, other) = (of(set().gateway), of(address(99)));
+    assert_eq!(brief(&store, 4).await.bounties_of(ORIGIN, address(60), ours), U256::from(BOUNTY));
+    assert_eq!(brief(&store, 4).await.bounties_of(ORIGIN, address(60), other), U256::ZERO, "another gateway's token");
 }
 
 #[tokio::test]
@@ -77,7 +95,12 @@ async fn the_bounty_of_a_redeem_is_paid_on_the_auxiliary_chain() {
     let events = vec![(log(pool, 5, 0), redeem_requested(8)), (log(pool, 5, 1), redeem_requested(9))];
     scan(&store, AUXILIARY, 5, events).await;
     claim_and_park(&store, &with_workers(500, 60, 61), &Wait::Happening).await;
-    assert_eq!(counts(&brief(&store, 1).await), [(1, 0), (1, 1)]);
+    for id in 1..=2 {
+        accepting(&store.journal(AUXILIARY), id, 200).await;
+    }
+    assert_eq!(counts(&brief(&store, 1).await), [(1, 0), (1, BOUNTY)]);
+    let redeem = InFlight { stakes: 0, redeems: 1 };
+    assert_eq!(brief(&store, 1).await.in_flight_of(AUXILIARY, address(61)), redeem);
 }
 
 #[tokio::test]
@@ -94,8 +117,8 @@ async fn a_request_without_an_event_reserves_nothing_unless_its_message_is_decla
     assert_eq!(counts(&brief(&store, 2).await), [(1, 0), (1, 0)]);
 }
 
-async fn fail(store: &Store, id: i64, now_ms: i64) {
-    let journal = store.journal(ORIGIN);
+/// Hands the accept of a request over.
+async fn accepting(journal: &Journal, id: i64, now_ms: i64) -> EntryId {
     let entry = NewEntry {
         intent: format!("accept:{id}"),
         request_id: Some(RequestId(id)),
@@ -109,9 +132,30 @@ async fn fail(store: &Store, id: i64, now_ms: i64) {
         allowance: None,
         expect: None,
     };
-    let entry = journal.queue(&[], &[entry], now_ms).await.unwrap().remove(0).entry;
+    journal.queue(&[], &[entry], now_ms).await.unwrap().remove(0).entry.id
+}
+
+/// Else they would hold each other up for ever, though there is money for one after the other.
+#[tokio::test]
+async fn a_lock_whose_accept_is_neither_on_its_way_nor_about_to_leave_reserves_nothing() {
+    let bed = Bed::new();
+    let store = bed.store().await;
+    scan_stakes(&store, 0..4).await;
+    claim_and_park(&store, &with_workers(500, 60, 61), &Wait::Clock).await;
+    assert_eq!(counts(&brief(&store, 4).await), [(0, 0), (0, 0)], "put off before anything was handed over");
+    fail(&store, 1, 210).await;
+    accepting(&store.journal(ORIGIN), 2, 210).await;
+    assert_eq!(counts(&brief(&store, 4).await), [(1, BOUNTY), (1, 0)], "the failed one asks for nothing");
+    store.wake(&[RequestId(3)]).await.unwrap();
+    assert_eq!(store.claim_ready(ME, 10, 220).await.unwrap().len(), 1);
+    assert_eq!(counts(&brief(&store, 4).await), [(2, 2 * BOUNTY), (2, 0)], "a worker may be handing it over");
+}
+
+async fn fail(store: &Store, request: i64, now_ms: i64) {
+    let journal = store.journal(ORIGIN);
+    let id = accepting(&journal, request, now_ms).await;
     let failure = Failure { kind: "reverted".to_owned(), message: format!("at {now_ms}"), detail: None };
-    journal.fail(&[], &[Failed { id: entry.id, inclusion: None, failure }], now_ms).await.unwrap();
+    journal.fail(&[], &[Failed { id, inclusion: None, failure }], now_ms).await.unwrap();
 }
 
 async fn failures(store: &Store, id: i64) -> Option<(u32, String)> {
@@ -148,4 +192,34 @@ async fn what_failed_before_the_event_moved_counts_no_more() {
     // Scanned at 100.
     scan_stakes(&store, 0..1).await;
     assert_eq!(failures(&store, 1).await, None);
+}
+
+/// Addresses follow from deployer and nonce, so that two chains may have the same one for different contracts.
+#[tokio::test]
+async fn a_proof_on_the_other_chain_is_not_one_of_this_request() {
+    let bed = Bed::new();
+    let store = bed.store().await;
+    scan_stakes(&store, 0..1).await;
+    claim_and_park(&store, &attempt(word(500)), &Wait::Happening).await;
+    scan(&store, ORIGIN, 11, vec![(log(set().gateway, 11, 0), declared(0, word(500)))]).await;
+    store.wake(&[RequestId(1)]).await.unwrap();
+    let accepted = Update { state: Some(State::Accepted), ..Update::default() };
+    claim_and_park(&store, &accepted, &Wait::Happening).await;
+    for (chain, height) in [(ORIGIN, 70), (AUXILIARY, 71)] {
+        let entry = NewEntry {
+            intent: format!("prove:{}:{height}", set().cogateway.to_lower_hex()),
+            request_id: None,
+            step: Step::ProveGateway,
+            account: None,
+            to: set().cogateway,
+            value: U256::ZERO,
+            data: Bytes::default(),
+            visibility: Visibility::Public,
+            after: None,
+            allowance: None,
+            expect: None,
+        };
+        store.journal(chain).queue(&[], &[entry], 7).await.unwrap();
+    }
+    assert_eq!(brief(&store, 1).await.proving, [71]);
 }

@@ -267,6 +267,16 @@ async fn every_request_that_waits_is_woken_with_the_outcome() {
 /// A process that slept while another took its account over may wake up before any of these.
 #[tokio::test]
 async fn a_former_holder_writes_nothing_any_more() {
+    former_writes_nothing("new").await;
+}
+
+/// The next process of the same instance has the same name: the token alone tells them apart.
+#[tokio::test]
+async fn a_former_process_of_the_same_owner_writes_nothing_any_more() {
+    former_writes_nothing("old").await;
+}
+
+async fn former_writes_nothing(next: &str) {
     let bed = Bed::new();
     let store = bed.store().await;
     let journal = store.journal(ORIGIN);
@@ -283,7 +293,7 @@ async fn a_former_holder_writes_nothing_any_more() {
     // Run out, but nobody else's: what it finds out is still worth writing down.
     journal.note(&old, &[(entries[0].id, Some("patience".to_owned()))], 5_000).await.unwrap();
 
-    let new = [lease(&store, "new", 5_000).await];
+    let new = [lease(&store, next, 5_000).await];
     let ids: Vec<_> = entries.iter().map(|entry| entry.id).collect();
     let before = journal.entries(&ids).await.unwrap();
     for leases in [&old[..], &[]] {

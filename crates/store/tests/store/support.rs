@@ -67,6 +67,8 @@ pub(crate) fn set() -> GatewaySet {
         co_anchor: address(5),
         redeem_pool: Some(address(6)),
         composer_organization: address(7),
+        pool_organization: Some(address(11)),
+        stake_vault: address(12),
         value_token: address(8),
         base_token: address(9),
         utility_token: address(10),

@@ -70,47 +70,88 @@ impl Exam<'_> {
 
     async fn contracts(&self, findings: &mut Findings) {
         let name = self.name("contracts");
-        match check::contracts(self.side, self.gateways, &self.reader).await {
-            Ok(found) => {
-                findings.ok(&name, "gateway, anchor and tokens agree with the mosaic config");
-                for discovered in found {
-                    self.workers(&discovered, findings).await;
+        for configured in self.gateways {
+            let at = match self.side {
+                Side::Origin => configured.gateway,
+                Side::Auxiliary => configured.cogateway,
+            };
+            match check::contracts(self.side, std::slice::from_ref(configured), &self.reader).await {
+                Ok(found) => {
+                    let kind = match self.side {
+                        Side::Origin => "gateway",
+                        Side::Auxiliary => "cogateway",
+                    };
+                    findings.ok(&name, format!("{kind} {at}, its anchor and its tokens agree with the configuration"));
+                    for discovered in found {
+                        self.acceptance(configured, &discovered, findings).await;
+                    }
                 }
-            }
-            Err(CheckError::Unreachable(text)) => findings.error(&name, text, "look after the node"),
-            Err(CheckError::Unfit(Unfit::WrongChain(text) | Unfit::Contracts(text) | Unfit::Database(text))) => {
-                findings.error(&name, text, "correct the addresses in the mosaic config");
+                Err(CheckError::Unreachable(text)) => findings.error(&name, text, "look after the node"),
+                Err(CheckError::Unfit(Unfit::WrongChain(text) | Unfit::Contracts(text) | Unfit::Database(text))) => {
+                    findings.error(&name, text, "correct the addresses in the mosaic config or gateway config");
+                }
             }
         }
     }
 
-    /// Whitelisting, bounty funds and allowance of the origin workers.
-    async fn workers(&self, discovered: &Discovered, findings: &mut Findings) {
-        let Discovered::Origin { gateway: at, base_token, composer_organization, .. } = *discovered else { return };
-        let composer = self.gateways.iter().find(|gateway| gateway.gateway == at).map(|gateway| gateway.composer);
-        if self.view(at, &gateway::activated()).await == Some(false) {
-            findings.error(
-                &self.name("gateway"),
-                format!("gateway {at} is deactivated"),
-                "no new stakes can be accepted, for good; use another gateway",
-            );
+    /// What the workers of this chain need to accept requests: of stakes on the origin, of redeems on the auxiliary chain.
+    async fn acceptance(&self, configured: &ConfiguredGateway, found: &Discovered, findings: &mut Findings) {
+        match *found {
+            Discovered::Origin { gateway: at, base_token, composer_organization, .. } => {
+                if self.view(at, &gateway::activated()).await == Some(false) {
+                    findings.error(
+                        &self.name("gateway"),
+                        format!("gateway {at} is deactivated"),
+                        "no new stakes can be accepted, for good; use another gateway",
+                    );
+                }
+                let bounty = self.view(at, &gateway::bounty()).await.unwrap_or_default();
+                for worker in &self.chain.workers {
+                    self.whitelisting(composer_organization, *worker, findings).await;
+                    self.bounty_tokens(base_token, *worker, bounty, findings).await;
+                    self.allowance(base_token, configured.composer, *worker, bounty, findings).await;
+                }
+            }
+            Discovered::Auxiliary { pool_organization: None, .. } => {
+                findings.ok(&self.name("pool"), "no redeem pool is configured: redeem requests are not served");
+            }
+            Discovered::Auxiliary { cogateway: at, pool_organization: Some(organization), .. } => {
+                let bounty = self.view(at, &gateway::bounty()).await.unwrap_or_default();
+                for worker in &self.chain.workers {
+                    self.whitelisting(organization, *worker, findings).await;
+                    self.bounty_coin(*worker, bounty, findings).await;
+                }
+            }
         }
-        let bounty = self.view(at, &gateway::bounty()).await.unwrap_or_default();
-        for worker in &self.chain.workers {
-            self.whitelisting(composer_organization, *worker, findings).await;
-            let check = self.name("bounty");
-            match self.view(base_token, &token::balance_of(*worker)).await {
-                Some(held) if held < bounty => findings.error(
-                    &check,
-                    format!("worker {worker} has {held} of the bounty token {base_token}, one bounty is {bounty}"),
-                    "send it bounty tokens: each request in flight locks one bounty",
-                ),
-                Some(held) => findings.ok(&check, format!("worker {worker} has {held}, one bounty is {bounty}")),
-                None => findings.error(&check, format!("the balance of {worker} can't be read"), "look after the node"),
+    }
+
+    async fn bounty_tokens(&self, token_address: Address, worker: Address, bounty: U256, findings: &mut Findings) {
+        let check = self.name("bounty");
+        match self.view(token_address, &token::balance_of(worker)).await {
+            Some(held) if held < bounty => findings.error(
+                &check,
+                format!("worker {worker} has {held} of the bounty token {token_address}, one bounty is {bounty}"),
+                "send it bounty tokens: each request in flight locks one bounty",
+            ),
+            Some(held) => findings.ok(&check, format!("worker {worker} has {held}, one bounty is {bounty}")),
+            None => findings.error(&check, format!("the balance of {worker} can't be read"), "look after the node"),
+        }
+    }
+
+    /// The bounty of a redeem is base coin of the account that also pays the gas.
+    async fn bounty_coin(&self, worker: Address, bounty: U256, findings: &mut Findings) {
+        let check = self.name("bounty");
+        match self.reader.ask_one(Query::Balance { address: worker, at: At::Latest }).await {
+            Answer::Number(held) if held <= bounty => findings.error(
+                &check,
+                format!("worker {worker} has {held} wei, the bounty of one redeem is {bounty} wei beside its gas"),
+                "send it base coin: each redeem in flight locks one bounty",
+            ),
+            Answer::Number(held) => {
+                findings.ok(&check, format!("worker {worker} has {held} wei, one bounty is {bounty}"))
             }
-            if let Some(composer) = composer {
-                self.allowance(base_token, composer, *worker, bounty, findings).await;
-            }
+            Answer::Failed(text) => findings.error(&check, text, "look after the node"),
+            Answer::Data(_) | Answer::Reverted(_) | Answer::Proof(_) | Answer::Root(_) => {}
         }
     }
 
@@ -149,11 +190,7 @@ impl Exam<'_> {
 
     async fn funds(&self, findings: &mut Findings) {
         let check = self.name("funds");
-        let steps = match self.side {
-            Side::Origin => vec![Step::Approve, Step::Accept, Step::ProgressSource],
-            Side::Auxiliary => vec![Step::ProveGateway, Step::Confirm, Step::ProgressTarget],
-        };
-        let gas: u64 = steps.iter().map(|step| expected_gas(Kind::Stake, *step)).sum();
+        let gas = Kind::ALL.iter().map(|kind| gas_of(*kind, self.side)).max().unwrap_or(0);
         let needed = U256::from(gas).saturating_mul(U256::from(ASSUMED_FEE)).max(self.chain.settings.min_balance);
         for worker in &self.chain.workers {
             match self.reader.ask_one(Query::Balance { address: *worker, at: At::Latest }).await {
@@ -173,4 +210,14 @@ impl Exam<'_> {
             }
         }
     }
+}
+
+/// What one request takes of a worker of this side.
+fn gas_of(kind: Kind, side: Side) -> u64 {
+    let steps = if kind.source() == side {
+        [Step::Approve, Step::Accept, Step::ProgressSource]
+    } else {
+        [Step::ProveGateway, Step::Confirm, Step::ProgressTarget]
+    };
+    steps.iter().map(|step| expected_gas(kind, *step)).sum()
 }

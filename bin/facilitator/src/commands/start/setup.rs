@@ -80,8 +80,8 @@ pub(super) fn parent(loaded: &Loaded, keys: &Keys, process: i64, logging: &Loggi
             min_gas_price: settings.min_gas_price,
             min_gas_limit: settings.min_gas_limit,
             max_bounty: settings.max_bounty.unwrap_or(U256::MAX),
-            min_source_balance: loaded.facilitator.origin.settings.min_balance,
-            min_target_balance: loaded.facilitator.auxiliary.settings.min_balance,
+            min_origin_balance: loaded.facilitator.origin.settings.min_balance,
+            min_auxiliary_balance: loaded.facilitator.auxiliary.settings.min_balance,
             worker_expiry_margin_blocks: settings.worker_expiry_margin_blocks,
             funds_safety_percent: settings.funds_safety_percent.into(),
         },
@@ -217,6 +217,7 @@ fn sender(loaded: &Loaded, keys: &Keys, side: Side) -> Result<SenderSetup, Failu
         resend_after_blocks: settings.resend_after_blocks,
         replace_bump_percent: settings.replace_bump_percent.into(),
         max_replacements: settings.max_replacements.into(),
+        min_balance: settings.min_balance,
     })
 }
 

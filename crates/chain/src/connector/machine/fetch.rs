@@ -1,6 +1,6 @@
 //! Reading what is missing, and releasing what is agreed.
 
-use super::{Connector, Effect, Keep, RangeError, State};
+use super::{Connector, Effect, Keep, RangeError, State, Witness};
 use crate::{
     connector::{
         election::reached_by,
@@ -16,6 +16,7 @@ use crate::{
 pub(super) struct Pending {
     ticket: u64,
     endpoint: EndpointId,
+    witness: Option<EndpointId>,
     span: Span,
     keep: Keep,
     /// Read, and being stored.
@@ -74,11 +75,20 @@ impl Connector {
                 }
                 return;
             }
+            let witness = match self.witness() {
+                Witness::Of(witness) => Some(witness),
+                Witness::NotNeeded => None,
+                Witness::Awaited => {
+                    if self.pending.is_empty() {
+                        self.look_again(self.pause(), "nobody to check what is read against", fx);
+                    }
+                    return;
+                }
+            };
             // Blocks that were remembered before a long absence, and whose events were never released, are read with it.
             let unread = self.released.map_or(self.settings.start_block, |released| released.saturating_add(1));
             let next = if self.pending.is_empty() { next.min(unread) } else { next };
             let Some(span) = self.book.range(endpoint, next, dense_from - 1) else { return };
-            let witness = self.elected.and_then(|elected| elected.witness).filter(|id| self.is_well(*id));
             (span, Keep::Ends, witness)
         } else {
             let to = last.min(next.saturating_add(self.settings.blocks_per_fetch - 1));
@@ -86,9 +96,19 @@ impl Connector {
         };
         let ticket = self.next_ticket;
         self.next_ticket += 1;
-        self.pending.push_back(Pending { ticket, endpoint, span, keep, read: false });
+        self.pending.push_back(Pending { ticket, endpoint, witness, span, keep, read: false });
         self.book.asked(endpoint);
         fx.push(Effect::FetchRange { ticket, endpoint, witness, span, keep });
+    }
+
+    /// Who has to say the same as the endpoint that is read, where nothing proves what it says.
+    #[must_use]
+    pub fn witness(&self) -> Witness {
+        match self.elected.and_then(|elected| elected.witness).filter(|id| self.is_well(*id)) {
+            Some(witness) => Witness::Of(witness),
+            None if self.quorum() < 2 => Witness::NotNeeded,
+            None => Witness::Awaited,
+        }
     }
 
     /// Whether a range is under way whose events are stored with it.
@@ -111,7 +131,9 @@ impl Connector {
     /// See [`super::Event::RangeStored`].
     pub(super) fn range_stored(&mut self, ticket: u64, blocks: Vec<Checkpoint>, fx: &mut Vec<Effect>) {
         let Some(stored) = self.pending.pop_front_if(|pending| pending.ticket == ticket) else { return };
-        self.book.answered(stored.endpoint, Ask::Range, 0, self.now);
+        for endpoint in [Some(stored.endpoint), stored.witness].into_iter().flatten() {
+            self.book.answered(endpoint, Ask::Range, 0, self.now);
+        }
         self.local.extend(blocks);
         match stored.keep {
             Keep::Ends => {
@@ -145,37 +167,43 @@ impl Connector {
 
     /// What a failed range means for its endpoint; `None`: a smaller one may be asked at once.
     fn blame(&mut self, failed: Pending, error: RangeError) -> Option<Blame> {
-        let Pending { endpoint, span, keep, .. } = failed;
-        let strike = |connector: &mut Self, text: String| {
+        let Pending { endpoint, span, .. } = failed;
+        let strike = |connector: &mut Self, endpoint: EndpointId, text: String| {
             connector.book.failed(endpoint, Ask::Range, &RpcError::malformed(text.clone()), connector.now);
             Some(Blame::Serious(text))
         };
         match error {
-            RangeError::Fetch(FetchError::Rpc(error)) => {
-                let verdict = match keep {
-                    Keep::Ends => self.book.range_failed(endpoint, span, &error, self.now),
-                    Keep::Every => {
-                        self.book.failed(endpoint, Ask::Range, &error, self.now);
-                        Failed::Same
-                    }
-                };
-                match verdict {
-                    Failed::Smaller if self.is_well(endpoint) => None,
-                    Failed::Smaller | Failed::Same | Failed::Stuck => Some(Blame::Passing(error.to_string())),
-                }
-            }
+            RangeError::Fetch(FetchError::Rpc(error)) => self.unanswered(failed, endpoint, &error),
+            RangeError::Witness { witness, error: FetchError::Rpc(error) } => self.unanswered(failed, witness, &error),
             RangeError::Fetch(error @ (FetchError::Missing { .. } | FetchError::Inconsistent { .. })) => {
-                strike(self, error.to_string())
+                strike(self, endpoint, error.to_string())
             }
+            RangeError::Witness { witness, error } => strike(self, witness, error.to_string()),
             RangeError::NotLinked => {
                 let Span { from, to } = span;
-                strike(self, format!("blocks {from} to {to} do not continue what is stored"))
+                strike(self, endpoint, format!("blocks {from} to {to} do not continue what is stored"))
             }
             RangeError::Fetch(FetchError::Lied { message }) => {
                 self.book.set_aside(endpoint, Reason::Lied { message: message.clone() }, None, self.now);
                 Some(Blame::Serious(message))
             }
             RangeError::Store { message } => Some(Blame::Passing(message)),
+            RangeError::Again => None,
+        }
+    }
+
+    /// An endpoint asked for a range, or to witness it, did not give it.
+    fn unanswered(&mut self, failed: Pending, by: EndpointId, error: &RpcError) -> Option<Blame> {
+        let verdict = match failed.keep {
+            Keep::Ends => self.book.range_failed(failed.endpoint, by, failed.span, error, self.now),
+            Keep::Every => {
+                self.book.failed(by, Ask::Range, error, self.now);
+                Failed::Same
+            }
+        };
+        match verdict {
+            Failed::Smaller if self.is_well(by) => None,
+            Failed::Smaller | Failed::Same | Failed::Stuck => Some(Blame::Passing(error.to_string())),
         }
     }
 

@@ -11,7 +11,7 @@ mod pace;
 mod round;
 mod types;
 
-pub use types::{Alarm, AlarmKind, Effect, Event, Keep, Mode, RangeError, State};
+pub use types::{Alarm, AlarmKind, Effect, Event, Keep, Mode, RangeError, State, Witness};
 
 use super::{
     election::Elected,
@@ -251,7 +251,8 @@ impl Connector {
 
     /// An answer will not come: whatever waits for it goes on without.
     fn lost_answer(&mut self, endpoint: EndpointId, why: &str, fx: &mut Vec<Effect>) {
-        if self.follows() && self.elected.is_some_and(|e| e.endpoint == endpoint) && !self.is_well(endpoint) {
+        let read = |elected: Elected| elected.endpoint == endpoint || elected.witness == Some(endpoint);
+        if self.follows() && self.elected.is_some_and(read) && !self.is_well(endpoint) {
             self.next_cycle = self.now;
         }
         self.inquiry_failed(endpoint, why, fx);

@@ -180,6 +180,7 @@ impl Connector {
             self.settled = false;
             self.set_mode(Mode::Resynchronise, fx);
             self.alarm(Alarm::BelowMinimum { connected, minimum }, fx);
+            self.ask_again_when_possible();
             return self.go(State::Connecting, format!("{connected} connected, below minimum client count"), fx);
         }
         if connected >= minimum {
@@ -196,7 +197,13 @@ impl Connector {
             self.alarm_over(AlarmKind::NoQuorum, fx);
         }
         let (Some(elected), Some(at)) = (elected, at) else {
-            let votes = elect(votes).map_or_else(|| self.book.voters(self.now).count(), |elected| elected.votes);
+            let voters = self.book.voters(self.now).count();
+            if votes.len() < voters {
+                // A vote was lost: that is no disagreement, and the next try may go well.
+                self.next_cycle = self.next_cycle.min(self.now.saturating_add(self.pause()));
+            }
+            self.ask_again_when_possible();
+            let votes = if at.is_some() { elect(votes).map_or(0, |elected| elected.votes) } else { voters };
             return self.no_election(Alarm::NoQuorum { at, votes, quorum }, fx);
         };
         self.elected = Some(elected);
@@ -214,6 +221,19 @@ impl Connector {
             }
             State::Rebuild | State::Sampling => self.sample(elected, at, fx),
             State::Connecting | State::ForkDetect | State::FetchBlocks => {}
+        }
+    }
+
+    /// The next round begins once somebody who is missed may be asked, and not only after a whole cycle.
+    fn ask_again_when_possible(&mut self) {
+        let counts = |id: EndpointId| self.is_well(id) && self.book.is_connected(id, self.now);
+        let missed = self.book.iter().filter(|(id, _)| !counts(*id));
+        let from = missed.map(|(_, endpoint)| match &endpoint.health {
+            Health::SetAside { until, .. } => *until,
+            Health::Unknown | Health::Well => self.now,
+        });
+        if let Some(from) = from.min() {
+            self.next_cycle = self.next_cycle.min(from.max(self.now.saturating_add(self.pause())));
         }
     }
 

@@ -178,11 +178,31 @@ pub enum RangeError {
     Fetch(FetchError),
     /// It doesn't continue the block stored before, or its own blocks don't link.
     NotLinked,
+    /// The witness could not say whether it is so.
+    Witness {
+        /// Who.
+        witness: EndpointId,
+        /// Why.
+        error: FetchError,
+    },
     /// The database refused; not the endpoint's fault.
     Store {
         /// What it said.
         message: String,
     },
+    /// It is to be read again at once, and more carefully: nobody is to blame yet.
+    Again,
+}
+
+/// Whose word must agree with that of the endpoint that is read, where nothing proves it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Witness {
+    /// This endpoint's.
+    Of(EndpointId),
+    /// Nobody's: one endpoint suffices for an election, and no other is well.
+    NotNeeded,
+    /// That of whoever the next election finds: until then nothing is read that needs one.
+    Awaited,
 }
 
 /// How much of a range is read.
@@ -330,6 +350,10 @@ impl fmt::Display for Alarm {
                 f,
                 "{connected} connected, below minimum client count {minimum}: check the endpoints with `facilitator \
                  connections`"
+            ),
+            Self::NoQuorum { at: Some(at), votes: 0, quorum } => write!(
+                f,
+                "no endpoint told the hash of block {at}, {quorum} must agree on it; nothing is acted upon meanwhile"
             ),
             Self::NoQuorum { at: Some(at), votes, quorum } => write!(
                 f,

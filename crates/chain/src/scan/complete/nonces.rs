@@ -7,7 +7,10 @@
 use crate::scan::Entry;
 use facilitator_eth::{Address, B256, U256};
 use facilitator_protocol::events::Event;
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, fmt};
+
+/// Most channels that are remembered; with more, all are forgotten and gaps across that place do not show.
+const MOST_CHANNELS: usize = 65_536;
 
 /// The half of a gateway that numbers its messages by itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -80,6 +83,23 @@ pub struct Gap {
     pub shown_by: (u64, u64),
 }
 
+impl fmt::Display for Gap {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Channel { gateway, half, sender } = self.channel;
+        let half = match half {
+            MessageBox::Outbox => "declared",
+            MessageBox::Inbox => "confirmed",
+        };
+        match self.missing {
+            Missing::Begun { first, last } => write!(f, "messages {first} to {last} were {half}")?,
+            Missing::BegunMessage { message } => write!(f, "message {message} was {half}")?,
+            Missing::Ended { nonce } => write!(f, "message {nonce}, {half} there, has ended")?,
+            Missing::Contradiction => write!(f, "the messages {half} contradict each other")?,
+        }
+        write!(f, " (sender {sender}, contract {gateway}, before block {})", self.shown_by.0)
+    }
+}
+
 /// What is known of all channels.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Ledger {
@@ -103,6 +123,13 @@ impl Ledger {
         Self { marks, from_the_start }
     }
 
+    /// Goes back to before a block: what was read from there on is forgotten.
+    pub fn back_to(&mut self, block: u64) {
+        // A channel whose newest message is forgotten may have had earlier ones.
+        self.from_the_start = false;
+        self.marks.retain(|_, mark| mark.block < block);
+    }
+
     /// The newest message of each channel: what to begin with the next time.
     #[must_use]
     pub fn marks(&self) -> &BTreeMap<Channel, Mark> {
@@ -112,8 +139,8 @@ impl Ledger {
     /// Reads the events of the next blocks, in the order of the chain, and gives the gaps that they show. The ledger
     /// goes on behind each gap, so that one hole shows once. If there is any, let the range be read again and begin
     /// with a ledger as it was before.
-    pub fn read(&mut self, entries: &[Entry]) -> Vec<Gap> {
-        entries.iter().filter_map(|entry| self.read_one(entry)).collect()
+    pub fn read<'a>(&mut self, entries: impl IntoIterator<Item = &'a Entry>) -> Vec<Gap> {
+        entries.into_iter().filter_map(|entry| self.read_one(entry)).collect()
     }
 
     fn read_one(&mut self, entry: &Entry) -> Option<Gap> {
@@ -136,6 +163,9 @@ impl Ledger {
         let nonce = nonce.or(known).or(next);
         // What is certainly old does not move the mark back.
         if let Some(nonce) = nonce.filter(|nonce| before.is_none_or(|mark| *nonce >= mark.nonce)) {
+            if self.marks.len() >= MOST_CHANNELS && before.is_none() {
+                self.back_to(0);
+            }
             self.marks.insert(channel, Mark { nonce, message, finished, block });
         }
         let shown_by = (block, entry.log.log_index);

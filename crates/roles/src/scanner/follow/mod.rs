@@ -4,9 +4,12 @@
 //! The loop outside waits with [`Follower::hear`] until something was answered and with [`Follower::due_at`] until time
 //! is up, and hands both in; nothing here waits for an endpoint, so one that stalls holds up nobody.
 
+mod back;
+mod gaps;
 mod headers;
 mod pair;
 mod ranges;
+mod read;
 mod release;
 mod tasks;
 mod tell;
@@ -19,12 +22,13 @@ use facilitator_chain::rpc::RpcError;
 use facilitator_chain::scan::{Checkpoint, FetchError, FetchedRange, LogFilter};
 use facilitator_chain::types::Header;
 use facilitator_eth::{Address, B256};
-use facilitator_kill::kill_point;
 use facilitator_protocol::events::Event as ContractEvent;
 use facilitator_protocol::model::Side;
 use facilitator_store::StoreError;
 use facilitator_store::scan::{Block, BlockRef};
+use gaps::Gaps;
 use headers::Headers;
+pub use read::Unread;
 use release::Release;
 use std::collections::VecDeque;
 use std::rc::Rc;
@@ -68,9 +72,9 @@ pub enum Heard {
     /// All headers of a range.
     Headers(u64, Result<Vec<Header>, FetchError>),
     /// The events of a range.
-    Range(u64, Result<FetchedRange, FetchError>),
+    Range(u64, Result<FetchedRange, Unread>),
     /// The events of released blocks.
-    Released(u64, Result<FetchedRange, FetchError>),
+    Released(u64, Result<FetchedRange, Unread>),
 }
 
 /// The loop's state.
@@ -90,6 +94,9 @@ pub struct Follower<'s, S> {
     /// Ranges with events that came before those of the blocks below them were stored.
     early: Vec<(u64, FetchedRange)>,
     release: Release,
+    gaps: Gaps,
+    /// The first block of those read last whose header proves nothing, if there are.
+    unproven_from: Option<u64>,
     /// Nothing is written or read for events before this time, milliseconds.
     rest_until: u64,
     told: Told,
@@ -114,6 +121,8 @@ impl<'s, S: Scene + 's> Follower<'s, S> {
             scene: Rc::new(scene),
             filter: Rc::new(LogFilter::new(watched(setup), ContractEvent::TOPICS.to_vec())),
             release: Release::new(settings.max_log_range),
+            gaps: Gaps::new(checkpoint.is_none() && settings.start_block == 0),
+            unproven_from: None,
             connector: Connector::new(settings, endpoints, known, released),
             effects: VecDeque::new(),
             tasks: Tasks::new(),
@@ -296,69 +305,6 @@ impl<'s, S: Scene + 's> Follower<'s, S> {
         });
     }
 
-    /// Forgets blocks that are no longer on the chain, and undoes what was derived from them.
-    async fn delete_above(&mut self, to: Checkpoint, undo_events: bool) -> Result<(), ChildError> {
-        if self.release.target().is_some_and(|target| target.number > to.number) {
-            self.scene.set_final(Some(to.number));
-        }
-        self.release.back_to(to);
-        self.early.clear();
-        self.unsaved.retain(|block| block.number <= to.number);
-        let target = BlockRef { number: to.number, hash: to.hash };
-        kill_point!("scanner.fork_found");
-        // What was released but not stored needs no undoing.
-        let stored = undo_events && self.checkpoint.is_some_and(|block| block.number > to.number);
-        let done = if stored {
-            let undone = self.scene.rollback_to(self.chain_id, target).await;
-            undone.map(|undone| tracing::warn!(chain = self.chain_id, block = to.number, ?undone, "followed a fork"))
-        } else {
-            self.scene.forget_blocks(self.chain_id, to.number).await
-        };
-        match done {
-            Ok(()) => {
-                kill_point!("scanner.rolled_back");
-                if stored {
-                    self.checkpoint = Some(target);
-                    self.scene.tell(FromScanner::Woke).await?;
-                } else {
-                    tracing::info!(chain = self.chain_id, block = to.number, "the head is on another branch");
-                }
-                self.told.database(None);
-                self.feed(Event::Deleted { to });
-                Ok(())
-            }
-            Err(error) => {
-                self.feed(Event::DeleteFailed);
-                self.store_refused(error).await
-            }
-        }
-    }
-
-    /// Forgets all blocks, none of which is on the chain any more, and undoes what was derived from them.
-    async fn delete_all(&mut self, below: u64) -> Result<(), ChildError> {
-        self.scene.set_final(None);
-        self.release.forget();
-        self.early.clear();
-        self.unsaved.clear();
-        let done = match self.checkpoint {
-            Some(_) => self.scene.rewind(self.chain_id, below).await.map(drop),
-            None => self.scene.forget_blocks(self.chain_id, below).await,
-        };
-        match done {
-            Ok(()) => {
-                tracing::warn!(chain = self.chain_id, "every block so far was replaced: reading again from the first");
-                self.checkpoint = None;
-                self.scene.tell(FromScanner::Woke).await?;
-                self.feed(Event::Rewound { blocks: Vec::new(), released: None });
-                Ok(())
-            }
-            Err(error) => {
-                self.feed(Event::DeleteFailed);
-                self.store_refused(error).await
-            }
-        }
-    }
-
     /// A database that is out of reach for a while is tried again; one that was rewound by the operator is followed.
     async fn store_refused(&mut self, error: StoreError) -> Result<(), ChildError> {
         if error.passes() {
@@ -375,41 +321,6 @@ impl<'s, S: Scene + 's> Follower<'s, S> {
             return Err(ChildError::Unfit(unfit));
         }
         Err(error.into())
-    }
-
-    /// While a fork is refused nothing is written, so that only a look tells whether the operator has rewound.
-    async fn look_for_rewind(&mut self) -> Result<(), ChildError> {
-        if !self.told.fork_is_refused() || self.is_resting() {
-            return Ok(());
-        }
-        match self.rewound().await {
-            Ok(_) => Ok(()),
-            Err(ChildError::Store(error)) if error.passes() => self.store_refused(error).await,
-            Err(error) => Err(error),
-        }
-    }
-
-    /// Whether the checkpoint in the database is below the one that is known here: then goes on from there.
-    async fn rewound(&mut self) -> Result<bool, ChildError> {
-        let stored = self.scene.checkpoint(self.chain_id).await?;
-        let below = match (stored, self.checkpoint) {
-            (Some(stored), Some(known)) => stored.number < known.number,
-            (None, Some(_)) => true,
-            (_, None) => false,
-        };
-        if !below {
-            return Ok(false);
-        }
-        let blocks = remembered(&*self.scene, self.chain_id).await?;
-        let released = stored.map(|block| block.number);
-        tracing::warn!(chain = self.chain_id, ?released, "the chain was rewound by the operator: scanning again");
-        self.scene.set_final(released);
-        self.checkpoint = stored;
-        self.unsaved.clear();
-        self.early.clear();
-        self.release.forget();
-        self.feed(Event::Rewound { blocks, released });
-        Ok(true)
     }
 
     /// Remembers a block; while the database refuses, the newest ones only.

@@ -1,8 +1,10 @@
 //! Ranges that the connector wants: headers near the head, events with the ends' headers far below it.
 
+use super::read::{self, Unread};
 use super::{Follower, Heard, Scene, block};
 use crate::child::ChildError;
 use facilitator_chain::connector::{EndpointId, Event, RangeError};
+use facilitator_chain::scan::complete::Gap;
 use facilitator_chain::scan::{Checkpoint, FetchError, FetchedRange, Span};
 use facilitator_chain::types::Header;
 use std::rc::Rc;
@@ -61,11 +63,7 @@ impl<'s, S: Scene + 's> Follower<'s, S> {
 
     /// Whether headers link with each other and with the block remembered before them.
     fn is_linked(&self, headers: &[Header]) -> bool {
-        let within = headers.windows(2).all(|pair| match pair {
-            [a, b] => a.number.checked_add(1) == Some(b.number) && a.hash == b.parent_hash,
-            _ => true,
-        });
-        within && headers.first().is_some_and(|first| self.continues(first))
+        link(headers) && headers.first().is_some_and(|first| self.continues(first))
     }
 
     /// Whether a header is the child of the block remembered before it, if there is one.
@@ -75,35 +73,24 @@ impl<'s, S: Scene + 's> Follower<'s, S> {
         self.connector.local().hash(before).or(checkpoint).is_none_or(|hash| hash == first.parent_hash)
     }
 
-    /// Reads the events of a range, from two endpoints if there are.
+    /// Reads the events of a range: as told, or block by block where something was left out of what was told.
     pub(super) fn fetch_range(&mut self, ticket: u64, endpoint: EndpointId, witness: Option<EndpointId>, span: Span) {
         let (scene, filter) = (Rc::clone(&self.scene), Rc::clone(&self.filter));
+        let doubted = self.gaps.doubts(span);
         self.tasks.add(async move {
-            let read = scene.range(endpoint, &filter, span).await;
-            let Some(witness) = witness else { return Heard::Range(ticket, read) };
-            let Ok(said) = read else { return Heard::Range(ticket, read) };
-            // A witness that fails says nothing; the elected one is not held up by it.
-            let agrees = match scene.range(witness, &filter, span).await {
-                Ok(seen) => seen.entries == said.entries,
-                // What is too much for the witness is read in smaller ranges.
-                Err(FetchError::Rpc(error)) if error.wants_smaller() => return Heard::Range(ticket, Err(error.into())),
-                Err(error) => {
-                    tracing::info!(%witness, %error, "a range is not witnessed");
-                    true
-                }
+            let read = if doubted {
+                read::block_by_block(&*scene, endpoint, witness, &filter, span).await
+            } else {
+                read::told(&*scene, endpoint, witness, &filter, span).await
             };
-            if agrees {
-                return Heard::Range(ticket, Ok(said));
-            }
-            let text = format!("{endpoint} and {witness} tell different events of blocks {} to {}", span.from, span.to);
-            Heard::Range(ticket, Err(FetchError::Lied { message: text }))
+            Heard::Range(ticket, read)
         });
     }
 
     pub(super) async fn range_came(
         &mut self,
         ticket: u64,
-        answer: Result<FetchedRange, FetchError>,
+        answer: Result<FetchedRange, Unread>,
     ) -> Result<(), ChildError> {
         if !self.connector.wants(ticket) {
             return Ok(());
@@ -117,7 +104,14 @@ impl<'s, S: Scene + 's> Follower<'s, S> {
                 self.feed(Event::RangeRead { ticket });
                 self.early.push((ticket, range));
             }
-            Err(error) => self.feed(Event::RangeFailed { ticket, error: RangeError::Fetch(error) }),
+            Err(unread) => {
+                let error = match unread {
+                    Unread::Endpoint(error) => RangeError::Fetch(error),
+                    Unread::Witness(witness, error) => RangeError::Witness { witness, error },
+                    Unread::Unwitnessed => RangeError::Again,
+                };
+                self.feed(Event::RangeFailed { ticket, error });
+            }
         }
         Ok(())
     }
@@ -131,6 +125,10 @@ impl<'s, S: Scene + 's> Follower<'s, S> {
             if !self.connector.wants(ticket) {
                 continue;
             }
+            if let Some(gap) = self.gaps.first_in(&range, self.next_block()) {
+                self.read_again(ticket, &gap).await?;
+                continue;
+            }
             let blocks = range.headers.iter().map(|header| Checkpoint { number: header.number, hash: header.hash });
             let blocks: Vec<Checkpoint> = blocks.collect();
             if range.span.to >= self.next_block() && !self.commit(&range).await? {
@@ -142,4 +140,30 @@ impl<'s, S: Scene + 's> Follower<'s, S> {
         }
         Ok(())
     }
+
+    /// Something was left out before this: what may lack it is undone, and read again block by block.
+    async fn read_again(&mut self, ticket: u64, gap: &Gap) -> Result<(), ChildError> {
+        let from = self.gaps.doubt(gap, self.start_block);
+        tracing::warn!(
+            chain = self.chain_id,
+            "{gap}, which the node's logs do not tell: blocks {from} to {} are read one by one",
+            gap.shown_by.0
+        );
+        let undone = if from < self.next_block() { self.go_back(from).await? } else { true };
+        if undone {
+            self.feed(Event::RangeFailed { ticket, error: RangeError::Again });
+        } else {
+            let message = "the database could not be written".to_owned();
+            self.feed(Event::RangeFailed { ticket, error: RangeError::Store { message } });
+        }
+        Ok(())
+    }
+}
+
+/// Whether each header is the child of the one before it.
+pub(super) fn link(headers: &[Header]) -> bool {
+    headers.windows(2).all(|pair| match pair {
+        [a, b] => a.number.checked_add(1) == Some(b.number) && a.hash == b.parent_hash,
+        _ => true,
+    })
 }

@@ -3,12 +3,13 @@
 //! Every such block is remembered with its hash, which a quorum of endpoints has confirmed. Blocks whose filter denies
 //! all events of ours cost no call.
 
+use super::read::{self, Unread};
 use super::{Follower, Heard, Scene, block};
 use crate::child::ChildError;
 use crate::messages::FromScanner;
-use facilitator_chain::connector::{EndpointId, Event};
+use facilitator_chain::connector::{EndpointId, Event, Witness};
 use facilitator_chain::rpc::RpcError;
-use facilitator_chain::scan::{Checkpoint, Failed, FetchError, FetchedRange, LogFilter, ScanPlan, Span};
+use facilitator_chain::scan::{Checkpoint, Failed, FetchError, FetchedRange, ScanPlan, Span};
 use facilitator_chain::types::Header;
 use facilitator_kill::kill_point;
 use facilitator_store::scan::{BlockRef, ScanCommit};
@@ -87,26 +88,34 @@ impl<'s, S: Scene + 's> Follower<'s, S> {
         number
     }
 
-    /// Blocks that are too far below the newest one to be remembered.
+    /// Blocks that are too far below the newest one to be remembered: the database was out of reach for long.
     fn read_unremembered(&mut self, endpoint: EndpointId, span: Span) {
+        let witness = match self.connector.witness() {
+            Witness::Of(witness) => Some(witness),
+            Witness::NotNeeded => None,
+            // The next round finds one.
+            Witness::Awaited => return,
+        };
         let number = self.begin_reading(endpoint, span);
         let (scene, filter) = (Rc::clone(&self.scene), Rc::clone(&self.filter));
-        self.tasks.add(async move { Heard::Released(number, scene.range(endpoint, &filter, span).await) });
+        self.tasks.add(async move {
+            Heard::Released(number, read::block_by_block(&*scene, endpoint, witness, &filter, span).await)
+        });
     }
 
     fn read_events(&mut self, endpoint: EndpointId, span: Span, blocks: Vec<Checkpoint>) {
         let number = self.begin_reading(endpoint, span);
         let known: Vec<Header> = blocks.iter().filter_map(|block| self.headers.get(*block).cloned()).collect();
-        let (scene, filter) = (Rc::clone(&self.scene), Rc::clone(&self.filter));
+        let (scene, filter, witness) = (Rc::clone(&self.scene), Rc::clone(&self.filter), self.connector.witness());
         self.tasks.add(async move {
-            Heard::Released(number, read_events(&*scene, endpoint, &filter, span, &blocks, known).await)
+            Heard::Released(number, read::remembered(&*scene, endpoint, witness, &filter, span, &blocks, known).await)
         });
     }
 
     pub(super) async fn released_came(
         &mut self,
         number: u64,
-        answer: Result<FetchedRange, FetchError>,
+        answer: Result<FetchedRange, Unread>,
     ) -> Result<(), ChildError> {
         let Some((_, endpoint, span)) = self.release.reading.take_if(|(under_way, ..)| *under_way == number) else {
             // A fork came between.
@@ -128,11 +137,22 @@ impl<'s, S: Scene + 's> Follower<'s, S> {
                 for header in &range.headers {
                     self.headers.keep(header.clone());
                 }
+                self.note_unproven(&range.headers);
                 if self.commit(&range).await? {
                     self.release.plan.succeeded(span);
                 }
             }
-            Err(FetchError::Lied { message }) => {
+            Err(Unread::Endpoint(error)) => self.not_released(endpoint, span, error),
+            Err(Unread::Witness(witness, error)) => self.not_released(witness, span, error),
+            Err(Unread::Unwitnessed) => self.rest(),
+        }
+        Ok(())
+    }
+
+    /// What was asked for the events of released blocks did not give them.
+    fn not_released(&mut self, endpoint: EndpointId, span: Span, error: FetchError) {
+        match error {
+            FetchError::Lied { message } => {
                 self.rest();
                 let before = if self.release.doubts.0 == endpoint { self.release.doubts.1 } else { 0 };
                 self.release.doubts = (endpoint, before + 1);
@@ -142,20 +162,50 @@ impl<'s, S: Scene + 's> Follower<'s, S> {
                     self.feed(Event::Lied { endpoint, message });
                 }
             }
-            Err(FetchError::Rpc(error)) => {
+            FetchError::Rpc(error) => {
                 // A smaller range may do; everything else is the endpoint's fault.
                 if self.release.plan.failed(span, &error) != Failed::Smaller {
                     self.rest();
                     self.feed(Event::ReadFailed { endpoint, error });
                 }
             }
-            Err(error @ (FetchError::Missing { .. } | FetchError::Inconsistent { .. })) => {
+            error @ (FetchError::Missing { .. } | FetchError::Inconsistent { .. }) => {
                 self.rest();
                 let error = RpcError::malformed(error.to_string());
                 self.feed(Event::ReadFailed { endpoint, error });
             }
         }
-        Ok(())
+    }
+
+    /// Says once that headers prove nothing, and that they do again.
+    fn note_unproven(&mut self, headers: &[Header]) {
+        let unproven = headers.iter().find(|header| !read::is_bound(header)).map(|header| header.number);
+        match (self.unproven_from, unproven) {
+            (None, Some(from)) => {
+                self.unproven_from = unproven;
+                let note = self.note().unwrap_or_default();
+                tracing::warn!(chain = self.chain_id, from, "{note}");
+            }
+            (Some(_), None) => {
+                self.unproven_from = None;
+                tracing::info!(chain = self.chain_id, "the headers of blocks are of a known form again");
+            }
+            (None, None) | (Some(_), Some(_)) => {}
+        }
+    }
+
+    /// What an operator should know of how the chain is read, though it is read.
+    #[must_use]
+    pub fn note(&self) -> Option<String> {
+        let from = self.unproven_from?;
+        let why = "have headers of a form that this version does not know, so that nothing proves their events";
+        let so = match self.connector.witness() {
+            Witness::Of(_) | Witness::Awaited => "two endpoints must tell the same ones",
+            Witness::NotNeeded => {
+                "they are as the only endpoint tells them. A second endpoint or a newer version would make that sure"
+            }
+        };
+        Some(format!("blocks from {from} on {why}: {so}"))
     }
 
     /// Stores a range with its events and the new checkpoint, in one transaction (law 6); whether it was.
@@ -185,6 +235,7 @@ impl<'s, S: Scene + 's> Follower<'s, S> {
             }
         };
         kill_point!("scanner.committed");
+        self.gaps.stored(&range.entries, next);
         self.checkpoint = Some(checkpoint);
         self.unsaved.clear();
         self.headers.forget_below(checkpoint.number);
@@ -195,31 +246,4 @@ impl<'s, S: Scene + 's> Follower<'s, S> {
         }
         Ok(true)
     }
-}
-
-/// The events of remembered blocks, from those among them that may have some.
-async fn read_events<S: Scene>(
-    scene: &S,
-    endpoint: EndpointId,
-    filter: &LogFilter,
-    span: Span,
-    blocks: &[Checkpoint],
-    mut headers: Vec<Header>,
-) -> Result<FetchedRange, FetchError> {
-    let is_known = |number: u64| headers.iter().any(|header| header.number == number);
-    let missing: Vec<u64> = blocks.iter().map(|block| block.number).filter(|number| !is_known(*number)).collect();
-    for header in scene.headers(endpoint, &missing).await? {
-        let agreed = blocks.iter().find(|block| block.number == header.number).map(|block| block.hash);
-        if let Some(agreed) = agreed.filter(|agreed| *agreed != header.hash) {
-            return Err(FetchError::Inconsistent { number: header.number, header: agreed, log: header.hash });
-        }
-        headers.push(header);
-    }
-    headers.sort_by_key(|header| header.number);
-    let likely: Vec<Header> = headers.iter().filter(|header| filter.may_be_under(header)).cloned().collect();
-    if likely.is_empty() {
-        return Ok(FetchedRange { span, headers, entries: Vec::new(), refused: Vec::new() });
-    }
-    let found = scene.events(endpoint, filter, &likely).await?;
-    Ok(FetchedRange { span, headers, ..found })
 }

@@ -181,3 +181,34 @@ fn senders_gateways_and_halves_are_numbered_apart() {
     events[1].log.address = Address([9; 20]);
     assert_eq!(whole().read(&events), []);
 }
+
+#[test]
+fn what_is_undone_is_forgotten_and_read_again_without_a_gap() {
+    let life = [declared(0), progressed(0), declared(1), progressed(1), declared(2)];
+    let mut ledger = whole();
+    assert_eq!(missing(&mut ledger, &life), []);
+    ledger.back_to(102);
+    assert!(ledger.marks().is_empty(), "the newest message begins at block 104");
+    assert_eq!(ledger.read(&entries(&life)[2..]), []);
+    assert_eq!(missing(&mut Ledger::new(ledger.marks().clone(), false), &[declared(4)]).len(), 1);
+}
+
+#[test]
+fn a_gap_is_told_in_words() {
+    let mut ledger = whole();
+    let gaps = ledger.read(&entries(&[declared(0), progressed(0), declared(3)]));
+    let said = gaps[0].to_string();
+    assert!(said.starts_with("messages 1 to 2 were declared (sender 0x"), "{said}");
+    assert!(said.ends_with("before block 102)"), "{said}");
+}
+
+#[test]
+fn more_senders_than_are_remembered_are_forgotten_all() {
+    let mut ledger = whole();
+    for number in 0..=u64::try_from(MOST_CHANNELS).unwrap() {
+        let mut entry = entries(&[declared(0)]).remove(0);
+        entry.log.address = Address(std::array::from_fn(|at| number.to_be_bytes().get(at).copied().unwrap_or(0)));
+        assert_eq!(ledger.read([&entry]), []);
+    }
+    assert_eq!(ledger.marks().len(), 1);
+}
