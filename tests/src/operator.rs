@@ -410,14 +410,28 @@ impl Operator {
         Ok(daemon)
     }
 
+    /// The same with further arguments.
+    ///
+    /// # Errors
+    /// As [`Operator::start`].
+    pub async fn start_with(&self, more: &[&str]) -> Result<Daemon> {
+        let mut daemon = self.spawn_with(more)?;
+        daemon.ready().await?;
+        Ok(daemon)
+    }
+
     /// Starts the daemon and does not wait.
     ///
     /// # Errors
     /// When it can't be started.
     pub fn spawn(&self) -> Result<Daemon> {
+        self.spawn_with(&[])
+    }
+
+    fn spawn_with(&self, more: &[&str]) -> Result<Daemon> {
         let log = self.home.path().join("facilitator.log");
         let stderr = fs::OpenOptions::new().create(true).append(true).open(&log)?;
-        let mut command = self.command(&["start", "--chain-id", &self.chain()]);
+        let mut command = self.command(&[&["start", "--chain-id", &self.chain()], more].concat());
         let mut child = command.stdout(Stdio::piped()).stderr(stderr).process_group(0).spawn()?;
         let pid = child.id().context("the daemon ended at once")?;
         let lines = BufReader::new(child.stdout.take().context("no standard output")?).lines();

@@ -83,6 +83,16 @@ pub(crate) enum Command {
     ///
     /// From the last report of the running facilitator, so that it answers whatever the nodes do.
     Connections(ConnectionsArgs),
+    /// Watch the gateways of a chain pair and everybody's work on them, and tell whoever is to know.
+    ///
+    /// Runs again and again, or once, and prints each run's report as a line of JSON: to standard output if nothing
+    /// failed, else to standard error. A run that failed leaves its checkpoint where it was, so nothing is missed; what a
+    /// receiver has had it does not get again.
+    ///
+    /// ENVIRONMENT (mainnet or testnet), ETHEREUM_URL and AUXILIARY_URL are needed; DISCORD_WEBHOOK_URL, SENTRY_DSN,
+    /// WEBHOOK_URL (with WEBHOOK_SECRET), LARGE_STAKE_THRESHOLD, LARGE_REDEEM_THRESHOLD and DATA_DIR_PATH may be set. The
+    /// object `monitor` of the facilitator config may say the same.
+    Monitor(MonitorArgs),
     /// What an operator decides about the reading of a chain.
     #[command(subcommand)]
     Scanner(ScannerCommand),
@@ -193,6 +203,9 @@ pub(crate) struct StartArgs {
     /// Mosaic config instead of <home>/<AUX>/mosaic-config.json.
     #[arg(long, value_name = "FILE")]
     pub(crate) mosaic_config: Option<PathBuf>,
+    /// Also watch the gateways, as `facilitator monitor` does. Without nodes of its own it asks those of `chains`.
+    #[arg(long)]
+    pub(crate) monitor: bool,
     /// Return once it is ready and let it run in the background, logging to <home>/<AUX>/facilitator.log.
     #[arg(long)]
     pub(crate) detach: bool,
@@ -267,6 +280,35 @@ pub(crate) struct ConnectionsArgs {
     #[command(flatten)]
     pub(crate) pair: PairArgs,
     /// Print JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// Arguments of `monitor`.
+#[derive(Debug, Args)]
+pub(crate) struct MonitorArgs {
+    /// Id of the auxiliary chain; may be left out if only one is configured.
+    #[arg(long, value_name = "AUX")]
+    pub(crate) chain_id: Option<u64>,
+    /// Facilitator config instead of <home>/<AUX>/facilitator-config.json.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) facilitator_config: Option<PathBuf>,
+    /// Mosaic config instead of <home>/<AUX>/mosaic-config.json.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) mosaic_config: Option<PathBuf>,
+    /// One run; exit code 1 if anything failed.
+    #[arg(long, conflicts_with = "interval")]
+    pub(crate) once: bool,
+    /// Seconds between two runs.
+    #[arg(long, value_name = "S", value_parser = clap::value_parser!(u64).range(1..=86_400))]
+    pub(crate) interval: Option<u64>,
+    /// Begin at this block of each chain that was not watched before, instead of at its newest blocks.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(..=1_000_000_000_000_000))]
+    pub(crate) from_block: Option<u64>,
+    /// Folder for a JSON file in which to keep what was done, instead of the database.
+    #[arg(long, value_name = "D")]
+    pub(crate) data_dir: Option<PathBuf>,
+    /// Print a failure to begin as JSON; reports always are.
     #[arg(long)]
     pub(crate) json: bool,
 }
@@ -369,6 +411,7 @@ impl Command {
             Self::Recover(args) => args.json,
             Self::Connections(args) => args.json,
             Self::Ledger(args) => args.json,
+            Self::Monitor(args) => args.json,
             Self::Sync(SyncCommand::Status { json, .. })
             | Self::Scanner(ScannerCommand::Rewind { json, .. })
             | Self::Requests(
@@ -400,6 +443,8 @@ mod tests {
             "facilitator init --chain-id 1 --origin-rpc http://a --aux-rpc http://b",
             "facilitator requests retry --chain-id 1",
             "facilitator status --chain-id abc",
+            "facilitator monitor --once --interval 5",
+            "facilitator monitor --interval 0",
         ] {
             assert!(Cli::try_parse_from(line.split(' ')).is_err(), "{line}");
         }

@@ -6,7 +6,8 @@ mod prices;
 mod shapes;
 
 use crate::{
-    ChainRef, ChainSettings, ConfigError, Endpoint, Error, Home, HunterSettings, Names, Secret, Settings, json,
+    ChainRef, ChainSettings, ConfigError, Endpoint, Error, Home, HunterSettings, MonitorSettings, Names, Secret,
+    Settings, json,
 };
 use facilitator_eth::Address;
 pub use prices::{ChainPrices, Prices};
@@ -41,6 +42,8 @@ pub struct Facilitator {
     pub settings: Settings,
     /// Optional settings of the object `hunter`.
     pub hunter: HunterSettings,
+    /// Optional settings of the monitor.
+    pub monitor: MonitorSettings,
 }
 
 /// One chain of the pair.
@@ -154,6 +157,7 @@ fn assemble(file: &Path, draft: Draft, context: Context<'_>) -> Result<Facilitat
         prices,
         settings: draft.settings,
         hunter: draft.hunter,
+        monitor: draft.monitor,
     })
 }
 

@@ -1,6 +1,6 @@
 //! The kinds of optional settings: how each is read, shown, and described in the documentation.
 
-use crate::{ConfigError, node::Node};
+use crate::{ConfigError, Secret, node::Node};
 use facilitator_eth::{Decimal, U256};
 use serde_json::Value;
 use std::time::Duration;
@@ -189,6 +189,75 @@ impl<K: Kind> Kind for Maybe<K> {
 
     fn allowed(&self) -> String {
         format!("{}, or null", self.0.allowed())
+    }
+}
+
+/// The path of a file or folder.
+pub(crate) struct PathText;
+
+impl Kind for PathText {
+    type Value = String;
+
+    fn read(&self, node: &Node<'_>) -> Result<String, ConfigError> {
+        node.text().map(str::to_owned)
+    }
+
+    fn show(&self, value: &String) -> Value {
+        value.as_str().into()
+    }
+
+    fn unit(&self) -> String {
+        "path".to_owned()
+    }
+
+    fn allowed(&self) -> String {
+        "text".to_owned()
+    }
+}
+
+/// Text that no log may show.
+pub(crate) struct HiddenText;
+
+impl Kind for HiddenText {
+    type Value = Secret;
+
+    fn read(&self, node: &Node<'_>) -> Result<Secret, ConfigError> {
+        node.text().map(Secret::from)
+    }
+
+    fn show(&self, value: &Secret) -> Value {
+        value.expose().into()
+    }
+
+    fn unit(&self) -> String {
+        "secret".to_owned()
+    }
+
+    fn allowed(&self) -> String {
+        "text".to_owned()
+    }
+}
+
+/// A URL to which something is sent. It may hold credentials.
+pub(crate) struct HttpUrl;
+
+impl Kind for HttpUrl {
+    type Value = Secret;
+
+    fn read(&self, node: &Node<'_>) -> Result<Secret, ConfigError> {
+        node.endpoint().map(|endpoint| endpoint.url().into())
+    }
+
+    fn show(&self, value: &Secret) -> Value {
+        value.expose().into()
+    }
+
+    fn unit(&self) -> String {
+        "URL".to_owned()
+    }
+
+    fn allowed(&self) -> String {
+        "http or https".to_owned()
     }
 }
 

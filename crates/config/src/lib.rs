@@ -34,7 +34,9 @@ pub use mosaic::{AuxiliaryChain, AuxiliaryContracts, Libraries, Mosaic, OriginCh
 pub use names::{ChainRef, Names, WELL_KNOWN};
 pub use passwords::{Passwords, password_variable};
 pub use secret::Secret;
-pub use settings::{ChainSettings, HunterSettings, LogFormat, LogLevel, Scope, Setting, Settings, table};
+pub use settings::{
+    ChainSettings, Environment, HunterSettings, LogFormat, LogLevel, MonitorSettings, Scope, Setting, Settings, table,
+};
 pub use unlock::{Key, Keys, hash_lock_account, open_hash_lock_key, unlock};
 
 pub(crate) use facilitator::check_database_url;

@@ -1,5 +1,5 @@
 //! Every optional setting, once: key, unit, default, range and meaning. The structs, the reader, `config/README.md`
-//! and the example file all come from, or are compared with, the two tables below.
+//! and the example file all come from, or are compared with, the two tables below and that of `settings/monitor.rs`.
 
 use crate::{
     ConfigError,
@@ -19,6 +19,8 @@ pub enum Scope {
     Chain,
     /// In the object `hunter`.
     Hunter,
+    /// In the object `monitor`.
+    Monitor,
 }
 
 /// One row of the table of settings, for documentation.
@@ -110,7 +112,7 @@ macro_rules! settings {
                 Ok(Self { $($field: read(fields, $key, &$kind, default.$field)?,)+ })
             }
 
-            fn rows(rows: &mut Vec<Setting>) {
+            pub(crate) fn rows(rows: &mut Vec<Setting>) {
                 let default = Self::default();
                 $(rows.push(Setting {
                     scope: $scope,
@@ -124,6 +126,10 @@ macro_rules! settings {
         }
     };
 }
+
+mod monitor;
+
+pub use monitor::{Environment, MonitorSettings};
 
 fn read<K: Kind>(fields: &Fields<'_>, key: &'static str, kind: &K, default: K::Value) -> Result<K::Value, ConfigError> {
     fields.optional(&[key])?.map_or(Ok(default), |node| kind.read(&node))
@@ -280,6 +286,7 @@ pub fn table() -> Vec<Setting> {
     Settings::rows(&mut rows);
     ChainSettings::rows(&mut rows);
     HunterSettings::rows(&mut rows);
+    MonitorSettings::rows(&mut rows);
     rows
 }
 
@@ -339,8 +346,12 @@ mod tests {
     #[test]
     fn every_default_is_read_back_from_its_own_json_and_its_key_tells_its_unit() {
         let rows = table();
-        let scopes =
-            [(Scope::Top, Settings::KEYS), (Scope::Chain, ChainSettings::KEYS), (Scope::Hunter, HunterSettings::KEYS)];
+        let scopes = [
+            (Scope::Top, Settings::KEYS),
+            (Scope::Chain, ChainSettings::KEYS),
+            (Scope::Hunter, HunterSettings::KEYS),
+            (Scope::Monitor, MonitorSettings::KEYS),
+        ];
         for (scope, keys) in scopes {
             let object: serde_json::Map<_, _> =
                 rows.iter().filter(|row| row.scope == scope).map(|row| (row.key.into(), row.default.clone())).collect();
@@ -354,6 +365,7 @@ mod tests {
                     let node = Node::root(Path::new("f"), &value);
                     assert_eq!(HunterSettings::read(&node).unwrap(), HunterSettings::default());
                 }
+                Scope::Monitor => assert_eq!(MonitorSettings::read(&fields).unwrap(), MonitorSettings::default()),
             }
         }
         for row in rows {

@@ -4,6 +4,7 @@
 //! randomness, no I/O: the same functions serve the daemon, the command line and recovery.
 
 pub mod contracts;
+pub mod emitter;
 pub mod events;
 pub mod gateway;
 pub mod hashes;

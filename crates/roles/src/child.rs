@@ -50,6 +50,9 @@ pub enum ChildError {
     /// It said why it is unfit and ends; the parent gives up.
     #[error("unfit: {0:?}")]
     Unfit(Unfit),
+    /// There is no monitor by what it was told.
+    #[error("monitor: {0}")]
+    Monitor(String),
     /// Signals can't be received.
     #[error("can't listen for signals: {0}")]
     Signals(std::io::Error),

@@ -7,6 +7,7 @@ pub mod child;
 pub mod clock;
 pub mod connections;
 pub mod messages;
+pub mod monitor;
 pub mod parent;
 mod pulse;
 pub mod recovery;
@@ -74,6 +75,7 @@ async fn perform(role: &str, terms: &Terms) -> Result<(), String> {
         worker::ROLE => Box::pin(worker::run(terms)).await.map_err(|error| error.to_string()),
         scanner::ROLE => Box::pin(scanner::run(terms)).await.map_err(|error| error.to_string()),
         sender::ROLE => Box::pin(sender::run(terms)).await.map_err(|error| error.to_string()),
+        monitor::ROLE => Box::pin(monitor::run(terms)).await.map_err(|error| error.to_string()),
         other => Err(format!("there is no role `{other}`")),
     }
 }

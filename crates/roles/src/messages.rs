@@ -21,7 +21,7 @@ use std::fmt;
 use zeroize::Zeroize;
 
 /// Version of all frames of this module; the first thing a child says.
-pub const PROTOCOL_VERSION: u32 = 7;
+pub const PROTOCOL_VERSION: u32 = 8;
 
 /// Names one question of a child, unique within that child, so that answers find their way back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Encode, Decode)]
@@ -117,6 +117,31 @@ pub enum Discovered {
         /// Slot of the message box.
         message_box_offset: u8,
     },
+}
+
+/// What a monitor is told first.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+pub struct MonitorSetup {
+    /// Everything that it works by. Contains credentials.
+    pub setup: facilitator_monitor::Setup,
+    /// Where the database is.
+    pub chain: ChainSetup,
+}
+
+/// Parent to monitor.
+#[derive(Debug, Encode, Decode)]
+pub enum ToMonitor {
+    /// Begin.
+    Setup(Box<MonitorSetup>),
+    /// End after the run under way.
+    Stop,
+}
+
+/// Monitor to parent.
+#[derive(Debug, Encode, Decode)]
+pub enum FromMonitor {
+    /// A run is over: `None` if it succeeded, else what failed first.
+    Ran(Option<String>),
 }
 
 /// Parent to scanner.

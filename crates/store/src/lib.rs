@@ -12,6 +12,7 @@ pub mod journal;
 pub mod leases;
 mod ledger;
 mod migrate;
+pub mod monitor;
 mod names;
 pub mod processes;
 pub mod proofs;

@@ -22,6 +22,7 @@ const SQLITE: &[Migration] = &[
     Migration { version: 2, name: "redeem", sql: include_str!("../../../migrations/sqlite/0002_redeem.sql") },
     Migration { version: 3, name: "ledger", sql: include_str!("../../../migrations/sqlite/0003_ledger.sql") },
     Migration { version: 4, name: "messages", sql: include_str!("../../../migrations/sqlite/0004_messages.sql") },
+    Migration { version: 5, name: "monitor", sql: include_str!("../../../migrations/sqlite/0005_monitor.sql") },
 ];
 
 const VERSIONS: &str = "CREATE TABLE schema_versions (

@@ -12,20 +12,20 @@ const MAX_BODY: usize = 64 * 1024 * 1024;
 
 /// An HTTP request or answer: its lines up to the empty one, and its body.
 #[derive(Debug, Clone)]
-pub(super) struct Message {
-    pub(super) head: Vec<u8>,
-    pub(super) body: Vec<u8>,
+pub(crate) struct Message {
+    pub(crate) head: Vec<u8>,
+    pub(crate) body: Vec<u8>,
 }
 
 impl Message {
     /// Replaces the body, and the length that the head tells.
-    pub(super) fn set_body(&mut self, body: Vec<u8>) {
+    pub(crate) fn set_body(&mut self, body: Vec<u8>) {
         self.body = body;
         self.tell_length(self.body.len());
     }
 
     /// Lets the head tell this length, whatever the body has.
-    pub(super) fn tell_length(&mut self, length: usize) {
+    pub(crate) fn tell_length(&mut self, length: usize) {
         let head = String::from_utf8_lossy(&self.head).into_owned();
         let lines = head.split_inclusive("\r\n").map(|line| {
             let is_length = line.to_ascii_lowercase().starts_with("content-length:");
@@ -35,27 +35,27 @@ impl Message {
     }
 
     /// Whether it asks for a WebSocket.
-    pub(super) fn is_upgrade(&self) -> bool {
+    pub(crate) fn is_upgrade(&self) -> bool {
         let head = String::from_utf8_lossy(&self.head).to_ascii_lowercase();
         head.lines().any(|line| line.starts_with("upgrade:") && line.contains("websocket"))
     }
 
     /// An answer of the proxy itself, with further header lines.
-    pub(super) fn answer(status: u16, lines: &str, body: &str) -> Self {
+    pub(crate) fn answer(status: u16, lines: &str, body: &str) -> Self {
         let length = body.len();
         let head = format!("HTTP/1.1 {status} Fault\r\n{lines}content-length: {length}\r\n\r\n");
         Self { head: head.into_bytes(), body: body.as_bytes().to_vec() }
     }
 
     /// Writes it whole.
-    pub(super) async fn write(&self, stream: &mut TcpStream) -> Result<()> {
+    pub(crate) async fn write(&self, stream: &mut TcpStream) -> Result<()> {
         stream.write_all(&self.head).await?;
         Ok(stream.write_all(&self.body).await?)
     }
 }
 
 /// The next message; `None` when the other side has closed the connection between two.
-pub(super) async fn read_message(stream: &mut BufReader<TcpStream>) -> Result<Option<Message>> {
+pub(crate) async fn read_message(stream: &mut BufReader<TcpStream>) -> Result<Option<Message>> {
     let mut head = Vec::new();
     let mut length = None;
     loop {

@@ -10,7 +10,7 @@ mod branch;
 mod calls;
 mod faults;
 mod freeze;
-mod http;
+pub(crate) mod http;
 mod logs;
 mod serve;
 mod socket;

@@ -8,6 +8,7 @@ mod init;
 mod key_guard;
 mod ledger;
 mod list;
+mod monitor;
 mod recover;
 mod requests;
 mod running;
@@ -54,6 +55,7 @@ fn perform(cli: Cli) -> Result<Exit, Failure> {
     match cli.command {
         // It sets up its logs itself, once it knows what the configuration says about them.
         Command::Start(args) => start::run(&args, &logging),
+        Command::Monitor(args) => monitor::run(&args, &logging),
         Command::Recover(args) => recover::run(&args, &logging),
         Command::Completions { shell } => completions::run(shell),
         other @ (Command::Init(_)
@@ -84,7 +86,7 @@ async fn perform_async(command: Command) -> Result<Exit, Failure> {
         Command::Connections(args) => connections::run(args).await,
         Command::Scanner(command) => scanner::run(command).await,
         Command::Doctor(args) => doctor::run(args).await,
-        Command::Start(_) | Command::Recover(_) | Command::Completions { .. } => Ok(Exit::Done),
+        Command::Start(_) | Command::Monitor(_) | Command::Recover(_) | Command::Completions { .. } => Ok(Exit::Done),
     }
 }
 

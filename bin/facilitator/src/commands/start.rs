@@ -11,7 +11,7 @@ use crate::output;
 use facilitator_config::{Home, Keys, Loaded, Passwords, Secret, Selection, password_variable, unlock};
 use facilitator_kill::kill_point;
 use facilitator_roles::clock::now_ms;
-use facilitator_roles::messages::Unfit;
+use facilitator_roles::messages::{MonitorSetup, Unfit};
 use facilitator_roles::parent::{self, OnReady, ParentError};
 use facilitator_store::processes::{NewProcess, Process, ProcessKind, Registered};
 use facilitator_store::{Access, Store};
@@ -81,10 +81,16 @@ fn foreground(args: &StartArgs, chain_id: Option<u64>, home: &Home, logging: &Lo
     }
     // A composer is needed before anything is unlocked or created.
     setup::gateways(&loaded)?;
-    runtime.block_on(serve(args, &loaded, logging))
+    let monitor = args.monitor.then(|| setup::monitor(&loaded)).transpose()?;
+    runtime.block_on(serve(args, &loaded, logging, monitor))
 }
 
-async fn serve(args: &StartArgs, loaded: &Loaded, logging: &Logging) -> Result<Exit, Failure> {
+async fn serve(
+    args: &StartArgs,
+    loaded: &Loaded,
+    logging: &Logging,
+    monitor: Option<MonitorSetup>,
+) -> Result<Exit, Failure> {
     let chain_id = loaded.facilitator.auxiliary.chain_id;
     refuse_second(loaded).await?;
     let _held = KeyGuard::take(loaded)?;
@@ -97,7 +103,7 @@ async fn serve(args: &StartArgs, loaded: &Loaded, logging: &Logging) -> Result<E
     let freed = store.release_all_claims().await?;
     kill_point!("parent.claims_freed");
     tracing::info!(chain = chain_id, unfinished = freed, version = env!("CARGO_PKG_VERSION"), "facilitator begins");
-    let setup = setup::parent(loaded, &keys, process, logging)?;
+    let setup = parent::Setup { monitor, ..setup::parent(loaded, &keys, process, logging)? };
     drop(keys);
     let result = parent::run(setup, store.clone(), on_ready(args.json, chain_id)).await;
     kill_point!("parent.children_gone");
@@ -248,6 +254,11 @@ pub(super) fn parent_setup(
     logging: &Logging,
 ) -> Result<parent::Setup, Failure> {
     setup::parent(loaded, keys, process, logging)
+}
+
+/// The configured form of log lines.
+pub(crate) fn log_format(loaded: &Loaded) -> facilitator_telemetry::LogFormat {
+    setup::log_format(loaded)
 }
 
 /// The gateways that a configuration serves.

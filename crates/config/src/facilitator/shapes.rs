@@ -3,7 +3,7 @@
 
 use super::{Db, KeyStore, prices};
 use crate::{
-    ChainRef, ChainSettings, ConfigError, Endpoint, Home, HunterSettings, Secret, Settings, chain_key,
+    ChainRef, ChainSettings, ConfigError, Endpoint, Home, HunterSettings, MonitorSettings, Secret, Settings, chain_key,
     node::{Fields, Node},
 };
 use facilitator_eth::Address;
@@ -18,8 +18,9 @@ const VERSION: u64 = 1;
 const HASH_LOCK_KEY: &str = "encrypted_hash_lock_key";
 const PRICES: &str = "prices";
 const HUNTER: &str = "hunter";
+const MONITOR: &str = "monitor";
 const PUBLISHED: &[&str] =
-    &["originChain", "auxChainId", "database", "chains", "encryptedAccounts", HASH_LOCK_KEY, PRICES, HUNTER];
+    &["originChain", "auxChainId", "database", "chains", "encryptedAccounts", HASH_LOCK_KEY, PRICES, HUNTER, MONITOR];
 const TICKET: &[&str] = &[
     "version",
     "origin_chain_id",
@@ -30,6 +31,7 @@ const TICKET: &[&str] = &[
     HASH_LOCK_KEY,
     PRICES,
     HUNTER,
+    MONITOR,
 ];
 
 /// What a file says, before the pair is known. Texts are paths of fields.
@@ -43,6 +45,7 @@ pub(super) struct Draft {
     pub(super) prices: Option<prices::Draft>,
     pub(super) settings: Settings,
     pub(super) hunter: HunterSettings,
+    pub(super) monitor: MonitorSettings,
 }
 
 /// An entry of `chains`.
@@ -86,6 +89,7 @@ fn ticket(root: &Node<'_>, home: &Home) -> Result<Draft, ConfigError> {
         prices: fields.optional(&[PRICES])?.map(|node| prices::read(&node)).transpose()?,
         settings: Settings::read(&fields)?,
         hunter: hunter(&fields)?,
+        monitor: monitor(&fields)?,
     })
 }
 
@@ -114,6 +118,7 @@ fn published(root: &Node<'_>, home: &Home) -> Result<Draft, ConfigError> {
         prices: fields.optional(&[PRICES])?.map(|node| prices::read(&node)).transpose()?,
         settings: Settings::read(&fields)?,
         hunter: hunter(&fields)?,
+        monitor: monitor(&fields)?,
     })
 }
 
@@ -217,6 +222,11 @@ fn accounts(node: &Node<'_>) -> Result<BTreeMap<Address, KeyStore>, ConfigError>
 fn strip(address: &str) -> String {
     let lower = address.to_ascii_lowercase();
     lower.strip_prefix("0x").map_or(lower.clone(), str::to_owned)
+}
+
+fn monitor(fields: &Fields<'_>) -> Result<MonitorSettings, ConfigError> {
+    let Some(node) = fields.optional(&[MONITOR])? else { return Ok(MonitorSettings::default()) };
+    MonitorSettings::read(&node.fields(&[MonitorSettings::KEYS])?)
 }
 
 fn hash_lock_key(fields: &Fields<'_>) -> Result<Option<KeyStore>, ConfigError> {

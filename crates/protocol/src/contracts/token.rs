@@ -8,6 +8,7 @@ functions! {
     ALLOWANCE = "allowance(address,address)", 0xdd62_ed3e;
     BALANCE_OF = "balanceOf(address)", 0x70a0_8231;
     DECIMALS = "decimals()", 0x313c_e567;
+    TOTAL_SUPPLY = "totalSupply()", 0x1816_0ddd;
     TRANSFER = "transfer(address,uint256)", 0xa905_9cbb;
     EXISTS = "exists(address)", 0xf6a3_d24e;
     INCREASE_SUPPLY = "increaseSupply(address,uint256)", 0x79fc_d8ee;
@@ -38,6 +39,12 @@ pub fn balance_of(owner: Address) -> View<U256> {
 #[must_use]
 pub fn decimals() -> View<u64> {
     DECIMALS.view(&[])
+}
+
+/// All tokens that there are, smallest units. Of a utility token: what was minted and not burned.
+#[must_use]
+pub fn total_supply() -> View<U256> {
+    TOTAL_SUPPLY.view(&[])
 }
 
 /// Gives tokens away, smallest units.

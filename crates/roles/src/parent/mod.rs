@@ -14,13 +14,16 @@ mod route;
 pub(crate) mod setup;
 mod slot;
 mod stop;
+mod watcher;
 
 pub use clerk::ClerkError;
 pub use report::{ChainStanding, ChildStanding, Standing, WorkerBalance};
-pub use setup::{Hunter, PerSide, Setup};
+pub use setup::{Hunter, PerSide, Setup, addresses};
 
 use crate::connections::Connections;
-use crate::messages::{Discovered, FromScanner, FromSender, FromWorker, ToScanner, ToSender, Unfit};
+use crate::messages::{
+    Discovered, FromMonitor, FromScanner, FromSender, FromWorker, ToMonitor, ToScanner, ToSender, Unfit,
+};
 use crate::{scanner, sender};
 use asks::{Answerer, Asks, WorkerNo};
 use clerk::{Clerk, Report};
@@ -114,6 +117,7 @@ struct Inbox {
     scanners: mpsc::Receiver<Event<Side, FromScanner>>,
     senders: mpsc::Receiver<Event<Side, FromSender>>,
     workers: mpsc::Receiver<Event<WorkerNo, FromWorker>>,
+    monitor: mpsc::Receiver<Event<(), FromMonitor>>,
     clerk: mpsc::Receiver<Report>,
 }
 
@@ -121,6 +125,7 @@ struct Outbox {
     scanners: mpsc::Sender<Event<Side, FromScanner>>,
     senders: mpsc::Sender<Event<Side, FromSender>>,
     workers: mpsc::Sender<Event<WorkerNo, FromWorker>>,
+    monitor: mpsc::Sender<Event<(), FromMonitor>>,
 }
 
 struct Parent {
@@ -129,6 +134,8 @@ struct Parent {
     outbox: Outbox,
     scanners: PerSide<Slot<ToScanner>>,
     senders: PerSide<Slot<ToSender>>,
+    /// Closed if there is to be none.
+    monitor: Slot<ToMonitor>,
     heads: PerSide<Option<Head>>,
     crew: Crew,
     asks: Asks,
@@ -169,13 +176,15 @@ impl Parent {
         let (scanners, from_scanners) = mpsc::channel(INBOX);
         let (senders, from_senders) = mpsc::channel(INBOX);
         let (workers, from_workers) = mpsc::channel(INBOX);
+        let (monitor, from_monitor) = mpsc::channel(INBOX);
         let (clerk, from_clerk) = Clerk::start(store, &setup);
         let crew = Crew::new(setup.max_workers, setup.worker_timeout);
         let parent = Self {
             spawner: setup.spawner(),
             pair: PairGate::new(setup.origin_chain_id, setup.auxiliary_chain_id),
+            monitor: watcher::slot(&setup),
             setup,
-            outbox: Outbox { scanners, senders, workers },
+            outbox: Outbox { scanners, senders, workers, monitor },
             scanners: PerSide { origin: Slot::new(), auxiliary: Slot::new() },
             senders: PerSide { origin: Slot::new(), auxiliary: Slot::new() },
             heads: PerSide { origin: None, auxiliary: None },
@@ -199,7 +208,13 @@ impl Parent {
             database_trouble: None,
             turns: PerSide::default(),
         };
-        let inbox = Inbox { scanners: from_scanners, senders: from_senders, workers: from_workers, clerk: from_clerk };
+        let inbox = Inbox {
+            scanners: from_scanners,
+            senders: from_senders,
+            workers: from_workers,
+            monitor: from_monitor,
+            clerk: from_clerk,
+        };
         (parent, inbox)
     }
 
@@ -212,6 +227,7 @@ impl Parent {
                 Some(event) = inbox.workers.recv() => self.on_worker(event),
                 Some(event) = inbox.scanners.recv() => self.on_scanner(event),
                 Some(event) = inbox.senders.recv() => self.on_sender(event),
+                Some(event) = inbox.monitor.recv() => self.on_monitor(event),
                 Some(report) = inbox.clerk.recv() => self.on_clerk(report),
                 () = sleep_until(wake) => {}
             }
@@ -235,6 +251,9 @@ impl Parent {
                     self.start_sender(side);
                 }
             }
+            if self.monitor.is_due(now) {
+                self.start_monitor();
+            }
             self.say_when_ready();
             self.claim();
         } else {
@@ -251,6 +270,7 @@ impl Parent {
 
     fn wake_at(&self) -> Instant {
         let seats = self.scanners.iter().filter_map(Slot::due_at).chain(self.senders.iter().filter_map(Slot::due_at));
+        let seats = seats.chain(self.monitor.due_at());
         let seats = seats.filter(|_| self.is_taking_work());
         // A moment that has passed was tended to; waiting for it again would spin.
         let stop = self.phase.due_at().filter(|at| *at > Instant::now());

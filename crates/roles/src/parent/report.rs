@@ -17,7 +17,7 @@ pub struct Standing {
     pub status: String,
     /// Each chain.
     pub chains: Vec<ChainStanding>,
-    /// Scanners and senders.
+    /// Scanners and senders, and the monitor if there is one.
     pub children: Vec<ChildStanding>,
     /// Worker processes at work.
     pub workers: usize,
@@ -72,9 +72,9 @@ pub struct WorkerBalance {
 /// One long-lived child.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ChildStanding {
-    /// `scanner` or `sender`.
+    /// `scanner`, `sender` or `monitor`.
     pub role: String,
-    /// `origin` or `auxiliary`.
+    /// `origin` or `auxiliary`; `both` of a monitor.
     pub side: String,
     /// Process id, if it runs.
     pub pid: Option<u32>,
@@ -109,6 +109,9 @@ impl Parent {
         };
         let mut children = children("scanner", &self.scanners);
         children.extend(self::children("sender", &self.senders));
+        if self.setup.monitor.is_some() {
+            children.push(child("monitor", "both", &self.monitor));
+        }
         Standing {
             status: status.to_owned(),
             chains: Side::ALL.iter().map(|side| self.chain_standing(*side)).collect(),
@@ -141,17 +144,17 @@ impl Parent {
 }
 
 fn children<Out: bincode::Encode>(role: &str, slots: &PerSide<Slot<Out>>) -> Vec<ChildStanding> {
-    let of = |side: &Side| {
-        let slot = &slots[*side];
-        ChildStanding {
-            role: role.to_owned(),
-            side: side.to_string(),
-            pid: slot.child().map(|child| child.pid),
-            state: slot.word().to_owned(),
-            restarts: slot.restarts,
-            trouble: slot.trouble.clone(),
-            next_try_at_ms: slot.due_at().map(at_ms),
-        }
-    };
-    Side::ALL.iter().map(of).collect()
+    Side::ALL.iter().map(|side| child(role, side.as_str(), &slots[*side])).collect()
+}
+
+fn child<Out: bincode::Encode>(role: &str, side: &str, slot: &Slot<Out>) -> ChildStanding {
+    ChildStanding {
+        role: role.to_owned(),
+        side: side.to_owned(),
+        pid: slot.child().map(|child| child.pid),
+        state: slot.word().to_owned(),
+        restarts: slot.restarts,
+        trouble: slot.trouble.clone(),
+        next_try_at_ms: slot.due_at().map(at_ms),
+    }
 }

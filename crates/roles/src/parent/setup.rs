@@ -1,6 +1,6 @@
 //! What the parent is given: everything that was configured, checked and unlocked before any child is started.
 
-use crate::messages::{ConfiguredGateway, Discovered, PROTOCOL_VERSION, ScannerSetup, SenderSetup};
+use crate::messages::{ConfiguredGateway, Discovered, MonitorSetup, PROTOCOL_VERSION, ScannerSetup, SenderSetup};
 use crate::terms::{Terms, VARIABLE};
 use facilitator_eth::Address;
 use facilitator_protocol::gateway::{GatewaySet, Mints};
@@ -93,6 +93,8 @@ pub struct Setup {
     pub heartbeat: Duration,
     /// Longest time without a sign of life of a child.
     pub silence: Duration,
+    /// What the monitor is told, if there is to be one: kept to start it again.
+    pub monitor: Option<MonitorSetup>,
     /// On what terms children live.
     pub terms: Terms,
     /// When a child that died is started again.
@@ -129,7 +131,8 @@ impl Setup {
 
 /// A gateway pair of which only the configured addresses are known: enough to tell which events are genuine, and for
 /// nothing else.
-pub(super) fn addresses(configured: &ConfiguredGateway) -> GatewaySet {
+#[must_use]
+pub fn addresses(configured: &ConfiguredGateway) -> GatewaySet {
     GatewaySet {
         origin_chain_id: configured.origin_chain_id,
         auxiliary_chain_id: configured.auxiliary_chain_id,

@@ -1,7 +1,7 @@
 //! The orderly end: no new claims, workers hand back, senders sign nothing more, scanners commit, all are waited for.
 
 use super::{Parent, tell};
-use crate::messages::{ToScanner, ToSender};
+use crate::messages::{ToMonitor, ToScanner, ToSender};
 use facilitator_supervisor::Stop;
 use std::time::Duration;
 use tokio::time::Instant;
@@ -74,6 +74,7 @@ impl Parent {
         for slot in [&mut self.scanners.origin, &mut self.scanners.auxiliary] {
             end_slot(slot, &ToScanner::Stop, within);
         }
+        end_slot(&mut self.monitor, &ToMonitor::Stop, within);
     }
 
     fn kill_all(&mut self) {
@@ -93,6 +94,7 @@ impl Parent {
             && self.crew.is_empty()
             && self.scanners.iter().all(|slot| slot.child().is_none())
             && self.senders.iter().all(|slot| slot.child().is_none())
+            && self.monitor.child().is_none()
     }
 }
 

@@ -156,6 +156,7 @@ fn failure(side: Side, error: ChildError) -> RecoveryError {
         | ChildError::NoSetup
         | ChildError::OutOfTurn
         | ChildError::Sender(_)
+        | ChildError::Monitor(_)
         | ChildError::Signals(_)) => RecoveryError::Broken(error.to_string()),
     }
 }

@@ -11,9 +11,10 @@ use crate::{
 };
 use facilitator_eth::{Address, B256, U256};
 use facilitator_protocol::{
+    emitter,
     events::{Event, GatewayProven, Log, RedeemRequested, StakeRequested, StateRootAvailable},
     gateway::GatewaySet,
-    model::{Kind, LogPosition, NewRequest, RequestId, Side, Stage, State, Terms},
+    model::{Kind, LogPosition, NewRequest, RequestId, Stage, State, Terms},
 };
 
 /// Where an event stands, and which contract emitted it.
@@ -30,61 +31,9 @@ impl Place {
     }
 }
 
-/// Which contract of a gateway pair emits an event.
-enum Emitter {
-    Composer,
-    RedeemPool,
-    Gateway,
-    Cogateway,
-    EitherGateway,
-    Anchor,
-    Organization,
-}
-
-const fn emitter(event: &Event) -> Emitter {
-    match event {
-        Event::StakeRequested(_) | Event::StakeRevoked(_) | Event::StakeRejected(_) => Emitter::Composer,
-        Event::RedeemRequested(_) | Event::RedeemRevoked(_) | Event::RedeemRejected(_) => Emitter::RedeemPool,
-        Event::StakeIntentDeclared(_)
-        | Event::StakeProgressed(_)
-        | Event::RevertStakeIntentDeclared(_)
-        | Event::StakeReverted(_)
-        | Event::RedeemIntentConfirmed(_)
-        | Event::UnstakeProgressed(_)
-        | Event::RevertRedeemIntentConfirmed(_)
-        | Event::RevertRedeemComplete(_) => Emitter::Gateway,
-        Event::StakeIntentConfirmed(_)
-        | Event::MintProgressed(_)
-        | Event::RevertStakeIntentConfirmed(_)
-        | Event::RevertStakeProgressed(_)
-        | Event::RedeemIntentDeclared(_)
-        | Event::RedeemProgressed(_)
-        | Event::RevertRedeemDeclared(_)
-        | Event::RedeemReverted(_) => Emitter::Cogateway,
-        Event::GatewayProven(_) | Event::BountyChangeInitiated(_) | Event::BountyChangeConfirmed(_) => {
-            Emitter::EitherGateway
-        }
-        Event::StateRootAvailable(_) => Emitter::Anchor,
-        Event::WorkerSet(_) | Event::WorkerUnset(_) => Emitter::Organization,
-    }
-}
-
 /// The configured gateway pair that has this contract on this chain in the role that emits the event.
 pub(super) fn genuine<'a>(sets: &'a [GatewaySet], place: &Place, event: &Event) -> Option<&'a GatewaySet> {
-    let on = |set: &GatewaySet, side: Side| set.chain_id(side) == place.at.chain_id;
-    let either = |set: &GatewaySet, contract: fn(&GatewaySet, Side) -> Address| {
-        Side::ALL.iter().any(|side| on(set, *side) && contract(set, *side) == place.address)
-    };
-    sets.iter().find(|set| match emitter(event) {
-        Emitter::Composer => on(set, Side::Origin) && set.composer == place.address,
-        Emitter::RedeemPool => on(set, Side::Auxiliary) && set.redeem_pool == Some(place.address),
-        Emitter::Gateway => on(set, Side::Origin) && set.gateway == place.address,
-        Emitter::Cogateway => on(set, Side::Auxiliary) && set.cogateway == place.address,
-        Emitter::EitherGateway => either(set, GatewaySet::box_on),
-        Emitter::Anchor => either(set, GatewaySet::anchor_on),
-        // Those of pools and gateways are not all known here; nothing follows from these events.
-        Emitter::Organization => on(set, Side::Origin) || on(set, Side::Auxiliary),
-    })
+    emitter::genuine(sets, place.at.chain_id, place.address, event)
 }
 
 /// Applies events within a transaction and counts what follows.

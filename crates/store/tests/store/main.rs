@@ -10,6 +10,7 @@ mod hunt;
 mod journal;
 mod leases;
 mod ledger;
+mod monitor;
 mod open;
 mod processes;
 mod rebuild;

@@ -65,6 +65,9 @@ async fn spawn(
     if let Some(file) = &args.mosaic_config {
         command.arg("--mosaic-config").arg(file);
     }
+    if args.monitor {
+        command.arg("--monitor");
+    }
     if args.json && !args.detach {
         command.arg("--json");
     }

@@ -1,5 +1,6 @@
 //! From the configuration to what the parent works by.
 
+use super::super::monitor::options::{self, Given};
 use super::super::{Logging, context, running};
 use crate::failure::{Exit, Failure};
 use facilitator_chain::{connector, sync};
@@ -10,7 +11,7 @@ use facilitator_protocol::transfer::Backoff;
 use facilitator_protocol::transfer::accept::Policy;
 use facilitator_protocol::transfer::hunt::HuntPolicy;
 use facilitator_protocol::transfer::profit::{ChainPrices, Prices};
-use facilitator_roles::messages::{ChainSetup, ConfiguredGateway, KeyBytes, ScannerSetup, SenderSetup};
+use facilitator_roles::messages::{ChainSetup, ConfiguredGateway, KeyBytes, MonitorSetup, ScannerSetup, SenderSetup};
 use facilitator_roles::parent::{Hunter, PerSide, Setup};
 use facilitator_roles::terms::Terms;
 use facilitator_store::requests::Hunting;
@@ -109,6 +110,7 @@ pub(super) fn parent(loaded: &Loaded, keys: &Keys, process: i64, logging: &Loggi
         shutdown_timeout: settings.shutdown_timeout,
         heartbeat: HEARTBEAT,
         silence: settings.child_silence,
+        monitor: None,
         terms: Terms {
             heartbeat: settings.child_heartbeat,
             scanner_memory: settings.scanner_memory.map(u64::from),
@@ -176,6 +178,18 @@ fn scanner(loaded: &Loaded, side: Side) -> Result<ScannerSetup, Failure> {
         gateways: gateways(loaded)?,
         workers: configured.workers.clone(),
     })
+}
+
+/// What a monitor among the children works by, and where it finds the database.
+///
+/// # Errors
+/// What `facilitator monitor` would refuse.
+pub(super) fn monitor(loaded: &Loaded) -> Result<MonitorSetup, Failure> {
+    let given = Given { interval: None, from_block: None, data_dir: None, own_nodes: false };
+    let setup = options::setup(loaded, &|name| std::env::var(name).ok(), &given)?;
+    // What it would refuse is said before anything begins.
+    setup.check().map_err(|error| Failure::new(Exit::Failed, error.to_string()))?;
+    Ok(MonitorSetup { setup, chain: chain(loaded, Side::Origin)? })
 }
 
 fn pair(settings: &Settings, chain: &ChainSettings) -> sync::Settings {

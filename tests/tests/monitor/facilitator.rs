@@ -1,0 +1,86 @@
+//! The operator's own facilitator, when it is unwell.
+
+use anyhow::{Result, ensure};
+use facilitator_tests::{daemon::Daemon, devnet::Side, trio::quicken_connector, watch::Watch, world::WorldOptions};
+use nix::{
+    sys::signal::{Signal, kill},
+    unistd::Pid,
+};
+use serde_json::json;
+use std::time::{Duration, Instant};
+
+const LIMIT: Duration = Duration::from_secs(60);
+
+/// Runs until Sentry has this event.
+async fn until_told(watch: &Watch, daemon: Option<&Daemon>, level: &str, title: &str) -> Result<()> {
+    let start = Instant::now();
+    while watch.count(level, title) == 0 {
+        watch.run(&[]).await?.good()?;
+        let log = || daemon.map_or_else(String::new, Daemon::log_tail);
+        ensure!(start.elapsed() < LIMIT, "never told of {title}: {:?}\n{}", watch.warned(), log());
+        tokio::time::sleep(Duration::from_millis(500)).await;
+    }
+    watch.run(&[]).await?.good()?;
+    ensure!(watch.count(level, title) == 1, "told more than once: {:?}", watch.warned());
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_facilitator_that_died_and_keys_with_little_coin_are_warned_of() -> Result<()> {
+    let watch = Watch::new(WorldOptions::default()).await?;
+    watch.world.operator.edit_config(|config| config["child_silence_ms"] = json!(5_000))?;
+    let daemon = watch.world.operator.start().await?;
+    watch.run(&[]).await?.good()?;
+    assert_eq!(watch.warned(), []);
+    daemon.kill().await?;
+    until_told(&watch, None, "warning", "Facilitator silent").await?;
+    // More than the workers were given.
+    watch.set("low_balance", &json!("1000000000000000000001"))?;
+    watch.run(&[]).await?.good()?;
+    assert_eq!(watch.count("warning", "Worker balance low"), 2);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_process_that_keeps_dying_is_warned_of() -> Result<()> {
+    let watch = Watch::new(WorldOptions::default()).await?;
+    watch.world.operator.edit_config(|config| {
+        config["restart_limit"] = json!(2);
+        config["restart_base_ms"] = json!(1);
+    })?;
+    let daemon = watch.world.operator.start().await?;
+    let start = Instant::now();
+    for _ in 0..2 {
+        let scanner = loop {
+            // Always that of the same chain.
+            if let Some(scanner) = daemon.in_role("scanner").into_iter().find(|pid| is_of(*pid, "1406")) {
+                break scanner;
+            }
+            ensure!(start.elapsed() < LIMIT, "{}", daemon.log_tail());
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        };
+        kill(Pid::from_raw(i32::try_from(scanner)?), Signal::SIGKILL)?;
+        while facilitator_tests::process::alive(scanner) && daemon.in_role("scanner").contains(&scanner) {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+    until_told(&watch, Some(&daemon), "warning", "Process quarantined").await?;
+    watch.world.operator.stop(daemon).await
+}
+
+fn is_of(pid: u32, chain: &str) -> bool {
+    facilitator_tests::process::command_line(pid).contains(chain)
+}
+
+#[tokio::test]
+async fn a_fork_that_is_too_deep_is_critical() -> Result<()> {
+    let watch = Watch::new(WorldOptions { anchoring: None, ..WorldOptions::default() }).await?;
+    quicken_connector(&watch.world.operator)?;
+    watch.world.operator.set_on(Side::Origin, "fork_protection", &json!(4))?;
+    watch.world.devnet.origin.mine(20).await?;
+    let daemon = watch.world.operator.start().await?;
+    watch.run(&[]).await?.good()?;
+    watch.world.fork(Side::Origin, 10).await?;
+    until_told(&watch, Some(&daemon), "fatal", "Fork protection hit").await?;
+    watch.world.operator.stop(daemon).await
+}
