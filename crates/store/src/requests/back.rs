@@ -36,7 +36,7 @@ impl Store {
                 roots.push(root);
             }
         }
-        roots.sort_unstable_by(|a, b| b.0.cmp(&a.0));
+        roots.sort_unstable_by_key(|root| std::cmp::Reverse(root.0));
         Ok(())
     }
 
