@@ -274,13 +274,15 @@ fn is_complete(
     Ok(())
 }
 
-/// `show` tells what `list` tells and the life of the request, by any of its names.
+/// `show` tells what `list` tells, the life of the request and its money, by any of its names.
 async fn is_shown(operator: &Operator, listed: &Value) -> Result<()> {
     let (request, message) = (listed["request_hash"].as_str(), listed["message_hash"].as_str());
     let (request, message) = (request.context("no hash")?, message.context("no message")?);
     for name in [request, message, &request[..12], request.trim_start_matches("0x")] {
         let mut shown = operator.ask(&["requests", "show", "--chain-id", "1406", "--json", name]).await?;
-        let log = shown.as_object_mut().and_then(|fields| fields.remove("log")).context("no log")?;
+        let fields = shown.as_object_mut().context("no object")?;
+        let (log, ledger) = (fields.remove("log").context("no log")?, fields.remove("ledger").context("no ledger")?);
+        has_fields(&ledger, &["lines", "totals", "taken", "incomplete"]);
         assert_eq!(&shown, listed, "by {name}");
         let lines = log.as_array().context("no lines")?;
         assert!(lines.len() > 3, "{log:#}");

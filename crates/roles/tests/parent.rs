@@ -8,17 +8,19 @@ use std::path::Path;
 
 /// What the parent may name of the crates that know chains: the words in which others speak through it, nothing that
 /// asks a node, and nothing that reads bytes of a chain.
-const ALLOWED: [&str; 12] = [
+const ALLOWED: [&str; 14] = [
     "facilitator_chain::reader::Answer",
     "facilitator_chain::reader::Query",
     "facilitator_chain::sync",
     "facilitator_eth::Address",
+    "facilitator_eth::B256",
     "facilitator_protocol::gateway::GatewaySet",
     "facilitator_protocol::gateway::Mints",
     "facilitator_protocol::model",
     "facilitator_protocol::secret::SecretInput",
     "facilitator_protocol::transfer::Backoff",
     "facilitator_protocol::transfer::accept::Policy",
+    "facilitator_protocol::transfer::hunt::HuntPolicy",
     "facilitator_sender",
     "facilitator_store",
 ];

@@ -43,6 +43,11 @@ pub enum Mutation {
 }
 
 impl Mutation {
+    /// Whether a sender that was replaced can still write into the journal.
+    pub(crate) const fn lets_the_dead_write(self) -> bool {
+        matches!(self, Self::NoFencing | Self::UnfencedIntents)
+    }
+
     /// All that are wrong.
     pub const ALL: &[Self] = &[
         Self::AcceptBeforePersisting,

@@ -17,11 +17,13 @@ use std::rc::Rc;
 impl Run {
     /// Something goes wrong.
     pub(crate) fn trouble(&mut self) {
-        let (chosen, side) = {
-            let rng = &mut self.world.borrow_mut().rng;
-            (rng.below(1_000), SIDES[rng.index(2)])
+        let (chosen, side, dead_write) = {
+            let world = &mut *self.world.borrow_mut();
+            (world.rng.below(1_000), SIDES[world.rng.index(2)], world.mutation.lets_the_dead_write())
         };
         match chosen {
+            // What a sender writes that is taken for dead is what is to be found out: it happens more often then.
+            320..620 if dead_write => self.kill_sender(side),
             0..50 => self.kill_parent(),
             50..60 => self.lose_database(),
             60..130 => self.kill_scanner(side),
@@ -173,8 +175,8 @@ impl Run {
         world.parent.post(Letter::SenderEnded(side, life));
         self.deaths += 1;
         // Where no lease stops it, it is what is to be found out.
-        let unfenced = matches!(world.mutation, Mutation::NoFencing | Mutation::UnfencedIntents);
-        if world.rng.chance(if unfenced { 900 } else { 250 }) && self.ghost.is_none() {
+        let lives_on = if world.mutation.lets_the_dead_write() { 900 } else { 250 };
+        if world.rng.chance(lives_on) && self.ghost.is_none() {
             world.note(|| format!("the sender of the {side} chain is taken for dead and is not"));
             self.ghost = Some(task);
         } else {
