@@ -11,6 +11,8 @@ use std::time::{Duration, Instant};
 
 /// Longest wait for a transaction to be mined.
 const RECEIPT_LIMIT: Duration = Duration::from_secs(120);
+/// Without news for so long a block is made whatever the node says of its pool.
+const STALL: Duration = Duration::from_secs(5);
 
 /// A mined transaction.
 #[derive(Debug, Clone)]
@@ -266,10 +268,15 @@ impl Node {
     /// # Errors
     /// When one reverted or isn't mined after two minutes.
     pub async fn mined(&self, hashes: &[B256], pace: Pace) -> Result<Vec<Receipt>> {
-        let start = Instant::now();
+        let (start, mut stalled) = (Instant::now(), STALL);
         loop {
             if pace == Pace::Hurried {
                 self.mine_waiting().await?;
+                // A node under load may say that nothing waits although something does.
+                if start.elapsed() > stalled {
+                    stalled = start.elapsed() + STALL;
+                    self.mine(1).await?;
+                }
             }
             let receipts: Vec<Receipt> = self.receipts(hashes).await?.into_iter().flatten().collect();
             if let Some(failed) = receipts.iter().find(|receipt| !receipt.success) {

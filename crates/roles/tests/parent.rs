@@ -8,7 +8,7 @@ use std::path::Path;
 
 /// What the parent may name of the crates that know chains: the words in which others speak through it, nothing that
 /// asks a node, and nothing that reads bytes of a chain.
-const ALLOWED: [&str; 14] = [
+const ALLOWED: [&str; 15] = [
     "facilitator_chain::reader::Answer",
     "facilitator_chain::reader::Query",
     "facilitator_chain::sync",
@@ -19,6 +19,7 @@ const ALLOWED: [&str; 14] = [
     "facilitator_protocol::model",
     "facilitator_protocol::secret::SecretInput",
     "facilitator_protocol::transfer::Backoff",
+    "facilitator_protocol::transfer::accept::InFlight",
     "facilitator_protocol::transfer::accept::Policy",
     "facilitator_protocol::transfer::hunt::HuntPolicy",
     "facilitator_sender",

@@ -4,7 +4,6 @@
 use crate::chain::{Author, Tx};
 use crate::deeds::Change;
 use crate::disk::Disk;
-use crate::mutation::Mutation;
 use crate::names::{self, Pair};
 use crate::parent::Letter;
 use crate::run::{Place, Run};

@@ -31,11 +31,8 @@ pub enum Verdict {
     Refuse(Refusal),
 }
 
-/// What can be judged without asking a chain: worth doing first, it costs nothing.
-///
-/// # Errors
-/// The [`Refusal`] that the terms alone lead to.
-pub fn judge_terms(request: &Request, policy: &Policy) -> Result<(), Refusal> {
+/// What the terms alone lead to.
+fn judge_terms(request: &Request, policy: &Policy) -> Result<(), Refusal> {
     let terms = &request.terms;
     let reward = terms.gas_price.checked_mul(terms.gas_limit);
     if reward.is_none_or(|reward| terms.amount <= reward) {

@@ -4,9 +4,11 @@ use super::{PerSide, Setup};
 use crate::messages::{AnchoredRoot, FailedStep, Hunt, Job, WorkerKey};
 use facilitator_eth::Address;
 use facilitator_protocol::gateway::GatewaySet;
-use facilitator_protocol::model::{Request, Side};
+use facilitator_protocol::model::{Kind, Request, Side};
+use facilitator_protocol::transfer::accept::InFlight;
 use facilitator_sender::Head;
 use facilitator_store::requests::Brief;
+use std::collections::HashMap;
 
 /// What a worker is told beside its row.
 pub(crate) struct Briefing<'a> {
@@ -18,6 +20,35 @@ pub(crate) struct Briefing<'a> {
     pub(crate) heads: &'a PerSide<Option<Head>>,
     /// Whose turn it is among the worker keys.
     pub(crate) turns: &'a mut PerSide<usize>,
+    /// What those of the same batch are about to add to the keys' work.
+    pub(crate) booked: &'a mut Booked,
+}
+
+/// Requests that were briefed together and have no lock yet: the database counts none of them, so that each would find
+/// the keys idle and take what all of them need (protocol.md R22).
+#[derive(Debug, Default)]
+pub(crate) struct Booked(HashMap<(Side, Address), InFlight>);
+
+impl Booked {
+    fn with(&self, side: Side, key: Address, known: InFlight) -> InFlight {
+        let more = self.0.get(&(side, key)).copied().unwrap_or_default();
+        InFlight {
+            stakes: known.stakes.saturating_add(more.stakes),
+            redeems: known.redeems.saturating_add(more.redeems),
+        }
+    }
+
+    /// The keys whose turn it is are those that will most likely be taken.
+    fn book(&mut self, kind: Kind, keys: [(Side, Option<&WorkerKey>); 2]) {
+        for (side, key) in keys {
+            let Some(key) = key else { continue };
+            let booked = self.0.entry((side, key.address)).or_default();
+            match kind {
+                Kind::Stake => booked.stakes = booked.stakes.saturating_add(1),
+                Kind::Redeem => booked.redeems = booked.redeems.saturating_add(1),
+            }
+        }
+    }
 }
 
 impl Briefing<'_> {
@@ -29,6 +60,11 @@ impl Briefing<'_> {
         let fee = |side: Side| setup.senders[side].max_priority_fee_per_gas;
         let (policy, backoff, recheck_ms) = (setup.policy.clone(), setup.backoff, setup.recheck_ms);
         let priority_fees = (fee(source), fee(target));
+        let source_workers = self.workers_in_turn(source, &request, brief);
+        let target_workers = self.workers_in_turn(target, &request, brief);
+        if request.hash_lock.is_none() {
+            self.booked.book(request.kind, [(source, source_workers.first()), (target, target_workers.first())]);
+        }
         Some(Job {
             gateway: self.gateway_of(&request),
             policy,
@@ -37,8 +73,8 @@ impl Briefing<'_> {
             source_head,
             target_head,
             priority_fees,
-            source_workers: self.workers_in_turn(source, &request, brief),
-            target_workers: self.workers_in_turn(target, &request, brief),
+            source_workers,
+            target_workers,
             roots: anchored(&brief.roots),
             proving: brief.proving.clone(),
             alive: brief.alive.clone(),
@@ -87,7 +123,7 @@ impl Briefing<'_> {
         let keys = keys.iter().cycle().skip(first).take(keys.len()).copied();
         let key = |address| WorkerKey {
             address,
-            in_flight: brief.in_flight_of(chain_id, address),
+            in_flight: self.booked.with(side, address, brief.in_flight_of(chain_id, address)),
             bounties: brief.bounties_of(chain_id, address, takes),
         };
         keys.map(key).collect()
@@ -112,5 +148,25 @@ const fn assigned(request: &Request, side: Side) -> Option<Address> {
     match side {
         Side::Origin => request.origin_worker,
         Side::Auxiliary => request.auxiliary_worker,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use facilitator_eth::U256;
+
+    #[test]
+    fn what_is_briefed_together_counts_for_those_that_come_after() {
+        let (one, other) = (Address([1; 20]), Address([2; 20]));
+        let key = |address| WorkerKey { address, in_flight: InFlight::default(), bounties: U256::ZERO };
+        let (source, target) = (key(one), key(other));
+        let mut booked = Booked::default();
+        booked.book(Kind::Stake, [(Side::Origin, Some(&source)), (Side::Auxiliary, Some(&target))]);
+        booked.book(Kind::Redeem, [(Side::Auxiliary, Some(&target)), (Side::Origin, None)]);
+        let known = InFlight { stakes: 3, redeems: 0 };
+        assert_eq!(booked.with(Side::Auxiliary, other, known), InFlight { stakes: 4, redeems: 1 });
+        assert_eq!(booked.with(Side::Origin, one, known), InFlight { stakes: 4, redeems: 0 });
+        assert_eq!(booked.with(Side::Origin, other, known), known, "another chain's key");
     }
 }

@@ -1,6 +1,6 @@
 //! From a claimed row to a worker; what the contracts say, to the gateways that are served.
 
-use super::briefing::Briefing;
+use super::briefing::{Booked, Briefing};
 use super::clerk::Claimed;
 use super::{Parent, SPAWN_AGAIN};
 use crate::messages::{Discovered, Job, ToScanner, Unfit};
@@ -15,9 +15,10 @@ use facilitator_supervisor::watch;
 impl Parent {
     /// Starts a worker for each row, or puts the row back.
     pub(super) fn hire(&mut self, claimed: Vec<Claimed>) {
+        let mut booked = Booked::default();
         for Claimed { request, brief } in claimed {
             let id = request.id;
-            match self.job(request, &brief) {
+            match self.job(request, &brief, &mut booked) {
                 Some(job) if self.is_taking_work() => self.start_worker(job),
                 Some(_) | None => self.clerk.put_back(id, "the facilitator is not working yet", SPAWN_AGAIN),
             }
@@ -45,9 +46,9 @@ impl Parent {
     }
 
     /// `None` while a chain has no head.
-    fn job(&mut self, request: Request, brief: &Brief) -> Option<Job> {
+    fn job(&mut self, request: Request, brief: &Brief, booked: &mut Booked) -> Option<Job> {
         let (setup, gateways, heads) = (&self.setup, self.gateways.as_slice(), &self.heads);
-        Briefing { setup, gateways, heads, turns: &mut self.turns }.job(request, brief)
+        Briefing { setup, gateways, heads, turns: &mut self.turns, booked }.job(request, brief)
     }
 
     /// What the contracts of one chain say. Both chains together make the gateways, if they agree.

@@ -4,7 +4,7 @@ use super::desk::Desk;
 use super::{Progress, Reach, RecoveryError, Tell};
 use crate::clock::now_ms;
 use crate::messages::Job;
-use crate::parent::briefing::Briefing;
+use crate::parent::briefing::{Booked, Briefing};
 use crate::parent::{PerSide, Setup};
 use crate::worker::{Leave, Rehearsed, rehearse};
 use facilitator_protocol::gateway::GatewaySet;
@@ -62,7 +62,8 @@ pub(super) async fn all(
             break;
         }
         let briefs = store.brief(&claimed).await?;
-        let mut briefing = Briefing { setup, gateways, heads, turns: &mut turns };
+        let mut booked = Booked::default();
+        let mut briefing = Briefing { setup, gateways, heads, turns: &mut turns, booked: &mut booked };
         let mut looks = JoinSet::new();
         for (request, brief) in claimed.into_iter().zip(briefs) {
             if let Some(job) = briefing.job(request, &brief) {

@@ -14,7 +14,7 @@ use facilitator_protocol::contracts::{gateway as gateways, pool};
 use facilitator_protocol::gateway::GatewaySet;
 use facilitator_protocol::hashes;
 use facilitator_protocol::model::{Attempt, Kind, MessageStatus, Park, Side, Stage, Step, Update};
-use facilitator_protocol::transfer::accept::{AcceptFacts, Refusal, Verdict, judge, judge_terms};
+use facilitator_protocol::transfer::accept::{AcceptFacts, Refusal, Verdict, judge};
 use facilitator_sender::{Allowance, Submit, SubmitAnswer, Visibility};
 
 /// What a request waits for once its accept is handed over.
@@ -24,7 +24,7 @@ const ACCEPT_SENT: &str = "the accept to be mined and confirmed";
 /// before its gateway was taken out of the configuration, is never given up: money is locked in it.
 pub(super) fn without_gateway(case: &Case) -> Park {
     let gateway = case.request().terms.gateway;
-    if case.request().hash_lock.is_none() {
+    if case.request().hash_lock.is_none() || case.request().hunted {
         return refuse(case, &Refusal::UnknownGateway(gateway));
     }
     case.hold(format!(
@@ -38,9 +38,6 @@ fn refuse(case: &Case, refusal: &Refusal) -> Park {
 }
 
 pub(super) async fn run<D: Errands>(desk: &mut D, case: &Case, gateway: &GatewaySet) -> Result<Park, Leave> {
-    if let Err(refusal) = judge_terms(case.request(), &case.job.policy) {
-        return Ok(refuse(case, &refusal));
-    }
     if case.is_under_way(Step::Accept) {
         return Ok(case.wait_for_happening(ACCEPT_SENT.to_owned()));
     }

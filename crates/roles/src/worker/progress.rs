@@ -121,8 +121,9 @@ async fn simulate<D: Errands>(
         }
         let Some(account) = case.worker_on(leg.side) else { continue };
         let has = reading.number()?;
-        // With one leg alone the secret is public already: whatever can go should go.
+        // Of a secret that is public already whatever can go should go.
         if legs.len() > 1
+            && case.request().unlock_secret.is_none()
             && let Some(hold) = unpaid(case, leg, account, has)
         {
             return Ok(Some(case.hold(hold.to_string())));
@@ -135,7 +136,10 @@ async fn simulate<D: Errands>(
 /// the secret in the other one (protocol.md R4).
 fn unpaid(case: &Case, leg: &Leg, account: Address, has: U256) -> Option<Hold> {
     let fee = case.fee_on(leg.side).per_gas;
-    let needs = U256::from(expected_gas(case.kind(), leg.step)).saturating_mul(fee);
+    // With what the sender adds to its estimate.
+    let percent = U256::from(case.job.policy.funds_safety_percent);
+    let gas = U256::from(expected_gas(case.kind(), leg.step));
+    let needs = gas.saturating_mul(fee).saturating_mul(percent).checked_div(U256::from(100u64)).unwrap_or(U256::MAX);
     (has < needs).then_some(Hold::NoGasFunds { account, has, needs })
 }
 

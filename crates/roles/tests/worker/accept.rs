@@ -57,7 +57,7 @@ async fn what_was_accepted_through_a_gateway_that_is_no_longer_configured_is_not
 }
 
 #[tokio::test]
-async fn terms_that_do_not_pay_are_refused_without_a_look() {
+async fn terms_that_do_not_pay_are_refused() {
     type Change = fn(&mut Terms);
     let cases: [(Change, &str); 4] = [
         (|terms| terms.gas_price = uint(9), "unprofitable: its gas price 9"),
@@ -68,8 +68,7 @@ async fn terms_that_do_not_pay_are_refused_without_a_look() {
     for (change, reason) in cases {
         let mut job = requested();
         change(&mut job.request.terms);
-        let played = Script::new(Chains::default()).run(job).await;
-        assert_eq!(played.outline(), ["park"], "{reason}");
+        let played = play(job, |_| {}).await;
         refused(&played, State::Skipped, reason);
     }
 }
@@ -312,4 +311,19 @@ async fn a_message_under_our_own_lock_is_taken_up() {
             assert_eq!((&played.park().wait, played.park().retry_in_ms), (&Wait::Nothing, None));
         }
     }
+}
+
+/// After a loss of the database; the money is locked, whatever would be accepted now.
+#[tokio::test]
+async fn a_message_under_our_own_lock_is_taken_up_though_its_terms_would_be_refused_today() {
+    let mut job = requested();
+    job.policy.min_gas_price = U256::MAX;
+    let played = play(job.clone(), |chains| {
+        chains.pending(&job, false, false);
+        chains.active(PROXY, 1, Some((message(0), MessageStatus::Declared, 0)), None);
+        chains.own_message(0, MessageStatus::Declared);
+    })
+    .await;
+    assert_eq!(played.saves()[0].attempt.map(|attempt| attempt.message_hash), Some(message(0)));
+    assert_eq!(&played.park().wait, &Wait::Nothing);
 }
