@@ -109,6 +109,6 @@ pub struct Park {
     /// Milliseconds from now after which it is looked at again even if nothing happened; `None` waits for the wake-up
     /// alone.
     pub retry_in_ms: Option<u64>,
-    /// [`Request::wakes`] as the worker was given it.
+    /// [`super::Request::wakes`] as the worker was given it.
     pub wakes_seen: i64,
 }

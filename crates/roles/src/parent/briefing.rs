@@ -154,12 +154,11 @@ const fn assigned(request: &Request, side: Side) -> Option<Address> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use facilitator_eth::U256;
 
     #[test]
     fn what_is_briefed_together_counts_for_those_that_come_after() {
         let (one, other) = (Address([1; 20]), Address([2; 20]));
-        let key = |address| WorkerKey { address, in_flight: InFlight::default(), bounties: U256::ZERO };
+        let key = |address| WorkerKey { address, in_flight: InFlight::default(), bounties: Default::default() };
         let (source, target) = (key(one), key(other));
         let mut booked = Booked::default();
         booked.book(Kind::Stake, [(Side::Origin, Some(&source)), (Side::Auxiliary, Some(&target))]);
