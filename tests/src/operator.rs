@@ -305,7 +305,7 @@ impl Operator {
         self.edit_config(|config| config["retry_base_ms"] = json!(100))
     }
 
-    fn command(&self, arguments: &[&str]) -> Command {
+    pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(&self.binary);
         command.args(arguments).env_clear().envs(env::vars_os().filter(|(name, _)| {
             let name = name.to_string_lossy();

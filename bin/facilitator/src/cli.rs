@@ -243,7 +243,7 @@ pub(crate) struct StatusArgs {
     /// Print JSON.
     #[arg(long)]
     pub(crate) json: bool,
-    /// Show it again every two seconds until interrupted.
+    /// Show it again every two seconds until interrupted; a terminal gives its whole screen, and has it back afterwards.
     #[arg(long)]
     pub(crate) watch: bool,
 }

@@ -3,7 +3,10 @@
 use crate::{ConfigError, Secret, node::Node};
 use facilitator_eth::{Decimal, U256};
 use serde_json::Value;
-use std::time::Duration;
+use std::{
+    net::{Ipv4Addr, SocketAddr},
+    time::Duration,
+};
 
 /// How one setting is read from JSON and described.
 pub(crate) trait Kind {
@@ -258,6 +261,39 @@ impl Kind for HttpUrl {
 
     fn allowed(&self) -> String {
         "http or https".to_owned()
+    }
+}
+
+/// An address to listen at, or a port of the loopback address.
+pub(crate) struct Listen;
+
+impl Listen {
+    fn parse(text: &str) -> Option<SocketAddr> {
+        let port = |text: &str| text.parse().ok().map(|port: u16| SocketAddr::from((Ipv4Addr::LOCALHOST, port)));
+        let address = text.parse().ok().or_else(|| port(text.strip_prefix("localhost:").unwrap_or(text)));
+        // Nobody would know a port that the system chooses.
+        address.filter(|address: &SocketAddr| address.port() != 0)
+    }
+}
+
+impl Kind for Listen {
+    type Value = SocketAddr;
+
+    fn read(&self, node: &Node<'_>) -> Result<SocketAddr, ConfigError> {
+        let text = node.value.as_str().map_or_else(|| node.value.to_string(), str::to_owned);
+        Self::parse(&text).ok_or_else(|| node.error(format!("must be {}", self.allowed())))
+    }
+
+    fn show(&self, value: &SocketAddr) -> Value {
+        value.to_string().into()
+    }
+
+    fn unit(&self) -> String {
+        "address".to_owned()
+    }
+
+    fn allowed(&self) -> String {
+        "a port as in 9184, or an address with its port as in \"127.0.0.1:9184\"".to_owned()
     }
 }
 

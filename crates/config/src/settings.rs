@@ -1,5 +1,5 @@
 //! Every optional setting, once: key, unit, default, range and meaning. The structs, the reader, `config/README.md`
-//! and the example file all come from, or are compared with, the two tables below and that of `settings/monitor.rs`.
+//! and the example file all come from, or are compared with, the tables below and in `settings/`.
 
 use crate::{
     ConfigError,
@@ -19,6 +19,8 @@ pub enum Scope {
     Chain,
     /// In the object `hunter`.
     Hunter,
+    /// In the object `metrics`.
+    Metrics,
     /// In the object `monitor`.
     Monitor,
 }
@@ -127,8 +129,10 @@ macro_rules! settings {
     };
 }
 
+mod metrics;
 mod monitor;
 
+pub use metrics::MetricsSettings;
 pub use monitor::{Environment, MonitorSettings};
 
 fn read<K: Kind>(fields: &Fields<'_>, key: &'static str, kind: &K, default: K::Value) -> Result<K::Value, ConfigError> {
@@ -286,6 +290,7 @@ pub fn table() -> Vec<Setting> {
     Settings::rows(&mut rows);
     ChainSettings::rows(&mut rows);
     HunterSettings::rows(&mut rows);
+    MetricsSettings::rows(&mut rows);
     MonitorSettings::rows(&mut rows);
     rows
 }
@@ -350,6 +355,7 @@ mod tests {
             (Scope::Top, Settings::KEYS),
             (Scope::Chain, ChainSettings::KEYS),
             (Scope::Hunter, HunterSettings::KEYS),
+            (Scope::Metrics, MetricsSettings::KEYS),
             (Scope::Monitor, MonitorSettings::KEYS),
         ];
         for (scope, keys) in scopes {
@@ -364,6 +370,10 @@ mod tests {
                 Scope::Hunter => {
                     let node = Node::root(Path::new("f"), &value);
                     assert_eq!(HunterSettings::read(&node).unwrap(), HunterSettings::default());
+                }
+                Scope::Metrics => {
+                    let node = Node::root(Path::new("f"), &value);
+                    assert_eq!(MetricsSettings::read(&node).unwrap(), MetricsSettings::default());
                 }
                 Scope::Monitor => assert_eq!(MonitorSettings::read(&fields).unwrap(), MonitorSettings::default()),
             }

@@ -20,6 +20,9 @@ pub(crate) fn writer() -> WriterOptions {
     WriterOptions { stall: Some(STALL), ..WriterOptions::default() }
 }
 
+/// Longest wait of somebody who only looks for a database that is busy.
+const LOOK_LIMIT: Duration = Duration::from_millis(800);
+
 /// Longest wait for the first message of the parent.
 const SETUP_LIMIT: Duration = Duration::from_secs(30);
 
@@ -130,6 +133,21 @@ pub(crate) async fn open_store(chain: &ChainSetup, now_ms: i64) -> Result<Store,
     let location = Location::Sqlite(PathBuf::from(&chain.database));
     let pair = Pair { origin_chain_id: chain.pair.0, auxiliary_chain_id: chain.pair.1 };
     Store::open(&location, Access::Writer, pair, Patience::default(), now_ms).await
+}
+
+/// Opens the database to look.
+pub(crate) async fn open_to_look(database: &str, pair: (u64, u64), now_ms: i64) -> Result<Store, StoreError> {
+    let location = Location::Sqlite(PathBuf::from(database));
+    let pair = Pair { origin_chain_id: pair.0, auxiliary_chain_id: pair.1 };
+    Store::open(&location, Access::Reader, pair, Patience { limit: LOOK_LIMIT }, now_ms).await
+}
+
+/// Logs by another filter from now on. The parent has checked it.
+pub(crate) fn log_by(filter: &str) {
+    match facilitator_telemetry::set_filter(filter) {
+        Ok(()) => tracing::debug!(filter, "log filter"),
+        Err(error) => tracing::warn!(%error, "the log filter stays as it was"),
+    }
 }
 
 /// Milliseconds as a duration.

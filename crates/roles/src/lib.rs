@@ -7,13 +7,16 @@ pub mod child;
 pub mod clock;
 pub mod connections;
 pub mod messages;
+pub mod metrics;
 pub mod monitor;
 pub mod parent;
 mod pulse;
 pub mod recovery;
+pub mod running;
 pub mod scanner;
 pub mod sender;
 pub mod terms;
+pub mod views;
 pub mod worker;
 
 use facilitator_supervisor::child::{BadRoleRequest, ChildOptions, RoleRequest, enter};
@@ -76,6 +79,7 @@ async fn perform(role: &str, terms: &Terms) -> Result<(), String> {
         scanner::ROLE => Box::pin(scanner::run(terms)).await.map_err(|error| error.to_string()),
         sender::ROLE => Box::pin(sender::run(terms)).await.map_err(|error| error.to_string()),
         monitor::ROLE => Box::pin(monitor::run(terms)).await.map_err(|error| error.to_string()),
+        metrics::ROLE => Box::pin(metrics::run(terms)).await.map_err(|error| error.to_string()),
         other => Err(format!("there is no role `{other}`")),
     }
 }
@@ -84,7 +88,9 @@ fn log(request: &RoleRequest) {
     let format = std::env::var(LOG_FORMAT).ok().and_then(|name| name.parse().ok()).unwrap_or(LogFormat::Text);
     let filter = std::env::var("RUST_LOG").unwrap_or_else(|_| "info".to_owned());
     let chain = request.label.as_deref().and_then(|label| label.parse().ok());
-    let identity = Identity { role: request.role.clone(), chain };
+    // The label of a worker is the hash of its request, which so stands on each of its lines.
+    let hash = request.label.clone().filter(|_| request.role == worker::ROLE);
+    let identity = Identity { role: request.role.clone(), chain, request: hash };
     // The parent has checked the filter; a child without a log still works.
     let _no_log = facilitator_telemetry::init(&filter, format, &identity);
 }

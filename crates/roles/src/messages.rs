@@ -18,10 +18,11 @@ use facilitator_protocol::transfer::accept::{InFlight, Policy};
 use facilitator_protocol::transfer::hunt::HuntPolicy;
 use facilitator_sender::{Head, Submit, SubmitAnswer};
 use std::fmt;
+use std::net::SocketAddr;
 use zeroize::Zeroize;
 
 /// Version of all frames of this module; the first thing a child says.
-pub const PROTOCOL_VERSION: u32 = 8;
+pub const PROTOCOL_VERSION: u32 = 9;
 
 /// Names one question of a child, unique within that child, so that answers find their way back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Encode, Decode)]
@@ -133,6 +134,10 @@ pub struct MonitorSetup {
 pub enum ToMonitor {
     /// Begin.
     Setup(Box<MonitorSetup>),
+    /// Look so often from now on, in milliseconds.
+    Interval(u64),
+    /// Log by this filter from now on.
+    Log(String),
     /// End after the run under way.
     Stop,
 }
@@ -142,6 +147,37 @@ pub enum ToMonitor {
 pub enum FromMonitor {
     /// A run is over: `None` if it succeeded, else what failed first.
     Ran(Option<String>),
+}
+
+/// What the process that serves metrics and pages is told first.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+pub struct MetricsSetup {
+    /// Where it listens.
+    pub listen: SocketAddr,
+    /// Database as a path or URL. May contain credentials.
+    pub database: String,
+    /// Origin and auxiliary chain id, which the database is about.
+    pub pair: (u64, u64),
+}
+
+/// Parent to the process that serves metrics and pages.
+#[derive(Debug, Encode, Decode)]
+pub enum ToMetrics {
+    /// Begin.
+    Setup(Box<MetricsSetup>),
+    /// Log by this filter from now on.
+    Log(String),
+    /// End.
+    Stop,
+}
+
+/// The process that serves metrics and pages to parent.
+#[derive(Debug, Encode, Decode)]
+pub enum FromMetrics {
+    /// It serves.
+    Serving,
+    /// Something keeps it from serving; it goes on trying.
+    Trouble(String),
 }
 
 /// Parent to scanner.
@@ -155,6 +191,8 @@ pub enum ToScanner {
     Read(Ask, Vec<Query>),
     /// From the other chain's scanner, or about it.
     Sync(Box<Relayed>),
+    /// Log by this filter from now on.
+    Log(String),
     /// Commit the checkpoint and end.
     Stop,
 }
@@ -268,6 +306,8 @@ pub enum ToSender {
     Endpoint(u64),
     /// Whether anything may be signed or sent: not while the chains can't be trusted to be in step.
     Gate(bool),
+    /// Log by this filter from now on.
+    Log(String),
     /// Sign nothing more and end.
     Stop,
 }
@@ -384,6 +424,8 @@ pub enum ToWorker {
     Saved(Ask),
     /// The park is committed: the worker may end.
     Parked,
+    /// Log by this filter from now on.
+    Log(String),
     /// Hand back what is in hand at the next step and end.
     Stop,
 }

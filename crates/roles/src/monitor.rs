@@ -7,9 +7,11 @@ use crate::pulse;
 use crate::terms::Terms;
 use facilitator_ipc::{FrameReader, FrameSender};
 use facilitator_monitor::Manager;
+use std::pin::pin;
 use std::time::Duration;
 use tokio::net::unix::pipe;
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::time::{Instant, sleep_until};
 
 /// Name of the role.
 pub const ROLE: &str = "monitor";
@@ -37,17 +39,23 @@ async fn serve(setup: MonitorSetup, parent: ToParent, mut orders: FromParent) ->
     let owner = format!("the facilitator's monitor, pid {}", std::process::id());
     let manager = setup.setup.manager(Some(store), owner).map_err(|error| ChildError::Monitor(error.to_string()))?;
     let mut terminate = signal(SignalKind::terminate()).map_err(ChildError::Signals)?;
-    let pause = ms(setup.setup.interval_ms);
+    let mut pause = ms(setup.setup.interval_ms);
     loop {
-        tokio::select! {
-            order = orders.next() => return stopped(order?.as_ref()),
-            _ = terminate.recv() => return Ok(()),
-            said = once(&manager, &parent) => said?,
+        let mut run = pin!(once(&manager, &parent));
+        loop {
+            tokio::select! {
+                order = orders.next() => if heard(order?, &mut pause)? == Next::Stop { return Ok(()) },
+                _ = terminate.recv() => return Ok(()),
+                said = &mut run => break said?,
+            }
         }
-        tokio::select! {
-            order = orders.next() => return stopped(order?.as_ref()),
-            _ = terminate.recv() => return Ok(()),
-            () = tokio::time::sleep(pause) => {}
+        let since = Instant::now();
+        loop {
+            tokio::select! {
+                order = orders.next() => if heard(order?, &mut pause)? == Next::Stop { return Ok(()) },
+                _ = terminate.recv() => return Ok(()),
+                () = sleep_until(since + pause) => break,
+            }
         }
     }
 }
@@ -64,10 +72,20 @@ async fn once(manager: &Manager, parent: &ToParent) -> Result<(), ChildError> {
     Ok(parent.send(&FromMonitor::Ran(report.errors.into_iter().next())).await?)
 }
 
-fn stopped(order: Option<&ToMonitor>) -> Result<(), ChildError> {
+/// Whether to go on.
+#[derive(PartialEq, Eq)]
+enum Next {
+    On,
+    Stop,
+}
+
+fn heard(order: Option<ToMonitor>, pause: &mut Duration) -> Result<Next, ChildError> {
     match order {
-        Some(ToMonitor::Stop) => Ok(()),
-        Some(ToMonitor::Setup(_)) => Err(ChildError::OutOfTurn),
-        None => Err(ChildError::ParentGone),
+        Some(ToMonitor::Interval(interval_ms)) => *pause = ms(interval_ms),
+        Some(ToMonitor::Log(filter)) => child::log_by(&filter),
+        Some(ToMonitor::Stop) => return Ok(Next::Stop),
+        Some(ToMonitor::Setup(_)) => return Err(ChildError::OutOfTurn),
+        None => return Err(ChildError::ParentGone),
     }
+    Ok(Next::On)
 }

@@ -140,6 +140,7 @@ async fn until_done<T>(
                 () = &mut over => break,
                 order = orders.next() => match order? {
                     Some(ToSender::Stop) | None => return Ok(None),
+                    Some(ToSender::Log(filter)) => child::log_by(&filter),
                     // Nothing is asked of a sender that is not ready, and heads come again.
                     Some(
                         ToSender::Setup(_)
@@ -234,6 +235,7 @@ impl<N: facilitator_sender::Ask, K: Keep> Desk<N, K> {
                 Some(ToSender::Head(head)) => self.sender.on_head(head, now_ms()),
                 Some(ToSender::Endpoint(index)) => self.use_endpoint(index),
                 Some(ToSender::Gate(open)) => self.sender.set_gate(if open { Gate::Open } else { Gate::Closed }),
+                Some(ToSender::Log(filter)) => child::log_by(&filter),
                 Some(ToSender::Stop) => return Ok(Next::Stop),
                 Some(ToSender::Setup(_)) => return Err(ChildError::OutOfTurn),
             }

@@ -4,7 +4,7 @@
 //! forgotten without harm. Entries of accounts that this process holds no key for are not in it.
 
 use crate::types::{Failure, SubmitAnswer};
-use facilitator_eth::{Address, Bytes, abi::Revert, tx::Fee};
+use facilitator_eth::{Address, B256, Bytes, abi::Revert, tx::Fee};
 use facilitator_protocol::model::RequestId;
 use facilitator_store::journal::{Attempt, Entry, EntryId, EntryState, Inclusion};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -44,7 +44,17 @@ pub(crate) enum DependencyDone {
     NotYet,
 }
 
+/// The hash of the request that wanted an entry first, for log lines.
+pub(crate) fn request_of(entry: &Entry) -> Option<tracing::field::DisplayValue<B256>> {
+    entry.request_hash.map(tracing::field::display)
+}
+
 impl Flight {
+    /// As [`request_of`].
+    pub(crate) fn request(&self) -> Option<tracing::field::DisplayValue<B256>> {
+        request_of(&self.entry)
+    }
+
     pub(crate) fn new(entry: Entry, account: Address) -> Self {
         let dependency_done = if entry.after.is_some() { DependencyDone::NotYet } else { DependencyDone::Yes };
         let waiters = entry.request_id.into_iter().collect();

@@ -7,6 +7,7 @@
 
 mod db;
 mod error;
+pub mod figures;
 pub mod gateways;
 pub mod journal;
 pub mod leases;

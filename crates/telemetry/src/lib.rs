@@ -1,24 +1,34 @@
-//! What the processes tell their operator while they run: log lines on standard error.
+//! What the processes tell their operator while they run: log lines on standard error, metrics, and a page to look at.
 //!
 //! Invariants: one event is one line, written with one system call, whatever its fields contain; each line names the
 //! role, the process and the chain; standard output is never written to. URLs are logged through [`redact`] only.
 //!
-//! Left alone: what is worth a line, at which level; where the lines go from standard error.
+//! Left alone: what is worth a line, at which level; where the lines go from standard error; where numbers come from.
 
 mod filter;
+pub mod http;
 mod line;
+pub mod metrics;
+pub mod page;
 pub mod redact;
 
 use std::any::Any;
 use std::io;
 use std::str::FromStr;
+use std::sync::OnceLock;
 
 use tracing::Subscriber;
+use tracing_subscriber::filter::Targets;
 use tracing_subscriber::fmt::MakeWriter;
-use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::layer::{Layer, SubscriberExt};
+use tracing_subscriber::registry::LookupSpan;
+use tracing_subscriber::{Registry, reload};
 
 pub use filter::FilterError;
 pub use line::MAX_LINE;
+
+/// The filter of this process, once it logs.
+static FILTER: OnceLock<reload::Handle<Targets, Registry>> = OnceLock::new();
 
 /// How lines look.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -54,6 +64,8 @@ pub struct Identity {
     pub role: String,
     /// Chain id that it is concerned with, if it is one.
     pub chain: Option<u64>,
+    /// Hash of the request that it is concerned with, if it is one.
+    pub request: Option<String>,
 }
 
 /// Why logging cannot begin.
@@ -65,6 +77,9 @@ pub enum TelemetryError {
     /// Logging has begun already in this process.
     #[error("logging has been set up already")]
     AlreadySet,
+    /// Logging has not begun in this process.
+    #[error("logging has not been set up")]
+    NotSet,
 }
 
 /// Begins to log to standard error, panics included. Once per process; cheap enough for a short-lived one.
@@ -74,10 +89,30 @@ pub enum TelemetryError {
 /// # Errors
 /// [`TelemetryError`].
 pub fn init(filter: &str, format: LogFormat, identity: &Identity) -> Result<(), TelemetryError> {
-    let subscriber = subscriber(filter, format, identity, io::stderr)?;
+    let (filter, handle) = reload::Layer::new(filter::parse(filter)?);
+    let subscriber = tracing_subscriber::registry().with(filter).with(lines(format, identity, io::stderr));
     tracing::subscriber::set_global_default(subscriber).map_err(|_| TelemetryError::AlreadySet)?;
+    let _only_once = FILTER.set(handle);
     std::panic::set_hook(Box::new(log_panic));
     Ok(())
+}
+
+/// Logs by another filter from now on.
+///
+/// # Errors
+/// [`TelemetryError::Filter`] for what is no filter; [`TelemetryError::NotSet`] before [`init`].
+pub fn set_filter(filter: &str) -> Result<(), TelemetryError> {
+    let targets = filter::parse(filter)?;
+    let handle = FILTER.get().ok_or(TelemetryError::NotSet)?;
+    handle.reload(targets).map_err(|_| TelemetryError::NotSet)
+}
+
+/// Whether a text is a filter.
+///
+/// # Errors
+/// [`FilterError`].
+pub fn check_filter(filter: &str) -> Result<(), FilterError> {
+    filter::parse(filter).map(drop)
 }
 
 /// What [`init`] sets up, with another place to write to.
@@ -93,14 +128,21 @@ pub fn subscriber<W>(
 where
     W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
 {
-    let lines = tracing_subscriber::fmt::layer()
+    Ok(tracing_subscriber::registry().with(filter::parse(filter)?).with(lines(format, identity, writer)))
+}
+
+fn lines<S, W>(format: LogFormat, identity: &Identity, writer: W) -> impl Layer<S> + Send + Sync
+where
+    S: Subscriber + for<'a> LookupSpan<'a>,
+    W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
+{
+    tracing_subscriber::fmt::layer()
         .with_ansi(false)
         // A reader of the log that is gone must not make the process talk about it.
         .log_internal_errors(false)
         .fmt_fields(line::FieldFormat(format))
         .event_format(line::LineFormat::new(format, identity, std::process::id()))
-        .with_writer(writer);
-    Ok(tracing_subscriber::registry().with(filter::parse(filter)?).with(lines))
+        .with_writer(writer)
 }
 
 fn log_panic(panic: &std::panic::PanicHookInfo<'_>) {

@@ -65,6 +65,9 @@ impl LineFormat {
         if let Some(chain) = identity.chain {
             line.add_raw("chain", &chain.to_string());
         }
+        if let Some(request) = &identity.request {
+            line.add("request", request);
+        }
         Self { format, identity: line.text }
     }
 
@@ -243,7 +246,7 @@ mod tests {
     fn written(format: LogFormat, chain: Option<u64>, log: impl FnOnce()) -> Vec<String> {
         let sink = Sink::default();
         let writer = sink.clone();
-        let identity = Identity { role: "sender".into(), chain };
+        let identity = Identity { role: "sender".into(), chain, request: None };
         let subscriber = crate::subscriber("info", format, &identity, move || writer.clone()).unwrap();
         tracing::subscriber::with_default(subscriber, log);
         let writes = sink.0.lock().unwrap();

@@ -29,7 +29,7 @@ fn refused(reason: &str) -> Result<(), String> {
 fn a_panic_is_one_line_with_its_place_and_never_a_value() {
     let lines = Lines::default();
     let writer = lines.clone();
-    let identity = Identity { role: "sender".to_owned(), chain: Some(3) };
+    let identity = Identity { role: "sender".to_owned(), chain: Some(3), request: None };
     let subscriber = subscriber("info", LogFormat::Text, &identity, move || writer.clone()).unwrap();
     let before = std::panic::take_hook();
     std::panic::set_hook(Box::new(log_panic));

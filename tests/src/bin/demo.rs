@@ -31,6 +31,8 @@ Carries N stakes (10) from one chain of your own machine to another, and N redee
 /// Longest time for all stakes, and how often their progress is looked at.
 const LIMIT: Duration = Duration::from_secs(600);
 const LOOK: Duration = Duration::from_millis(200);
+/// Columns of the bar that shows how far all are.
+const BAR: usize = 20;
 /// Longest time that any process may outlive the daemon.
 const GONE: Duration = Duration::from_secs(1);
 
@@ -103,6 +105,13 @@ fn progress_line(progress: Progress, count: usize, elapsed: Duration) -> String 
     )
 }
 
+/// How much of all steps is done, on a terminal.
+fn progress_bar(progress: Progress, count: usize) -> String {
+    let done = progress.declared + progress.confirmed + progress.source + progress.target;
+    let full = (done * BAR).checked_div(4 * count).unwrap_or(BAR).min(BAR);
+    format!("{}{}", "█".repeat(full), "░".repeat(BAR - full))
+}
+
 /// Shows how far the requests are until all are done: one line that changes on a terminal, a line a change elsewhere.
 async fn follow(devnet: &Devnet, requests: &[Request], daemon: &Daemon, start: Instant) -> Result<Seen> {
     let live = std::io::stdout().is_terminal();
@@ -119,7 +128,7 @@ async fn follow(devnet: &Devnet, requests: &[Request], daemon: &Daemon, start: I
         let progress = ledger.progress(requests);
         let line = progress_line(progress, requests.len(), start.elapsed());
         if live {
-            print!("\r    {line}");
+            print!("\r    {} {line}", progress_bar(progress, requests.len()));
             std::io::stdout().flush()?;
         } else if last != Some(progress) {
             println!("    {line}");

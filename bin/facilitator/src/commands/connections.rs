@@ -1,12 +1,13 @@
 //! `facilitator connections`: the endpoints of both chains, from the last report of the running facilitator.
 
-use super::{context, running};
+use super::context;
 use crate::cli::ConnectionsArgs;
 use crate::failure::{Exit, Failure};
 use crate::output;
 use facilitator_roles::clock::now_ms;
 use facilitator_roles::connections::{Connections, EndpointStanding};
 use facilitator_roles::parent::{ChainStanding, Standing};
+use facilitator_roles::running;
 use serde::Serialize;
 
 #[derive(Serialize)]

@@ -4,12 +4,13 @@
 mod chains;
 mod prices;
 
-use super::{context, running, start};
+use super::{context, start};
 use crate::cli::DoctorArgs;
 use crate::failure::{Exit, Failure};
 use crate::output;
 use facilitator_config::{Loaded, permission_warning};
 use facilitator_roles::clock::now_ms;
+use facilitator_roles::running;
 use facilitator_store::Access;
 use serde::Serialize;
 
@@ -65,6 +66,7 @@ pub(crate) async fn run(args: DoctorArgs) -> Result<Exit, Failure> {
     let loaded = context::load_config(&context::selection(&args.pair), &home).await?;
     let mut findings = Findings::default();
     configuration(&loaded, &mut findings);
+    metrics(&loaded, &mut findings);
     database(&loaded, &mut findings).await;
     match start::configured_gateways(&loaded) {
         Ok(gateways) => chains::check(&loaded, &gateways, &mut findings).await,
@@ -101,6 +103,20 @@ fn configuration(loaded: &Loaded, findings: &mut Findings) {
             "keys",
             "the config has no encrypted_hash_lock_key: no unlock secret can be derived",
             "run `facilitator init`, or take the key over from another instance with `facilitator init --join`",
+        );
+    }
+}
+
+fn metrics(loaded: &Loaded, findings: &mut Findings) {
+    let Some(listen) = loaded.facilitator.metrics.listen else { return };
+    if listen.ip().is_loopback() {
+        findings
+            .ok("metrics", format!("metrics and the status page are served at http://{listen}/ for this host alone"));
+    } else {
+        findings.warning(
+            "metrics",
+            format!("metrics.listen is {listen}: whoever reaches it sees balances and requests, without a password"),
+            "let a firewall or a reverse proxy guard it, or listen on 127.0.0.1 alone",
         );
     }
 }

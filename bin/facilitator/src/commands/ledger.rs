@@ -1,74 +1,14 @@
 //! `facilitator ledger`: what was earned and spent, per gateway, period and asset, from the database alone.
 
-mod view;
-
-pub(crate) use view::{AssetView, SumView, sums};
-
 use super::context;
-use super::status::time;
-use crate::cli::{LedgerArgs, Period};
+use crate::cli::{self, LedgerArgs};
 use crate::failure::{Exit, Failure};
 use crate::output;
-use facilitator_eth::{Address, B256};
-use facilitator_protocol::ledger::{Asset, Assets, Line, Sum};
-use facilitator_protocol::model::RequestId;
 use facilitator_roles::clock::now_ms;
+use facilitator_roles::views::ledger::{LedgerView, LineView, Period, SumView};
 use facilitator_store::Access;
-use serde::Serialize;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::time::UNIX_EPOCH;
-
-/// The ledger as scripts see it.
-#[derive(Serialize)]
-struct View {
-    chain_id: u64,
-    origin_chain_id: u64,
-    since: Option<String>,
-    until: String,
-    period: &'static str,
-    lines: Vec<LineView>,
-    totals: Vec<TotalView>,
-    /// Messages of which an amount can't be told.
-    unknown: Vec<String>,
-}
-
-#[derive(Serialize)]
-struct LineView {
-    /// A day or month in UTC; `all` for everything.
-    period: String,
-    gateway_address: Option<String>,
-    /// Whether it belongs to requests; else approvals in vain, closed gaps of nonces and the like.
-    assigned: bool,
-    requests: usize,
-    transactions: usize,
-    asset: AssetView,
-    #[serde(flatten)]
-    sum: SumView,
-}
-
-#[derive(Serialize)]
-struct TotalView {
-    asset: AssetView,
-    #[serde(flatten)]
-    sum: SumView,
-}
-
-/// What lines are added up by.
-#[derive(PartialEq, Eq, PartialOrd, Ord)]
-struct Key {
-    period: String,
-    /// Those of no request come last.
-    unassigned: bool,
-    gateway: Option<Address>,
-    asset: Asset,
-}
-
-#[derive(Default)]
-struct Group {
-    sum: Sum,
-    requests: BTreeSet<RequestId>,
-    transactions: BTreeSet<B256>,
-}
 
 /// Does it.
 pub(crate) async fn run(args: LedgerArgs) -> Result<Exit, Failure> {
@@ -76,20 +16,8 @@ pub(crate) async fn run(args: LedgerArgs) -> Result<Exit, Failure> {
     let since = args.since.as_deref().map(|text| begin(text, now)).transpose()?;
     let loaded = context::load_config(&context::selection(&args.pair), &context::home()?).await?;
     let store = context::open(&loaded, Access::Reader).await?;
-    let mut ledger = store.ledger().await?;
-    let assets = store.gateway_assets().await?;
-    ledger.lines.retain(|line| since.is_none_or(|since| line.at_ms >= since));
-    let pair = store.pair();
-    let view = View {
-        chain_id: pair.auxiliary_chain_id,
-        origin_chain_id: pair.origin_chain_id,
-        since: since.map(time),
-        until: time(now),
-        period: args.period.name(),
-        lines: lines(&ledger.lines, args.period, &assets),
-        totals: totals(&ledger.lines, &assets),
-        unknown: ledger.unknown.iter().map(ToString::to_string).collect(),
-    };
+    let (ledger, assets) = (store.ledger().await?, store.gateway_assets().await?);
+    let view = LedgerView::of(ledger, &assets, store.pair(), args.period.into(), since, now);
     if args.json {
         output::json(&view)?;
     } else if args.csv {
@@ -118,55 +46,30 @@ fn begin(text: &str, now_ms: i64) -> Result<i64, Failure> {
     Ok(now_ms.saturating_sub(ago).max(0))
 }
 
-impl Period {
-    const fn name(self) -> &'static str {
-        match self {
-            Self::Day => "day",
-            Self::Month => "month",
-            Self::All => "all",
-        }
-    }
-
-    /// The period that a time falls into, in UTC.
-    fn of(self, at_ms: i64) -> String {
-        let text = time(at_ms);
-        match self {
-            Self::Day => text.chars().take("2026-01-31".len()).collect(),
-            Self::Month => text.chars().take("2026-01".len()).collect(),
-            Self::All => self.name().to_owned(),
+impl From<cli::Period> for Period {
+    fn from(period: cli::Period) -> Self {
+        match period {
+            cli::Period::Day => Self::Day,
+            cli::Period::Month => Self::Month,
+            cli::Period::All => Self::All,
         }
     }
 }
 
-fn lines(lines: &[Line], period: Period, assets: &[Assets]) -> Vec<LineView> {
-    let mut groups: BTreeMap<Key, Group> = BTreeMap::new();
-    for line in lines {
-        let unassigned = line.request.is_none();
-        let key = Key { period: period.of(line.at_ms), unassigned, gateway: line.gateway, asset: line.asset };
-        let group = groups.entry(key).or_default();
-        group.sum.add(line);
-        group.requests.extend(line.request);
-        group.transactions.insert(line.tx_hash);
-    }
-    let view = |(key, group): (Key, Group)| LineView {
-        period: key.period,
-        gateway_address: key.gateway.map(|gateway| gateway.to_string()),
-        assigned: !key.unassigned,
-        requests: group.requests.len(),
-        transactions: group.transactions.len(),
-        asset: AssetView::new(key.asset, assets),
-        sum: SumView::new(&group.sum),
-    };
-    groups.into_iter().map(view).collect()
+/// The names of columns of amounts, behind `first`.
+pub(crate) fn heading(first: &[&str]) -> Vec<String> {
+    let own = ["BOUNTY OUT", "BOUNTY BACK", "REWARD", "GAS", "NET"];
+    first.iter().copied().chain(own).map(str::to_owned).collect()
 }
 
-fn totals(lines: &[Line], assets: &[Assets]) -> Vec<TotalView> {
-    let view = |(asset, sum): (Asset, Sum)| TotalView { asset: AssetView::new(asset, assets), sum: SumView::new(&sum) };
-    sums(lines).into_iter().map(view).collect()
+/// The cells of those columns, behind `first`.
+pub(crate) fn row<const N: usize>(first: [String; N], sum: &SumView) -> Vec<String> {
+    let own = [&sum.bounty_out, &sum.bounty_back, &sum.reward, &sum.gas, &sum.net];
+    first.into_iter().chain(own.into_iter().cloned()).collect()
 }
 
 /// One line for each group and no totals, so that adding up a column counts nothing twice.
-fn csv(view: &View) -> String {
+fn csv(view: &LedgerView) -> String {
     let head = "period,gateway_address,assigned,requests,transactions,asset_chain_id,asset_kind,asset_address,\
         asset_roles,bounty_out,bounty_back,reward,gas,net";
     let mut text = head.to_owned();
@@ -194,7 +97,7 @@ fn csv(view: &View) -> String {
     text
 }
 
-fn print(view: &View) {
+fn print(view: &LedgerView) {
     if view.lines.is_empty() {
         output::line("nothing was earned or spent");
         return;
@@ -212,17 +115,17 @@ fn print(view: &View) {
             (true, None) => "Of no request (approvals that nothing took from, closed gaps of nonces)".to_owned(),
         };
         output::line(&whose);
-        let mut rows = vec![SumView::heading(&["  PERIOD", "REQUESTS", "ASSET"])];
+        let mut rows = vec![heading(&["  PERIOD", "REQUESTS", "ASSET"])];
         for line in lines {
             let first = [format!("  {}", line.period), line.requests.to_string(), line.asset.to_string()];
-            rows.push(line.sum.row(first));
+            rows.push(row(first, &line.sum));
         }
         output::line(&output::table(&rows));
         output::line("");
     }
     output::line("Total");
-    let mut rows = vec![SumView::heading(&["  ASSET"])];
-    rows.extend(view.totals.iter().map(|total| total.sum.row([format!("  {}", total.asset)])));
+    let mut rows = vec![heading(&["  ASSET"])];
+    rows.extend(view.totals.iter().map(|total| row([format!("  {}", total.asset)], &total.sum)));
     output::line(&output::table(&rows));
     if !view.unknown.is_empty() {
         let count = view.unknown.len();
@@ -256,14 +159,5 @@ mod tests {
             assert_eq!(error.exit, Exit::Usage, "{text}");
             assert!(error.to_string().contains("7d"), "{error}");
         }
-    }
-
-    #[test]
-    fn periods_are_days_and_months_in_utc() {
-        let midnight = 1_769_817_600_000;
-        assert_eq!(Period::Day.of(midnight - 1), "2026-01-30");
-        assert_eq!(Period::Day.of(midnight), "2026-01-31");
-        assert_eq!(Period::Month.of(midnight), "2026-01");
-        assert_eq!(Period::All.of(midnight), "all");
     }
 }

@@ -1,11 +1,12 @@
 //! `facilitator list`: the running facilitators of this home.
 
-use super::{context, running};
+use super::context;
 use crate::cli::JsonArg;
 use crate::failure::{Exit, Failure};
 use crate::output;
 use facilitator_config::{Home, Selection};
 use facilitator_roles::clock::now_ms;
+use facilitator_roles::running;
 use serde::Serialize;
 
 #[derive(Serialize)]
@@ -56,7 +57,7 @@ async fn look(chain_id: u64, home: &Home) -> Result<Option<Running>, Failure> {
         pid: process.registered.pid,
         instance: process.registered.instance.clone(),
         status: standing.map_or_else(|| "starting".to_owned(), |standing| standing.status),
-        started_at: super::status::time(process.started_at_ms),
+        started_at: facilitator_roles::views::time(process.started_at_ms),
         config: process.registered.config,
     }))
 }

@@ -11,7 +11,6 @@ mod list;
 mod monitor;
 mod recover;
 mod requests;
-mod running;
 mod scanner;
 mod start;
 mod status;
@@ -96,6 +95,7 @@ fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
 }
 
 /// What the command line says about logs.
+#[derive(Clone)]
 pub(crate) struct Logging {
     level: Option<String>,
     format: Option<LogFormat>,
@@ -109,6 +109,16 @@ impl Logging {
         self.level.clone().or(variable).unwrap_or_else(|| default.to_owned())
     }
 
+    /// What wins over the configuration's level, in words.
+    fn decided_by(&self) -> Option<&'static str> {
+        let variable = std::env::var("RUST_LOG").is_ok_and(|text| !text.is_empty());
+        match (&self.level, variable) {
+            (Some(_), _) => Some("`--log-level` wins"),
+            (None, true) => Some("`RUST_LOG` wins"),
+            (None, false) => None,
+        }
+    }
+
     fn format(&self, default: facilitator_telemetry::LogFormat) -> facilitator_telemetry::LogFormat {
         match self.format {
             Some(LogFormat::Text) => facilitator_telemetry::LogFormat::Text,
@@ -119,7 +129,7 @@ impl Logging {
 
     /// Begins to log.
     fn begin(&self, level: &str, format: facilitator_telemetry::LogFormat, role: &str) -> Result<(), Failure> {
-        let identity = Identity { role: role.to_owned(), chain: None };
+        let identity = Identity { role: role.to_owned(), chain: None, request: None };
         facilitator_telemetry::init(&self.filter(level), self.format(format), &identity)
             .map_err(|error| Failure::new(Exit::Usage, format!("log level: {error}")))
     }

@@ -59,7 +59,7 @@ async fn watch(args: &MonitorArgs, loaded: &Loaded) -> Result<Exit, Failure> {
     };
     let setup = options::setup(loaded, &|name| std::env::var(name).ok(), &given)?;
     let store = open(loaded, setup.data_dir.is_some()).await?;
-    let owner = format!("pid {} on host {}", std::process::id(), super::running::host());
+    let owner = format!("pid {} on host {}", std::process::id(), facilitator_roles::running::host());
     let manager = setup.manager(store, owner).map_err(|error| Failure::new(Exit::Failed, error.to_string()))?;
     if let Some(text) = manager.mismatch().await {
         return Err(Failure::new(Exit::Failed, text));

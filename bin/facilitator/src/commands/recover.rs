@@ -6,7 +6,7 @@ mod progress;
 mod report;
 
 use super::key_guard::KeyGuard;
-use super::{Logging, context, running, runtime, start};
+use super::{Logging, context, runtime, start};
 use crate::cli::RecoverArgs;
 use crate::failure::{Exit, Failure};
 use crate::output;
@@ -15,6 +15,7 @@ use facilitator_protocol::gateway::GatewaySet;
 use facilitator_roles::clock::now_ms;
 use facilitator_roles::parent::{PerSide, Setup};
 use facilitator_roles::recovery::{self, Reach, RecoveryError};
+use facilitator_roles::running;
 use facilitator_store::requests::Filter;
 use facilitator_store::{Access, Store, StoreError};
 use facilitator_supervisor::limits::{Memory, protect};
@@ -125,7 +126,7 @@ fn unusable(error: StoreError) -> Result<Found, Failure> {
 }
 
 fn set_aside(loaded: &Loaded) -> Result<Option<PathBuf>, Failure> {
-    let stamp = super::status::time(now_ms()).replace([':', '-'], "");
+    let stamp = facilitator_roles::views::time(now_ms()).replace([':', '-'], "");
     let aside = context::location(loaded)?.set_aside(&stamp)?;
     if let Some(path) = &aside {
         output::remark(&format!("the former database is kept as {}", path.display()));

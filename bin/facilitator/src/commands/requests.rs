@@ -2,89 +2,20 @@
 
 mod money;
 
-use super::status::{age, time};
-use super::{context, running};
+use super::context;
+use super::status::view::tone_of;
 use crate::cli::{PairArgs, RequestsCommand};
 use crate::failure::{Exit, Failure};
 use crate::output;
-use facilitator_protocol::model::{Kind, RequestId, State};
+use crate::terminal::{self, Cell, Look};
+use facilitator_protocol::model::State;
 use facilitator_roles::clock::now_ms;
-use facilitator_store::journal::Transaction;
-use facilitator_store::requests::{Filter, LogLine, Record, Retry};
+use facilitator_roles::running;
+use facilitator_roles::views::age;
+use facilitator_roles::views::requests::{self as views, FindError, RequestView};
+use facilitator_store::requests::{Filter, Record, Retry};
 use facilitator_store::{Access, Store};
 use serde::Serialize;
-use std::collections::HashMap;
-
-/// Fewest digits of a hash that name a request.
-const MIN_DIGITS: usize = 8;
-
-/// A request as scripts see it.
-#[derive(Serialize)]
-struct View {
-    kind: &'static str,
-    hunted: bool,
-    request_hash: String,
-    message_hash: Option<String>,
-    state: &'static str,
-    origin_chain_id: u64,
-    auxiliary_chain_id: u64,
-    gateway_address: String,
-    sender: String,
-    sender_proxy: String,
-    beneficiary: String,
-    amount: String,
-    gas_price: String,
-    gas_limit: String,
-    nonce: String,
-    hash_lock: Option<String>,
-    bounty: Option<String>,
-    reward: Option<String>,
-    paid_out: Option<String>,
-    origin_worker_address: Option<String>,
-    auxiliary_worker_address: Option<String>,
-    pid: Option<u32>,
-    waiting_for: Option<String>,
-    next_look_at: Option<String>,
-    last_error: Option<String>,
-    failures: u32,
-    event: EventView,
-    transactions: Vec<TransactionView>,
-    created_at: String,
-    updated_at: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    ledger: Option<money::MoneyView>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    log: Option<Vec<LogView>>,
-}
-
-#[derive(Serialize)]
-struct EventView {
-    chain_id: u64,
-    block_number: u64,
-    transaction_hash: String,
-    log_index: u64,
-}
-
-#[derive(Serialize)]
-struct TransactionView {
-    step: &'static str,
-    chain_id: u64,
-    hash: Option<String>,
-    nonce: Option<u64>,
-    status: &'static str,
-    block_number: Option<u64>,
-    gas_used: Option<u64>,
-    gas_price: Option<String>,
-    account: Option<String>,
-    error: Option<String>,
-}
-
-#[derive(Serialize)]
-struct LogView {
-    at: String,
-    state: &'static str,
-    text: String,
-}
 
 /// Does it.
 pub(crate) async fn run(command: RequestsCommand) -> Result<Exit, Failure> {
@@ -103,15 +34,9 @@ async fn open(pair: &PairArgs, access: Access) -> Result<Store, Failure> {
 }
 
 fn states(name: Option<&str>) -> Result<Vec<State>, Failure> {
-    let Some(name) = name else { return Ok(Vec::new()) };
-    let state = State::from_name(&name.to_uppercase()).map_err(|_| {
-        let all = State::all();
-        let mut names: Vec<&str> = Kind::ALL.iter().flat_map(|kind| all.iter().map(|s| s.name(*kind))).collect();
-        names.sort_unstable();
-        names.dedup();
-        Failure::new(Exit::Usage, format!("there is no state {name}; states are {}", names.join(", ")))
-    })?;
-    Ok(vec![state])
+    let state = name.map(views::state).transpose();
+    let state = state.map_err(|error| Failure::new(Exit::Usage, error.to_string()))?;
+    Ok(state.into_iter().collect())
 }
 
 async fn list(pair: &PairArgs, state: Option<&str>, json: bool) -> Result<Exit, Failure> {
@@ -119,146 +44,41 @@ async fn list(pair: &PairArgs, state: Option<&str>, json: bool) -> Result<Exit, 
     let store = open(pair, Access::Reader).await?;
     let records = store.list(&filter).await?;
     if json {
-        output::json(&views(&store, &records).await?)?;
+        output::json(&views::views(&store, &records).await?)?;
     } else {
-        output::line(&table(&records));
+        table(&records).iter().for_each(|line| output::line(line));
     }
     Ok(Exit::Done)
 }
 
-async fn views(store: &Store, records: &[Record]) -> Result<Vec<View>, Failure> {
-    let ids: Vec<RequestId> = records.iter().map(|record| record.request.id).collect();
-    let mut transactions: HashMap<RequestId, Vec<Transaction>> = HashMap::new();
-    for one in store.transactions(&ids).await? {
-        transactions.entry(one.request_id).or_default().push(one);
-    }
-    let own = |id: &RequestId| transactions.remove(id).unwrap_or_default();
-    Ok(records.iter().zip(ids.iter().map(own)).map(|(record, own)| view(record, own, None)).collect())
-}
-
-fn view(record: &Record, transactions: Vec<Transaction>, log: Option<Vec<LogLine>>) -> View {
-    let request = &record.request;
-    let terms = &request.terms;
-    let text = |address: &Option<facilitator_eth::Address>| address.map(|address| address.to_string());
-    View {
-        kind: request.kind.as_str(),
-        hunted: request.hunted,
-        request_hash: terms.request_hash.to_string(),
-        message_hash: request.message_hash.map(|hash| hash.to_string()),
-        state: request.state.name(request.kind),
-        origin_chain_id: request.origin_chain_id,
-        auxiliary_chain_id: request.auxiliary_chain_id,
-        gateway_address: terms.gateway.to_string(),
-        sender: terms.sender.to_string(),
-        sender_proxy: request.message_sender.unwrap_or(terms.sender_proxy).to_string(),
-        beneficiary: terms.beneficiary.to_string(),
-        amount: terms.amount.to_string(),
-        gas_price: terms.gas_price.to_string(),
-        gas_limit: terms.gas_limit.to_string(),
-        nonce: terms.nonce.to_string(),
-        hash_lock: request.hash_lock.map(|hash| hash.to_string()),
-        bounty: request.bounty.map(|amount| amount.to_string()),
-        reward: request.reward.map(|amount| amount.to_string()),
-        paid_out: request.paid_out.map(|amount| amount.to_string()),
-        origin_worker_address: text(&request.origin_worker),
-        auxiliary_worker_address: text(&request.auxiliary_worker),
-        pid: record.pid,
-        waiting_for: request.waiting_for.clone(),
-        next_look_at: record.retry_at_ms.filter(|_| !request.state.is_end()).map(time),
-        last_error: request.last_error.clone(),
-        failures: request.failures,
-        event: EventView {
-            chain_id: request.position.chain_id,
-            block_number: request.position.block_number,
-            transaction_hash: request.position.tx_hash.to_string(),
-            log_index: request.position.log_index,
-        },
-        transactions: transactions.into_iter().map(transaction).collect(),
-        created_at: time(record.created_at_ms),
-        updated_at: time(record.updated_at_ms),
-        ledger: None,
-        log: log.map(|lines| {
-            let line =
-                |line: LogLine| LogView { at: time(line.at_ms), state: line.state.name(request.kind), text: line.text };
-            lines.into_iter().map(line).collect()
-        }),
-    }
-}
-
-fn transaction(one: Transaction) -> TransactionView {
-    TransactionView {
-        step: one.step.as_str(),
-        chain_id: one.chain_id,
-        hash: one.hash.map(|hash| hash.to_string()),
-        nonce: one.nonce,
-        status: one.state.as_str(),
-        block_number: one.block_number,
-        gas_used: one.gas_used,
-        gas_price: one.gas_price.map(|price| price.to_string()),
-        account: one.account.map(|account| account.to_string()),
-        error: one.failure,
-    }
-}
-
-fn table(records: &[Record]) -> String {
+fn table(records: &[Record]) -> Vec<String> {
     if records.is_empty() {
-        return "no requests".to_owned();
+        return vec!["no requests".to_owned()];
     }
-    let mut rows =
-        vec![["REQUEST", "KIND", "STATE", "AMOUNT", "AGE", "WAITS FOR / REASON"].map(str::to_owned).to_vec()];
     let now = now_ms();
-    for record in records {
+    let row = |record: &Record| -> Vec<Cell> {
         let request = &record.request;
         let reason = request.waiting_for.clone().or_else(|| {
             let refused = request.state.is_end() && request.state != State::Complete;
             request.last_error.clone().filter(|_| refused)
         });
-        rows.push(vec![
-            request.terms.request_hash.to_string().chars().take(18).collect(),
-            if request.hunted { format!("{} (hunted)", request.kind) } else { request.kind.to_string() },
-            request.state.name(request.kind).to_owned(),
-            request.terms.amount.to_string(),
-            age(now.saturating_sub(record.created_at_ms) / 1_000),
-            reason.unwrap_or_default(),
-        ]);
-    }
-    output::table(&rows)
-}
-
-/// The one request that a hash names.
-async fn find(store: &Store, hash: &str) -> Result<Record, Failure> {
-    let digits = hash.strip_prefix("0x").unwrap_or(hash);
-    if digits.len() < MIN_DIGITS || !digits.bytes().all(|digit| digit.is_ascii_hexdigit()) {
-        let text =
-            format!("`{hash}` is no hash: give at least {MIN_DIGITS} hexadecimal digits of a request or message hash");
-        return Err(Failure::new(Exit::Usage, text));
-    }
-    let mut found = store.find(hash).await?;
-    match (found.pop(), found.is_empty()) {
-        (None, _) => Err(Failure::new(
-            Exit::Failed,
-            format!("no request has the hash {hash}; `facilitator requests list` shows all"),
-        )),
-        (Some(one), true) => Ok(one),
-        // The same request may be made again after a revocation: the newest is meant.
-        (Some(newest), false)
-            if found.iter().all(|other| other.request.terms.request_hash == newest.request.terms.request_hash) =>
-        {
-            Ok(newest)
-        }
-        (Some(_), false) => {
-            Err(Failure::new(Exit::Usage, format!("several requests begin with {hash}: give more digits")))
-        }
-    }
+        let state = request.state.name(request.kind);
+        vec![
+            request.terms.request_hash.to_string().chars().take(18).collect::<String>().into(),
+            if request.hunted { format!("{} (hunted)", request.kind) } else { request.kind.to_string() }.into(),
+            Cell::new(tone_of(state), state),
+            request.terms.amount.to_string().into(),
+            age(now.saturating_sub(record.created_at_ms) / 1_000).into(),
+            reason.unwrap_or_default().into(),
+        ]
+    };
+    let rows: Vec<Vec<Cell>> = records.iter().map(row).collect();
+    terminal::table(Look::of_stdout(), &["REQUEST", "KIND", "STATE", "AMOUNT", "AGE", "WAITS FOR / REASON"], &rows)
 }
 
 async fn show(pair: &PairArgs, hash: &str, json: bool) -> Result<Exit, Failure> {
     let store = open(pair, Access::Reader).await?;
-    let record = find(&store, hash).await?;
-    let transactions = store.transactions(&[record.request.id]).await?;
-    let log = store.request_log(record.request.id).await?;
-    let ledger = Some(money::read(&store, record.request.id).await?);
-    let view = View { ledger, ..view(&record, transactions, Some(log)) };
+    let view = views::life(&store, hash).await?;
     if json {
         output::json(&view)?
     } else {
@@ -267,7 +87,7 @@ async fn show(pair: &PairArgs, hash: &str, json: bool) -> Result<Exit, Failure> 
     Ok(Exit::Done)
 }
 
-fn print(view: &View) {
+fn print(view: &RequestView) {
     let none = || "-".to_owned();
     let or = |text: &Option<String>| text.clone().unwrap_or_else(none);
     if view.hunted {
@@ -319,7 +139,7 @@ fn print(view: &View) {
     }
 }
 
-fn print_transactions(view: &View) {
+fn print_transactions(view: &RequestView) {
     if view.transactions.is_empty() {
         return;
     }
@@ -339,6 +159,16 @@ fn print_transactions(view: &View) {
     }
     output::line("");
     output::line(&output::table(&rows));
+}
+
+impl From<FindError> for Failure {
+    fn from(error: FindError) -> Self {
+        match error {
+            FindError::NoHash(_) | FindError::Several(_) => Self::new(Exit::Usage, error.to_string()),
+            FindError::None(_) => Self::new(Exit::Failed, error.to_string()),
+            FindError::Store(error) => error.into(),
+        }
+    }
 }
 
 /// A facilitator that runs takes nothing up before both chains are synchronised. One that does not run finds the row at
@@ -367,7 +197,7 @@ async fn retry(pair: &PairArgs, hash: Option<&str>, state: Option<&str>, json: b
     let store = open(pair, Access::Writer).await?;
     refuse_while_synchronising(&store).await?;
     let records = match hash {
-        Some(hash) => vec![find(&store, hash).await?],
+        Some(hash) => vec![views::find(&store, hash).await?],
         None => store.list(&filter).await?,
     };
     let mut taken = Vec::with_capacity(records.len());

@@ -1,10 +1,11 @@
 //! `facilitator start`: checks everything that can be checked before the first child, unlocks, and runs the parent.
 
 mod background;
+mod reread;
 mod setup;
 
 use super::key_guard::KeyGuard;
-use super::{Logging, context, running, runtime};
+use super::{Logging, context, runtime};
 use crate::cli::StartArgs;
 use crate::failure::{Exit, Failure};
 use crate::output;
@@ -12,7 +13,8 @@ use facilitator_config::{Home, Keys, Loaded, Passwords, Secret, Selection, passw
 use facilitator_kill::kill_point;
 use facilitator_roles::clock::now_ms;
 use facilitator_roles::messages::{MonitorSetup, Unfit};
-use facilitator_roles::parent::{self, OnReady, ParentError};
+use facilitator_roles::parent::{self, OnReady, ParentError, Rereader};
+use facilitator_roles::running;
 use facilitator_store::processes::{NewProcess, Process, ProcessKind, Registered};
 use facilitator_store::{Access, Store};
 use facilitator_supervisor::limits::{Memory, keep_descriptors, lock_memory, protect, raise_open_files};
@@ -82,7 +84,8 @@ fn foreground(args: &StartArgs, chain_id: Option<u64>, home: &Home, logging: &Lo
     // A composer is needed before anything is unlocked or created.
     setup::gateways(&loaded)?;
     let monitor = args.monitor.then(|| setup::monitor(&loaded)).transpose()?;
-    runtime.block_on(serve(args, &loaded, logging, monitor))
+    let rereader = reread::rereader(selection(args, chain_id), home.clone(), &loaded, logging.clone());
+    runtime.block_on(serve(args, &loaded, logging, monitor, rereader))
 }
 
 async fn serve(
@@ -90,6 +93,7 @@ async fn serve(
     loaded: &Loaded,
     logging: &Logging,
     monitor: Option<MonitorSetup>,
+    rereader: Rereader,
 ) -> Result<Exit, Failure> {
     let chain_id = loaded.facilitator.auxiliary.chain_id;
     refuse_second(loaded).await?;
@@ -105,7 +109,7 @@ async fn serve(
     tracing::info!(chain = chain_id, unfinished = freed, version = env!("CARGO_PKG_VERSION"), "facilitator begins");
     let setup = parent::Setup { monitor, ..setup::parent(loaded, &keys, process, logging)? };
     drop(keys);
-    let result = parent::run(setup, store.clone(), on_ready(args.json, chain_id)).await;
+    let result = parent::run(setup, store.clone(), on_ready(args.json, chain_id), rereader).await;
     kill_point!("parent.children_gone");
     store.deregister(process).await?;
     kill_point!("parent.deregistered");
@@ -166,7 +170,7 @@ pub(super) fn already_running(process: &Process) -> Failure {
             "a facilitator runs already on this database or with these worker keys: pid {} on host {}, since {}; `facilitator stop` ends it",
             registered.pid,
             registered.host,
-            super::status::time(process.started_at_ms)
+            facilitator_roles::views::time(process.started_at_ms)
         ),
     )
 }

@@ -1,11 +1,12 @@
 //! `facilitator stop`: SIGTERM to the running facilitator, and wait for its end.
 
-use super::{context, running};
+use super::context;
 use crate::cli::StopArgs;
 use crate::failure::{Exit, Failure};
 use crate::output;
 use facilitator_config::Selection;
 use facilitator_roles::clock::now_ms;
+use facilitator_roles::running;
 use facilitator_store::processes::Process;
 use nix::errno::Errno;
 use nix::sys::signal::{Signal, kill};

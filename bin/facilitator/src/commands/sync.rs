@@ -1,14 +1,15 @@
 //! `facilitator sync status`: how the two chains are synchronised with each other, from the last report of the running
 //! facilitator, so that it answers whatever the nodes do.
 
-use super::status::time;
-use super::{context, running};
+use super::context;
 use crate::cli::{PairArgs, SyncCommand};
 use crate::failure::{Exit, Failure};
 use crate::output;
 use facilitator_chain::sync::SyncRow;
 use facilitator_roles::clock::now_ms;
 use facilitator_roles::parent::{ChainStanding, Standing};
+use facilitator_roles::running;
+use facilitator_roles::views::time;
 use serde::Serialize;
 
 /// The pair as scripts see it.

@@ -3,7 +3,8 @@
 
 use super::{Db, KeyStore, prices};
 use crate::{
-    ChainRef, ChainSettings, ConfigError, Endpoint, Home, HunterSettings, MonitorSettings, Secret, Settings, chain_key,
+    ChainRef, ChainSettings, ConfigError, Endpoint, Home, HunterSettings, MetricsSettings, MonitorSettings, Secret,
+    Settings, chain_key,
     node::{Fields, Node},
 };
 use facilitator_eth::Address;
@@ -18,9 +19,20 @@ const VERSION: u64 = 1;
 const HASH_LOCK_KEY: &str = "encrypted_hash_lock_key";
 const PRICES: &str = "prices";
 const HUNTER: &str = "hunter";
+const METRICS: &str = "metrics";
 const MONITOR: &str = "monitor";
-const PUBLISHED: &[&str] =
-    &["originChain", "auxChainId", "database", "chains", "encryptedAccounts", HASH_LOCK_KEY, PRICES, HUNTER, MONITOR];
+const PUBLISHED: &[&str] = &[
+    "originChain",
+    "auxChainId",
+    "database",
+    "chains",
+    "encryptedAccounts",
+    HASH_LOCK_KEY,
+    PRICES,
+    HUNTER,
+    METRICS,
+    MONITOR,
+];
 const TICKET: &[&str] = &[
     "version",
     "origin_chain_id",
@@ -31,6 +43,7 @@ const TICKET: &[&str] = &[
     HASH_LOCK_KEY,
     PRICES,
     HUNTER,
+    METRICS,
     MONITOR,
 ];
 
@@ -45,6 +58,7 @@ pub(super) struct Draft {
     pub(super) prices: Option<prices::Draft>,
     pub(super) settings: Settings,
     pub(super) hunter: HunterSettings,
+    pub(super) metrics: MetricsSettings,
     pub(super) monitor: MonitorSettings,
 }
 
@@ -89,6 +103,7 @@ fn ticket(root: &Node<'_>, home: &Home) -> Result<Draft, ConfigError> {
         prices: fields.optional(&[PRICES])?.map(|node| prices::read(&node)).transpose()?,
         settings: Settings::read(&fields)?,
         hunter: hunter(&fields)?,
+        metrics: metrics(&fields)?,
         monitor: monitor(&fields)?,
     })
 }
@@ -118,6 +133,7 @@ fn published(root: &Node<'_>, home: &Home) -> Result<Draft, ConfigError> {
         prices: fields.optional(&[PRICES])?.map(|node| prices::read(&node)).transpose()?,
         settings: Settings::read(&fields)?,
         hunter: hunter(&fields)?,
+        metrics: metrics(&fields)?,
         monitor: monitor(&fields)?,
     })
 }
@@ -222,6 +238,10 @@ fn accounts(node: &Node<'_>) -> Result<BTreeMap<Address, KeyStore>, ConfigError>
 fn strip(address: &str) -> String {
     let lower = address.to_ascii_lowercase();
     lower.strip_prefix("0x").map_or(lower.clone(), str::to_owned)
+}
+
+fn metrics(fields: &Fields<'_>) -> Result<MetricsSettings, ConfigError> {
+    fields.optional(&[METRICS])?.map_or_else(|| Ok(MetricsSettings::default()), |node| MetricsSettings::read(&node))
 }
 
 fn monitor(fields: &Fields<'_>) -> Result<MonitorSettings, ConfigError> {

@@ -4,6 +4,7 @@ use super::asks::{Open, Question, WorkerNo};
 use super::tell;
 use crate::messages::{Job, ToWorker};
 use facilitator_chain::reader::Answer;
+use facilitator_eth::B256;
 use facilitator_protocol::model::RequestId;
 use facilitator_sender::{Failure, SubmitAnswer};
 use facilitator_supervisor::{ChildHandle, Patience, Stop};
@@ -15,6 +16,8 @@ use tokio::time::Instant;
 pub(super) struct Hand {
     /// Its request.
     pub(super) request: RequestId,
+    /// The request's hash, for the log.
+    pub(super) hash: B256,
     /// Its process.
     pub(super) child: ChildHandle<ToWorker>,
     /// It has said how it leaves its request.
@@ -44,6 +47,18 @@ impl Crew {
         WorkerNo(self.last)
     }
 
+    /// Other limits from now on; workers under way keep theirs.
+    pub(super) fn limit(&mut self, max: usize, timeout: Duration) {
+        (self.max, self.timeout) = (max, timeout);
+    }
+
+    /// Says the same to all.
+    pub(super) fn tell_all(&self, message: impl Fn() -> ToWorker) {
+        for hand in self.hands.values() {
+            tell(hand.child.send(&message()));
+        }
+    }
+
     /// How many more may start.
     pub(super) fn free(&self) -> usize {
         self.max.saturating_sub(self.hands.len())
@@ -59,8 +74,9 @@ impl Crew {
 
     /// Gives a new worker its green light.
     pub(super) fn hire(&mut self, no: WorkerNo, request: RequestId, child: ChildHandle<ToWorker>, job: Job) {
+        let hash = job.request.terms.request_hash;
         tell(child.send(&ToWorker::Job(Box::new(job))));
-        let hand = Hand { request, child, parking: false, patience: Patience::new(self.timeout, Instant::now()) };
+        let hand = Hand { request, hash, child, parking: false, patience: Patience::new(self.timeout, Instant::now()) };
         self.hands.insert(no, hand);
     }
 
@@ -98,7 +114,7 @@ impl Crew {
     /// Kills the worker of a row that is somebody else's by now.
     pub(super) fn dismiss(&self, request: RequestId) {
         for hand in self.hands.values().filter(|hand| hand.request == request) {
-            tracing::warn!(%request, pid = hand.child.pid, "the request is no longer ours: ending its worker");
+            tracing::warn!(request = %hand.hash, pid = hand.child.pid, "the request is no longer ours: ending its worker");
             hand.child.stop(Stop::Await, Duration::ZERO);
         }
     }
@@ -108,7 +124,7 @@ impl Crew {
         let now = Instant::now();
         for hand in self.hands.values_mut() {
             if hand.patience.is_over(now) {
-                tracing::warn!(request = %hand.request, pid = hand.child.pid, "ending a worker that takes too long");
+                tracing::warn!(request = %hand.hash, pid = hand.child.pid, "ending a worker that takes too long");
                 hand.child.stop(Stop::Await, Duration::ZERO);
             }
         }

@@ -33,13 +33,14 @@ impl Parent {
                 let no = self.crew.next_no();
                 let options = self.setup.watching();
                 let child = watch(spawned, worker::ROLE, no, self.outbox.workers.clone(), options);
+                tracing::debug!(request = label, worker = child.pid, "worker started");
                 self.clerk.note_pid(request, child.pid);
                 kill_point!("parent.worker_started");
                 self.crew.hire(no, request, child, job);
                 kill_point!("parent.worker_briefed");
             }
             Err(error) => {
-                tracing::warn!(%request, %error, "no worker for this request now");
+                tracing::warn!(request = label, %error, "no worker for this request now");
                 self.clerk.put_back(request, &error.to_string(), SPAWN_AGAIN);
             }
         }

@@ -7,9 +7,12 @@ mod asks;
 pub(crate) mod briefing;
 mod clerk;
 mod crew;
+mod display;
 mod gate;
 mod hire;
+mod pace;
 mod report;
+mod reread;
 mod route;
 pub(crate) mod setup;
 mod slot;
@@ -17,12 +20,15 @@ mod stop;
 mod watcher;
 
 pub use clerk::ClerkError;
+pub use pace::Progress;
 pub use report::{ChainStanding, ChildStanding, Standing, WorkerBalance};
+pub use reread::{Change, Fate, Reread, Rereader, Tunable};
 pub use setup::{Hunter, PerSide, Setup, addresses};
 
 use crate::connections::Connections;
 use crate::messages::{
-    Discovered, FromMonitor, FromScanner, FromSender, FromWorker, ToMonitor, ToScanner, ToSender, Unfit,
+    Discovered, FromMetrics, FromMonitor, FromScanner, FromSender, FromWorker, ToMetrics, ToMonitor, ToScanner,
+    ToSender, Unfit,
 };
 use crate::{scanner, sender};
 use asks::{Answerer, Asks, WorkerNo};
@@ -36,6 +42,7 @@ use facilitator_sender::Head;
 use facilitator_store::Store;
 use facilitator_supervisor::{Event, SpawnError, Spawner, watch};
 use slot::{Seat, Slot};
+use std::io::IsTerminal;
 use std::time::Duration;
 use stop::Phase;
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -82,13 +89,13 @@ fn unfit_text(unfit: &Unfit) -> &str {
 /// What the caller is told once both chains are in working mode.
 pub type OnReady = Box<dyn FnOnce()>;
 
-/// Runs until a signal asks it to stop. To be called from the main thread.
+/// Runs until a signal asks it to stop; SIGHUP has it read its configuration again. To be called from the main thread.
 ///
 /// # Errors
 /// [`ParentError`]. All children are gone when this returns.
-pub async fn run(setup: Setup, store: Store, on_ready: OnReady) -> Result<(), ParentError> {
+pub async fn run(setup: Setup, store: Store, on_ready: OnReady, rereader: Rereader) -> Result<(), ParentError> {
     let mut signals = Signals::new().map_err(ParentError::Signals)?;
-    let (mut parent, mut inbox) = Parent::new(setup, store, on_ready);
+    let (mut parent, mut inbox) = Parent::new(setup, store, on_ready, rereader);
     let result = parent.serve(&mut inbox, &mut signals).await;
     parent.clerk.close().await;
     result
@@ -97,17 +104,35 @@ pub async fn run(setup: Setup, store: Store, on_ready: OnReady) -> Result<(), Pa
 struct Signals {
     terminate: Signal,
     interrupt: Signal,
+    hang_up: Signal,
+    /// Whether there was a terminal at the beginning.
+    on_terminal: bool,
+}
+
+/// What a signal asks for.
+enum Asked {
+    Stop,
+    Reread,
 }
 
 impl Signals {
     fn new() -> std::io::Result<Self> {
-        Ok(Self { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+            hang_up: signal(SignalKind::hangup())?,
+            on_terminal: std::io::stdin().is_terminal(),
+        })
     }
 
-    async fn next(&mut self) {
+    async fn next(&mut self) -> Asked {
         tokio::select! {
-            _ = self.terminate.recv() => {}
-            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => Asked::Stop,
+            _ = self.interrupt.recv() => Asked::Stop,
+            // A terminal that was closed means what it always did.
+            _ = self.hang_up.recv() => {
+                if self.on_terminal && !std::io::stdin().is_terminal() { Asked::Stop } else { Asked::Reread }
+            }
         }
     }
 }
@@ -118,6 +143,7 @@ struct Inbox {
     senders: mpsc::Receiver<Event<Side, FromSender>>,
     workers: mpsc::Receiver<Event<WorkerNo, FromWorker>>,
     monitor: mpsc::Receiver<Event<(), FromMonitor>>,
+    display: mpsc::Receiver<Event<(), FromMetrics>>,
     clerk: mpsc::Receiver<Report>,
 }
 
@@ -126,6 +152,7 @@ struct Outbox {
     senders: mpsc::Sender<Event<Side, FromSender>>,
     workers: mpsc::Sender<Event<WorkerNo, FromWorker>>,
     monitor: mpsc::Sender<Event<(), FromMonitor>>,
+    display: mpsc::Sender<Event<(), FromMetrics>>,
 }
 
 struct Parent {
@@ -136,6 +163,8 @@ struct Parent {
     senders: PerSide<Slot<ToSender>>,
     /// Closed if there is to be none.
     monitor: Slot<ToMonitor>,
+    /// Serves metrics and pages; closed if there is to be none.
+    display: Slot<ToMetrics>,
     heads: PerSide<Option<Head>>,
     crew: Crew,
     asks: Asks,
@@ -144,6 +173,7 @@ struct Parent {
     on_ready: Option<OnReady>,
     /// To be said once the database knows it.
     announcement: Option<OnReady>,
+    rereader: Rereader,
     /// Why it ends, if not because it was asked to.
     error: Option<ParentError>,
     /// Something may have woken a row since the last claim.
@@ -167,24 +197,28 @@ struct Parent {
     /// How the endpoints are.
     connections: PerSide<Option<Connections>>,
     database_trouble: Option<String>,
+    /// How fast each chain is read.
+    pace: PerSide<pace::Pace>,
     /// Whose turn it is among the worker keys.
     turns: PerSide<usize>,
 }
 
 impl Parent {
-    fn new(setup: Setup, store: Store, on_ready: OnReady) -> (Self, Inbox) {
+    fn new(setup: Setup, store: Store, on_ready: OnReady, rereader: Rereader) -> (Self, Inbox) {
         let (scanners, from_scanners) = mpsc::channel(INBOX);
         let (senders, from_senders) = mpsc::channel(INBOX);
         let (workers, from_workers) = mpsc::channel(INBOX);
         let (monitor, from_monitor) = mpsc::channel(INBOX);
+        let (display, from_display) = mpsc::channel(INBOX);
         let (clerk, from_clerk) = Clerk::start(store, &setup);
         let crew = Crew::new(setup.max_workers, setup.worker_timeout);
         let parent = Self {
             spawner: setup.spawner(),
             pair: PairGate::new(setup.origin_chain_id, setup.auxiliary_chain_id),
             monitor: watcher::slot(&setup),
+            display: display::slot(&setup),
             setup,
-            outbox: Outbox { scanners, senders, workers, monitor },
+            outbox: Outbox { scanners, senders, workers, monitor, display },
             scanners: PerSide { origin: Slot::new(), auxiliary: Slot::new() },
             senders: PerSide { origin: Slot::new(), auxiliary: Slot::new() },
             heads: PerSide { origin: None, auxiliary: None },
@@ -194,6 +228,7 @@ impl Parent {
             phase: Phase::Working,
             on_ready: Some(on_ready),
             announcement: None,
+            rereader,
             error: None,
             claim_wanted: true,
             next_heartbeat: Instant::now(),
@@ -206,6 +241,7 @@ impl Parent {
             elected: PerSide::default(),
             connections: PerSide::default(),
             database_trouble: None,
+            pace: PerSide::default(),
             turns: PerSide::default(),
         };
         let inbox = Inbox {
@@ -213,6 +249,7 @@ impl Parent {
             senders: from_senders,
             workers: from_workers,
             monitor: from_monitor,
+            display: from_display,
             clerk: from_clerk,
         };
         (parent, inbox)
@@ -223,11 +260,15 @@ impl Parent {
             self.tend();
             let wake = self.wake_at();
             tokio::select! {
-                () = signals.next() => self.asked_to_stop(),
+                asked = signals.next() => match asked {
+                    Asked::Stop => self.asked_to_stop(),
+                    Asked::Reread => self.reread(),
+                },
                 Some(event) = inbox.workers.recv() => self.on_worker(event),
                 Some(event) = inbox.scanners.recv() => self.on_scanner(event),
                 Some(event) = inbox.senders.recv() => self.on_sender(event),
                 Some(event) = inbox.monitor.recv() => self.on_monitor(event),
+                Some(event) = inbox.display.recv() => self.on_display(event),
                 Some(report) = inbox.clerk.recv() => self.on_clerk(report),
                 () = sleep_until(wake) => {}
             }
@@ -254,6 +295,9 @@ impl Parent {
             if self.monitor.is_due(now) {
                 self.start_monitor();
             }
+            if self.display.is_due(now) {
+                self.start_display();
+            }
             self.say_when_ready();
             self.claim();
         } else {
@@ -261,6 +305,7 @@ impl Parent {
         }
         if self.next_heartbeat <= now {
             self.next_heartbeat = now + self.setup.heartbeat;
+            self.note_pace();
             self.clerk.heartbeat(self.report());
             if let Some(hunter) = self.setup.hunter.as_ref().filter(|_| self.is_working() && self.is_taking_work()) {
                 self.clerk.hunt(hunter.hunting);
@@ -270,7 +315,7 @@ impl Parent {
 
     fn wake_at(&self) -> Instant {
         let seats = self.scanners.iter().filter_map(Slot::due_at).chain(self.senders.iter().filter_map(Slot::due_at));
-        let seats = seats.chain(self.monitor.due_at());
+        let seats = seats.chain(self.monitor.due_at()).chain(self.display.due_at());
         let seats = seats.filter(|_| self.is_taking_work());
         // A moment that has passed was tended to; waiting for it again would spin.
         let stop = self.phase.due_at().filter(|at| *at > Instant::now());

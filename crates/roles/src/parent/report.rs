@@ -1,5 +1,6 @@
 //! How things stand, as JSON in the process table: what `status` and `list` show without asking this process.
 
+use super::pace::Progress;
 use super::slot::Slot;
 use super::stop::Phase;
 use super::{Parent, PerSide};
@@ -17,7 +18,7 @@ pub struct Standing {
     pub status: String,
     /// Each chain.
     pub chains: Vec<ChainStanding>,
-    /// Scanners and senders, and the monitor if there is one.
+    /// Scanners and senders, and monitor and metrics process if there are any.
     pub children: Vec<ChildStanding>,
     /// Worker processes at work.
     pub workers: usize,
@@ -50,6 +51,9 @@ pub struct ChainStanding {
     /// What an operator should look into, until the pair works again.
     #[serde(default)]
     pub critical: Option<String>,
+    /// How far it is, while it is being caught up with.
+    #[serde(default)]
+    pub progress: Option<Progress>,
     /// How it stands with the other chain.
     #[serde(default)]
     pub sync: Option<SyncRow>,
@@ -72,9 +76,9 @@ pub struct WorkerBalance {
 /// One long-lived child.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ChildStanding {
-    /// `scanner`, `sender` or `monitor`.
+    /// `scanner`, `sender`, `monitor` or `metrics`.
     pub role: String,
-    /// `origin` or `auxiliary`; `both` of a monitor.
+    /// `origin` or `auxiliary`; `both` of a monitor and of a metrics process.
     pub side: String,
     /// Process id, if it runs.
     pub pid: Option<u32>,
@@ -112,6 +116,9 @@ impl Parent {
         if self.setup.monitor.is_some() {
             children.push(child("monitor", "both", &self.monitor));
         }
+        if self.setup.metrics.is_some() {
+            children.push(child("metrics", "both", &self.display));
+        }
         Standing {
             status: status.to_owned(),
             chains: Side::ALL.iter().map(|side| self.chain_standing(*side)).collect(),
@@ -137,9 +144,28 @@ impl Parent {
             trouble: scanner.trouble.clone().or_else(|| self.senders[side].trouble.clone()),
             workers: self.balances[side].clone(),
             critical: self.critical[side].clone(),
+            progress: self.progress(side, &sync),
             sync: Some(sync),
             connections: self.connections[side].clone(),
         }
+    }
+}
+
+impl Parent {
+    /// Takes down where each chain stands, so that its pace can be told.
+    pub(super) fn note_pace(&mut self) {
+        for side in Side::ALL {
+            if let Some(block) = self.pair.row(*side).current_block {
+                self.pace[*side].note(now_ms(), block);
+            }
+        }
+    }
+
+    /// How far a chain is that still catches up.
+    fn progress(&self, side: Side, sync: &SyncRow) -> Option<Progress> {
+        let catching_up = self.pair.standing(side).is_some_and(|standing| standing.stage.is_catching_up());
+        let (start, end) = (sync.starting_block?, sync.highest_block?);
+        self.pace[side].progress(start, end).filter(|_| catching_up)
     }
 }
 

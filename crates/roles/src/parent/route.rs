@@ -221,7 +221,7 @@ impl Parent {
         let deaths = self.crew.count_death(hand.request);
         let doublings = deaths.saturating_sub(1).min(20);
         let pause = RESUME.saturating_mul(1 << doublings).min(self.setup.restart.max);
-        tracing::warn!(request = %hand.request, pid = end.pid, %end, ?pause, "a worker died; its request is resumed");
+        tracing::warn!(request = %hand.hash, pid = end.pid, %end, ?pause, "a worker died; its request is resumed");
         self.clerk.put_back(hand.request, &format!("its worker died: {end}"), pause);
     }
 

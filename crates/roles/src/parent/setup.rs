@@ -1,6 +1,8 @@
 //! What the parent is given: everything that was configured, checked and unlocked before any child is started.
 
-use crate::messages::{ConfiguredGateway, Discovered, MonitorSetup, PROTOCOL_VERSION, ScannerSetup, SenderSetup};
+use crate::messages::{
+    ConfiguredGateway, Discovered, MetricsSetup, MonitorSetup, PROTOCOL_VERSION, ScannerSetup, SenderSetup,
+};
 use crate::terms::{Terms, VARIABLE};
 use facilitator_eth::Address;
 use facilitator_protocol::gateway::{GatewaySet, Mints};
@@ -95,6 +97,8 @@ pub struct Setup {
     pub silence: Duration,
     /// What the monitor is told, if there is to be one: kept to start it again.
     pub monitor: Option<MonitorSetup>,
+    /// What the process that serves metrics and pages is told, if there is to be one.
+    pub metrics: Option<MetricsSetup>,
     /// On what terms children live.
     pub terms: Terms,
     /// When a child that died is started again.

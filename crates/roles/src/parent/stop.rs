@@ -1,7 +1,7 @@
 //! The orderly end: no new claims, workers hand back, senders sign nothing more, scanners commit, all are waited for.
 
 use super::{Parent, tell};
-use crate::messages::{ToMonitor, ToScanner, ToSender};
+use crate::messages::{ToMetrics, ToMonitor, ToScanner, ToSender};
 use facilitator_supervisor::Stop;
 use std::time::Duration;
 use tokio::time::Instant;
@@ -75,6 +75,7 @@ impl Parent {
             end_slot(slot, &ToScanner::Stop, within);
         }
         end_slot(&mut self.monitor, &ToMonitor::Stop, within);
+        end_slot(&mut self.display, &ToMetrics::Stop, within);
     }
 
     fn kill_all(&mut self) {
@@ -95,6 +96,7 @@ impl Parent {
             && self.scanners.iter().all(|slot| slot.child().is_none())
             && self.senders.iter().all(|slot| slot.child().is_none())
             && self.monitor.child().is_none()
+            && self.display.child().is_none()
     }
 }
 

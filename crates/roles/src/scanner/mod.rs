@@ -118,6 +118,7 @@ async fn prepare(
             () = tokio::time::sleep(pause) => pause = (pause * 2).min(MAX_PAUSE),
             order = orders.next() => match order? {
                 Some(ToScanner::Stop) | None => return Ok(false),
+                Some(ToScanner::Log(filter)) => child::log_by(&filter),
                 Some(ToScanner::Setup(_) | ToScanner::Begin | ToScanner::Read(..) | ToScanner::Sync(_)) => {}
             },
         }
@@ -169,6 +170,7 @@ async fn wait_for_begin(orders: &mut FromParent) -> Result<bool, ChildError> {
         match orders.next().await? {
             Some(ToScanner::Begin) => return Ok(true),
             Some(ToScanner::Stop) | None => return Ok(false),
+            Some(ToScanner::Log(filter)) => child::log_by(&filter),
             Some(ToScanner::Setup(_) | ToScanner::Read(..) | ToScanner::Sync(_)) => {}
         }
     }
@@ -211,6 +213,7 @@ async fn watch(
                         pair.relayed(*relayed, &mut follower).await?;
                     }
                 }
+                Some(ToScanner::Log(filter)) => child::log_by(&filter),
                 Some(ToScanner::Stop) => return follower.close().await,
                 Some(ToScanner::Setup(_) | ToScanner::Begin) => {}
                 None => return Err(ChildError::ParentGone),

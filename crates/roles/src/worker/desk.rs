@@ -123,6 +123,7 @@ impl<R: AsyncRead + Unpin> Desk<R> {
                 | ToWorker::Answers(..)
                 | ToWorker::Submitted(..)
                 | ToWorker::Secret(..)
+                | ToWorker::Log(_)
                 | ToWorker::Saved(_) => {}
                 other @ ToWorker::Job(_) => return Err(out_of_turn(&other)),
             }
@@ -145,8 +146,13 @@ impl<R: AsyncRead + Unpin> Desk<R> {
     }
 
     async fn receive(&mut self) -> Result<ToWorker, Leave> {
-        let received = tokio::time::timeout(ANSWER_LIMIT, self.receiver.next()).await;
-        received.map_err(|_| Leave::Silent)??.ok_or(Leave::ParentGone)
+        loop {
+            let received = tokio::time::timeout(ANSWER_LIMIT, self.receiver.next()).await;
+            match received.map_err(|_| Leave::Silent)??.ok_or(Leave::ParentGone)? {
+                ToWorker::Log(filter) => crate::child::log_by(&filter),
+                message => return Ok(message),
+            }
+        }
     }
 }
 
@@ -172,6 +178,7 @@ impl<R: AsyncRead + Unpin> Errands for Desk<R> {
         for (side, submit) in submits {
             let ask = self.next_ask();
             open.push((ask, None));
+            tracing::info!(intent = submit.intent, %side, "handing a transaction over");
             self.sender.send(&FromWorker::Submit(ask, side, Box::new(submit))).await?;
         }
         while open.iter().any(|(_, answer)| answer.is_none()) {
@@ -228,6 +235,7 @@ fn out_of_turn(message: &ToWorker) -> Leave {
         ToWorker::Secret(..) => "a secret",
         ToWorker::Saved(_) => "a committed update",
         ToWorker::Parked => "a committed park",
+        ToWorker::Log(_) => "a log filter",
         ToWorker::Stop => "a stop",
     })
 }

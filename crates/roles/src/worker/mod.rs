@@ -25,9 +25,10 @@ use crate::terms::Terms;
 use crate::{child, pulse};
 use case::Case;
 use facilitator_ipc::ChildLink;
-use facilitator_protocol::model::Park;
+use facilitator_protocol::model::{Kind, Park};
 use facilitator_protocol::transfer::{Decision, decide};
 use std::time::Duration;
+use tracing::Instrument as _;
 
 /// Name of the role, as in the child's hello and on its command line.
 pub const ROLE: &str = "worker";
@@ -47,11 +48,25 @@ async fn work(link: ChildLink<FromWorker, ToWorker>) -> Result<(), Leave> {
     let mut desk = Desk::new(link.sender, link.receiver);
     let job = desk.job().await?;
     kill_point!("worker.briefed");
-    let park = drive(&mut desk, job).await?;
+    // The request's hash stands on each line anyway; the chain is the one that it was made on.
+    let span = tracing::info_span!("request", chain = job.request.position.chain_id);
+    let state = job.request.state.name(job.request.kind);
+    span.in_scope(|| tracing::debug!(state, "taking it a step further"));
+    let kind = job.request.kind;
+    let park = drive(&mut desk, job).instrument(span.clone()).await?;
     kill_point!("worker.decided");
-    desk.park(park).await?;
+    span.in_scope(|| tell(kind, &park));
+    desk.park(park).instrument(span).await?;
     kill_point!("worker.parked");
     Ok(())
+}
+
+/// How the request is left, for the log.
+fn tell(kind: Kind, park: &Park) {
+    let state = park.update.state.map(|state| state.name(kind));
+    let error = park.update.last_error.as_deref();
+    let waits_for = park.waiting_for.as_deref();
+    tracing::info!(state, waits_for, error, retry_in_ms = park.retry_in_ms, "leaving it");
 }
 
 /// From the green light to the decision how the request is left.

@@ -152,6 +152,8 @@ impl<N: Ask, K: Keep> Sender<N, K> {
             flight.sent_at = Some(head.number);
             if flight.entry.state == EntryState::Signed {
                 flight.entry.state = EntryState::Broadcast;
+                let (intent, nonce, hash) = (&flight.entry.intent, flight.entry.nonce, mark.hash);
+                tracing::info!(intent, request = flight.request(), nonce, %hash, "transaction sent");
                 self.tell_of(mark.id);
             }
         }
@@ -165,7 +167,12 @@ impl<N: Ask, K: Keep> Sender<N, K> {
             let Some(flight) = self.book.get_mut(id) else { continue };
             flight.refused_at = Some(head.number);
             if flight.entry.waiting_for.as_ref() != Some(&text) {
-                tracing::warn!(intent = flight.entry.intent, reason = text, "transaction waits");
+                tracing::warn!(
+                    intent = flight.entry.intent,
+                    request = flight.request(),
+                    reason = text,
+                    "transaction waits"
+                );
                 flight.entry.waiting_for = Some(text.clone());
                 changed.push((id, Some(text)));
             }
@@ -191,7 +198,8 @@ impl<N: Ask, K: Keep> Sender<N, K> {
             }
             match fee::replacement(old, market, self.fee_limits()) {
                 Ok(fee) if self.may_sign(flight.account) => {
-                    tracing::info!(intent = flight.entry.intent, nonce, ?fee, "replacing a stuck transaction");
+                    let intent = &flight.entry.intent;
+                    tracing::info!(intent, request = flight.request(), nonce, ?fee, "replacing a stuck transaction");
                     signatures.extend(self.signature(*id, nonce, gas_limit, fee)?);
                 }
                 Ok(_) => {}

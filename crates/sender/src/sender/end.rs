@@ -51,7 +51,7 @@ impl<N: Ask, K: Keep> Sender<N, K> {
                 if ending.inclusion.is_some() {
                     self.note_final(&flight);
                 }
-                tracing::info!(intent = flight.entry.intent, reason = %ending.failure, "transaction failed");
+                tracing::info!(intent = flight.entry.intent, request = flight.request(), reason = %ending.failure, "transaction failed");
                 self.tell(&flight, &SubmitAnswer::Failed(ending.failure));
             }
         }

@@ -7,7 +7,7 @@
 use super::{Reach, Sender};
 use crate::{
     SenderError,
-    book::{Flight, answer_of},
+    book::{Flight, answer_of, request_of},
     keep::Keep,
     node::{Ask, Question, Receipt, Success},
     types::{Failure, Head, SubmitAnswer},
@@ -142,7 +142,11 @@ impl<N: Ask, K: Keep> Sender<N, K> {
             return Ok(());
         }
         for suspect in suspects {
-            tracing::warn!(intent = suspect.entry.intent, "the effect was undone since: it is sent once more");
+            tracing::warn!(
+                intent = suspect.entry.intent,
+                request = request_of(&suspect.entry),
+                "the effect was undone since: it is sent once more"
+            );
         }
         let ids: Vec<_> = suspects.iter().map(|suspect| suspect.entry.id).collect();
         self.journal.supersede(&self.leases(), &ids, now_ms).await?;
@@ -158,7 +162,11 @@ impl<N: Ask, K: Keep> Sender<N, K> {
         self.journal.reopen(&self.leases(), &ids, now_ms).await?;
         kill_point!("sender.vanished_reopened");
         for suspect in suspects {
-            tracing::warn!(intent = suspect.entry.intent, "a reorg deeper than the confirmations undid it");
+            tracing::warn!(
+                intent = suspect.entry.intent,
+                request = request_of(&suspect.entry),
+                "a reorg deeper than the confirmations undid it"
+            );
             let entry = Entry { state: EntryState::Broadcast, inclusion: None, ..suspect.entry.clone() };
             self.book.insert(Flight::new(entry, suspect.account));
         }
@@ -171,7 +179,7 @@ impl<N: Ask, K: Keep> Sender<N, K> {
         }
         let failed = |suspect: &&Suspect| {
             let failure = Failure::Superseded { account: suspect.account, nonce: suspect.nonce };
-            tracing::warn!(intent = suspect.entry.intent, reason = %failure, "a reorg undid it");
+            tracing::warn!(intent = suspect.entry.intent, request = request_of(&suspect.entry), reason = %failure, "a reorg undid it");
             let failure = Stored { kind: failure.kind().to_owned(), message: failure.to_string(), detail: None };
             Failed { id: suspect.entry.id, inclusion: None, failure }
         };

@@ -125,6 +125,8 @@ impl<N: Ask, K: Keep> Sender<N, K> {
         }
         for (id, inclusion) in mined {
             if let Some(flight) = self.book.get_mut(id) {
+                let (intent, block) = (&flight.entry.intent, inclusion.block_number);
+                tracing::info!(intent, request = flight.request(), block, hash = %inclusion.hash, "transaction mined");
                 flight.entry.state = EntryState::Mined;
                 flight.entry.inclusion = Some(inclusion);
                 flight.missing_at = None;
@@ -134,7 +136,8 @@ impl<N: Ask, K: Keep> Sender<N, K> {
         let reasons = self.reasons(&reverted, now_ms).await;
         for ((id, inclusion), reason) in reverted.into_iter().zip(reasons) {
             if let Some(flight) = self.book.get_mut(id) {
-                tracing::warn!(intent = flight.entry.intent, hash = %inclusion.hash, %reason, "transaction reverted");
+                let intent = &flight.entry.intent;
+                tracing::warn!(intent, request = flight.request(), hash = %inclusion.hash, %reason, "transaction reverted");
                 flight.reverted = Some((inclusion, reason));
             }
         }
@@ -182,7 +185,7 @@ impl<N: Ask, K: Keep> Sender<N, K> {
         for id in self.pending(head, Pending::Superseded) {
             let Some(flight) = self.book.get(id) else { continue };
             let (account, nonce) = (flight.account, flight.entry.nonce.unwrap_or_default());
-            tracing::warn!(intent = flight.entry.intent, %account, nonce, "another transaction used the nonce");
+            tracing::warn!(intent = flight.entry.intent, request = flight.request(), %account, nonce, "another transaction used the nonce");
             match flight.entry.step {
                 // Their purpose is bound to the moment: whether they are still needed is decided anew.
                 Step::Approve | Step::Cancel => {

@@ -70,7 +70,11 @@ impl<N: Ask, K: Keep> Sender<N, K> {
         }
         for id in ids {
             let Some(flight) = self.book.get_mut(*id) else { continue };
-            tracing::warn!(intent = flight.entry.intent, "a reorg took the transaction out of its block");
+            tracing::warn!(
+                intent = flight.entry.intent,
+                request = flight.request(),
+                "a reorg took the transaction out of its block"
+            );
             flight.entry.state = facilitator_store::journal::EntryState::Broadcast;
             flight.entry.inclusion = None;
             flight.reverted = None;

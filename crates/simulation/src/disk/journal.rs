@@ -52,6 +52,7 @@ impl JournalTable {
             id: EntryId(self.last),
             intent: new.intent.clone(),
             request_id: new.request_id.filter(|_| known),
+            request_hash: None,
             chain_id,
             step: new.step,
             account: new.account,

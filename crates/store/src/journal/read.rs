@@ -10,7 +10,8 @@ use facilitator_eth::{Address, B256, U256, tx::Fee};
 use facilitator_protocol::model::{RequestId, Step};
 use std::collections::HashMap;
 
-const COLUMNS: &str = "id, intent, request_id, chain_id, step, account, to_address, value, calldata, visibility,
+const COLUMNS: &str = "id, intent, request_id,
+    (SELECT r.request_hash FROM requests r WHERE r.id = transactions.request_id), chain_id, step, account, to_address, value, calldata, visibility,
     after_intent, allowance_token, allowance_spender, allowance_amount, expect, state, nonce,
     hash, block_number, block_hash, gas_used, gas_price, failure_kind, failure, failure_detail, waiting_for,
     created_at_ms, updated_at_ms";
@@ -135,6 +136,8 @@ pub struct Transaction {
     pub failure: Option<String>,
     /// Why it waits.
     pub waiting_for: Option<String>,
+    /// When it was journalled, Unix time in milliseconds.
+    pub created_at_ms: i64,
 }
 
 impl Store {
@@ -149,7 +152,8 @@ impl Store {
             let sql = format!(
                 "SELECT w.request_id, t.step, t.intent, t.chain_id, t.account, COALESCE(t.hash,
                      (SELECT a.hash FROM attempts a WHERE a.transaction_id = t.id ORDER BY a.number DESC LIMIT 1)),
-                     t.nonce, t.state, t.block_number, t.gas_used, t.gas_price, t.failure, t.waiting_for
+                     t.nonce, t.state, t.block_number, t.gas_used, t.gas_price, t.failure, t.waiting_for,
+                     t.created_at_ms
                  FROM waiters w JOIN transactions t ON t.id = w.transaction_id
                  WHERE w.request_id IN ({list}) ORDER BY t.id"
             );
@@ -168,6 +172,7 @@ impl Store {
                     gas_price: row.take()?,
                     failure: row.take()?,
                     waiting_for: row.take()?,
+                    created_at_ms: row.take()?,
                 });
             }
         }
@@ -209,6 +214,7 @@ fn entry(row: &mut Row) -> Result<Entry> {
         id: row.take()?,
         intent: row.take()?,
         request_id: row.take()?,
+        request_hash: row.take()?,
         chain_id: row.take()?,
         step: row.take()?,
         account: row.take()?,

@@ -163,6 +163,8 @@ pub struct Entry {
     pub intent: String,
     /// The request that wanted it first.
     pub request_id: Option<RequestId>,
+    /// The hash of that request, by which operators know it.
+    pub request_hash: Option<B256>,
     /// The chain.
     pub chain_id: u64,
     /// What it is for.

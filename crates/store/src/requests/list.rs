@@ -57,6 +57,19 @@ impl Store {
         self.records(&condition, " ORDER BY id LIMIT $2", args).await
     }
 
+    /// The newest requests in any of these states, or in whatever state if none is given, newest first.
+    ///
+    /// # Errors
+    /// [`crate::StoreError`] of the database.
+    pub async fn newest(&self, states: &[State], limit: u32) -> Result<Vec<Record>> {
+        let mut args = args![limit];
+        let condition = match states {
+            [] => "id > 0".to_owned(),
+            some => format!("state IN ({})", names(some, &mut args)?),
+        };
+        self.records(&condition, " ORDER BY id DESC LIMIT $1", args).await
+    }
+
     /// One request.
     ///
     /// # Errors

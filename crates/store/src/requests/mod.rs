@@ -127,7 +127,7 @@ fn record(row: &mut Row) -> Result<Record> {
     })
 }
 
-fn state(row: &mut Row) -> Result<State> {
+pub(crate) fn state(row: &mut Row) -> Result<State> {
     let name: String = row.take()?;
     State::from_name(&name).map_err(|problem| row.damaged(&problem.to_string()))
 }

@@ -6,6 +6,7 @@
 
 mod brief;
 mod ends;
+mod figures;
 mod hunt;
 mod journal;
 mod leases;

@@ -1,7 +1,7 @@
 //! From the configuration to what the parent works by.
 
 use super::super::monitor::options::{self, Given};
-use super::super::{Logging, context, running};
+use super::super::{Logging, context};
 use crate::failure::{Exit, Failure};
 use facilitator_chain::{connector, sync};
 use facilitator_config::{Chain, ChainSettings, GatewayAddresses, Keys, Loaded, LogFormat, Settings};
@@ -11,8 +11,11 @@ use facilitator_protocol::transfer::Backoff;
 use facilitator_protocol::transfer::accept::Policy;
 use facilitator_protocol::transfer::hunt::HuntPolicy;
 use facilitator_protocol::transfer::profit::{ChainPrices, Prices};
-use facilitator_roles::messages::{ChainSetup, ConfiguredGateway, KeyBytes, MonitorSetup, ScannerSetup, SenderSetup};
+use facilitator_roles::messages::{
+    ChainSetup, ConfiguredGateway, KeyBytes, MetricsSetup, MonitorSetup, ScannerSetup, SenderSetup,
+};
 use facilitator_roles::parent::{Hunter, PerSide, Setup};
+use facilitator_roles::running;
 use facilitator_roles::terms::Terms;
 use facilitator_store::requests::Hunting;
 use facilitator_supervisor::RestartPolicy;
@@ -92,16 +95,7 @@ pub(super) fn parent(loaded: &Loaded, keys: &Keys, process: i64, logging: &Loggi
             origin: sender(loaded, keys, Side::Origin)?,
             auxiliary: sender(loaded, keys, Side::Auxiliary)?,
         },
-        policy: Policy {
-            prices: prices(loaded),
-            min_gas_price: settings.min_gas_price,
-            min_gas_limit: settings.min_gas_limit,
-            max_bounty: settings.max_bounty.unwrap_or(U256::MAX),
-            min_origin_balance: loaded.facilitator.origin.settings.min_balance,
-            min_auxiliary_balance: loaded.facilitator.auxiliary.settings.min_balance,
-            worker_expiry_margin_blocks: settings.worker_expiry_margin_blocks,
-            funds_safety_percent: settings.funds_safety_percent.into(),
-        },
+        policy: policy(loaded),
         hunter: hunter(loaded),
         backoff: Backoff { base_ms: millis(settings.retry_base), max_ms: millis(settings.retry_max) },
         recheck_ms: millis(settings.retry_max).max(millis(Duration::from_secs(60))),
@@ -111,6 +105,7 @@ pub(super) fn parent(loaded: &Loaded, keys: &Keys, process: i64, logging: &Loggi
         heartbeat: HEARTBEAT,
         silence: settings.child_silence,
         monitor: None,
+        metrics: metrics(loaded)?,
         terms: Terms {
             heartbeat: settings.child_heartbeat,
             scanner_memory: settings.scanner_memory.map(u64::from),
@@ -118,13 +113,7 @@ pub(super) fn parent(loaded: &Loaded, keys: &Keys, process: i64, logging: &Loggi
             worker_memory: settings.worker_memory.map(u64::from),
             open_files: settings.child_open_files.map(u64::from),
         },
-        restart: RestartPolicy {
-            base: settings.restart_base,
-            max: settings.restart_max,
-            limit: settings.restart_limit,
-            window: settings.restart_window,
-            quarantine: settings.quarantine_retry,
-        },
+        restart: restart(loaded),
         log_filter: logging.filter(settings.log_level.as_str()),
         log_format: match logging.format(log_format(loaded)) {
             facilitator_telemetry::LogFormat::Text => "text",
@@ -133,8 +122,35 @@ pub(super) fn parent(loaded: &Loaded, keys: &Keys, process: i64, logging: &Loggi
     })
 }
 
+/// The operator's limits for accepting.
+pub(super) fn policy(loaded: &Loaded) -> Policy {
+    let settings = &loaded.facilitator.settings;
+    Policy {
+        prices: prices(loaded),
+        min_gas_price: settings.min_gas_price,
+        min_gas_limit: settings.min_gas_limit,
+        max_bounty: settings.max_bounty.unwrap_or(U256::MAX),
+        min_origin_balance: loaded.facilitator.origin.settings.min_balance,
+        min_auxiliary_balance: loaded.facilitator.auxiliary.settings.min_balance,
+        worker_expiry_margin_blocks: settings.worker_expiry_margin_blocks,
+        funds_safety_percent: settings.funds_safety_percent.into(),
+    }
+}
+
+/// When a child that died is started again.
+pub(super) fn restart(loaded: &Loaded) -> RestartPolicy {
+    let settings = &loaded.facilitator.settings;
+    RestartPolicy {
+        base: settings.restart_base,
+        max: settings.restart_max,
+        limit: settings.restart_limit,
+        window: settings.restart_window,
+        quarantine: settings.quarantine_retry,
+    }
+}
+
 /// `None`: what others left is left alone.
-fn hunter(loaded: &Loaded) -> Option<Hunter> {
+pub(super) fn hunter(loaded: &Loaded) -> Option<Hunter> {
     let settings = &loaded.facilitator.hunter;
     settings.enabled.then(|| Hunter {
         hunting: Hunting {
@@ -178,6 +194,13 @@ fn scanner(loaded: &Loaded, side: Side) -> Result<ScannerSetup, Failure> {
         gateways: gateways(loaded)?,
         workers: configured.workers.clone(),
     })
+}
+
+/// `None`: nothing is served.
+fn metrics(loaded: &Loaded) -> Result<Option<MetricsSetup>, Failure> {
+    let Some(listen) = loaded.facilitator.metrics.listen else { return Ok(None) };
+    let ChainSetup { database, pair, .. } = chain(loaded, Side::Origin)?;
+    Ok(Some(MetricsSetup { listen, database, pair }))
 }
 
 /// What a monitor among the children works by, and where it finds the database.
@@ -252,6 +275,6 @@ fn sender(loaded: &Loaded, keys: &Keys, side: Side) -> Result<SenderSetup, Failu
     })
 }
 
-fn millis(duration: Duration) -> u64 {
+pub(super) fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }

@@ -208,6 +208,20 @@ impl<'s, S: Scene + 's> Follower<'s, S> {
         Some(format!("blocks from {from} on {why}: {so}"))
     }
 
+    /// Names the requests and messages of what was stored, so that each can be followed through the log.
+    fn tell_found(commit: &ScanCommit) {
+        for (log, event) in &commit.events {
+            let name = event.name();
+            let request = event.request_hash().map(tracing::field::display);
+            let message = event.message_hash().map(tracing::field::display);
+            if request.is_some() && name.ends_with("Requested") {
+                tracing::info!(request, block = log.block_number, "{name}");
+            } else if request.is_some() || message.is_some() {
+                tracing::debug!(request, message, block = log.block_number, "{name}");
+            }
+        }
+    }
+
     /// Stores a range with its events and the new checkpoint, in one transaction (law 6); whether it was.
     pub(super) async fn commit(&mut self, range: &FetchedRange) -> Result<bool, ChildError> {
         let Some(reached) = range.checkpoint() else { return Ok(true) };
@@ -235,6 +249,7 @@ impl<'s, S: Scene + 's> Follower<'s, S> {
             }
         };
         kill_point!("scanner.committed");
+        Self::tell_found(&commit);
         self.gaps.stored(&range.entries, next);
         self.checkpoint = Some(checkpoint);
         self.unsaved.clear();

@@ -1,18 +1,20 @@
 //! Which facilitators run: what their databases say, checked against the processes of this host.
 
-use facilitator_roles::parent::Standing;
+use crate::parent::Standing;
 use facilitator_store::Store;
 use facilitator_store::processes::{Process, ProcessKind};
 use std::fs;
 
 /// The name of this host.
-pub(crate) fn host() -> String {
+#[must_use]
+pub fn host() -> String {
     nix::unistd::gethostname().ok().and_then(|name| name.into_string().ok()).unwrap_or_else(|| "localhost".to_owned())
 }
 
 /// When a process of this host was started, as the system counts it: tells it from a later one with the same number.
 /// `None`: it does not live.
-pub(crate) fn started(pid: u32) -> Option<String> {
+#[must_use]
+pub fn started(pid: u32) -> Option<String> {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
     // The command's name stands in parentheses and may contain anything; the start time is the 20th field behind it.
     let (_, rest) = stat.rsplit_once(')')?;
@@ -27,7 +29,8 @@ pub(crate) fn started(pid: u32) -> Option<String> {
 }
 
 /// Whether a registered process lives. One of another host is believed as long as its heartbeat is fresh.
-pub(crate) fn is_alive(process: &Process, host: &str, now_ms: i64) -> bool {
+#[must_use]
+pub fn is_alive(process: &Process, host: &str, now_ms: i64) -> bool {
     let registered = &process.registered;
     if registered.host == host {
         return started(registered.pid).is_some_and(|found| found == registered.pid_started);
@@ -39,7 +42,10 @@ pub(crate) fn is_alive(process: &Process, host: &str, now_ms: i64) -> bool {
 const FRESH_MS: i64 = 60_000;
 
 /// The running facilitator of a database.
-pub(crate) async fn find(store: &Store, now_ms: i64) -> Result<Option<Process>, facilitator_store::StoreError> {
+///
+/// # Errors
+/// [`facilitator_store::StoreError`] of the database.
+pub async fn find(store: &Store, now_ms: i64) -> Result<Option<Process>, facilitator_store::StoreError> {
     let host = host();
     let processes = store.processes().await?;
     let is_parent = |process: &&Process| process.registered.kind == ProcessKind::Facilitator;
@@ -47,7 +53,8 @@ pub(crate) async fn find(store: &Store, now_ms: i64) -> Result<Option<Process>, 
 }
 
 /// What a facilitator has reported last; `None` before its first word, or where another version says it differently.
-pub(crate) fn standing(process: &Process) -> Option<Standing> {
+#[must_use]
+pub fn standing(process: &Process) -> Option<Standing> {
     process.detail.as_deref().and_then(|detail| serde_json::from_str(detail).ok())
 }
 

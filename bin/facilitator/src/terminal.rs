@@ -1,0 +1,304 @@
+//! What a terminal can do beside lines: its width, colours, and a screen of its own for a view that goes on.
+
+use std::io::{self, IsTerminal, Write};
+
+/// Columns of a terminal that does not say.
+const COLUMNS: usize = 100;
+
+/// Narrowest width that is laid out for.
+const NARROWEST: usize = 40;
+
+/// How something is meant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Tone {
+    Plain,
+    Strong,
+    Soft,
+    Good,
+    Warn,
+    Bad,
+}
+
+impl Tone {
+    const fn code(self) -> Option<&'static str> {
+        match self {
+            Self::Plain => None,
+            Self::Strong => Some("1"),
+            Self::Soft => Some("2"),
+            Self::Good => Some("32"),
+            Self::Warn => Some("33"),
+            Self::Bad => Some("31"),
+        }
+    }
+}
+
+/// Where results are shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Look {
+    /// Columns to fit into; none where lines may be as long as they are.
+    pub(crate) width: Option<usize>,
+    /// Whether there are colours.
+    colour: bool,
+}
+
+impl Look {
+    /// That of standard output: colours and a width on a terminal alone.
+    pub(crate) fn of_stdout() -> Self {
+        let on_terminal = io::stdout().is_terminal();
+        let set = |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
+        let dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
+        let width = on_terminal.then(|| size().map_or(COLUMNS, |(columns, _)| columns).max(NARROWEST));
+        Self { width, colour: on_terminal && !set("NO_COLOR") && !dumb }
+    }
+
+    /// Without colours, for whoever compares text.
+    #[cfg(test)]
+    pub(crate) const fn plain(width: Option<usize>) -> Self {
+        Self { width, colour: false }
+    }
+
+    #[cfg(test)]
+    pub(crate) const fn coloured(width: Option<usize>) -> Self {
+        Self { width, colour: true }
+    }
+
+    /// A text as it is meant. What others wrote has no control characters when it comes here.
+    pub(crate) fn paint(self, tone: Tone, text: &str) -> String {
+        match tone.code().filter(|_| self.colour && !text.is_empty()) {
+            Some(code) => format!("\u{1b}[{code}m{text}\u{1b}[0m"),
+            None => text.to_owned(),
+        }
+    }
+
+    /// A text in as many lines as it needs, the later ones indented by `indent`.
+    pub(crate) fn wrap(self, text: &str, indent: usize) -> Vec<String> {
+        let Some(width) = self.width else { return vec![text.to_owned()] };
+        let mut lines = vec![String::new()];
+        let mut used = 0;
+        for word in text.split(' ') {
+            let mut word: Vec<char> = word.chars().collect();
+            if used > 0 && used + 1 + word.len() > width {
+                lines.push(" ".repeat(indent));
+                used = indent;
+            } else if used > 0 {
+                push(&mut lines, ' ');
+                used += 1;
+            }
+            // A word that is longer than a line is cut, not lost.
+            while used + word.len() > width && width > indent {
+                let rest = word.split_off(width.saturating_sub(used).min(word.len()));
+                word.iter().for_each(|c| push(&mut lines, *c));
+                word = rest;
+                lines.push(" ".repeat(indent));
+                used = indent;
+            }
+            used += word.len();
+            word.iter().for_each(|c| push(&mut lines, *c));
+        }
+        lines
+    }
+
+    /// A bar of so many percent.
+    pub(crate) fn bar(self, percent: u64, columns: usize) -> String {
+        let full = usize::try_from(percent.min(100)).unwrap_or(100) * columns / 100;
+        let rest = columns.saturating_sub(full);
+        format!("{}{}", self.paint(Tone::Good, &"█".repeat(full)), self.paint(Tone::Soft, &"░".repeat(rest)))
+    }
+}
+
+fn push(lines: &mut [String], c: char) {
+    if let Some(last) = lines.last_mut() {
+        last.push(c);
+    }
+}
+
+/// A cell of a table, and how it is meant.
+#[derive(Debug, Clone)]
+pub(crate) struct Cell {
+    text: String,
+    tone: Tone,
+}
+
+impl Cell {
+    pub(crate) fn new(tone: Tone, text: impl Into<String>) -> Self {
+        Self { text: text.into(), tone }
+    }
+}
+
+impl<T: Into<String>> From<T> for Cell {
+    fn from(text: T) -> Self {
+        Self::new(Tone::Plain, text)
+    }
+}
+
+/// Columns of text, each as wide as its widest cell, as long as all fit; else the last is cut, and the others from the
+/// right where that does not do.
+pub(crate) fn table(look: Look, heads: &[&str], rows: &[Vec<Cell>]) -> Vec<String> {
+    let count = |text: &str| text.chars().count();
+    let mut widths: Vec<usize> = heads.iter().map(|head| count(head)).collect();
+    for row in rows {
+        for (width, cell) in widths.iter_mut().zip(row) {
+            *width = (*width).max(count(&cell.text));
+        }
+    }
+    if let Some(most) = look.width {
+        shrink(&mut widths, heads, most);
+    }
+    let heading: Vec<Cell> = heads.iter().map(|head| Cell::new(Tone::Soft, *head)).collect();
+    std::iter::once(&heading).chain(rows).map(|row| line(look, row, &widths)).collect()
+}
+
+fn line(look: Look, row: &[Cell], widths: &[usize]) -> String {
+    let last = row.iter().rposition(|cell| !cell.text.is_empty()).unwrap_or(0);
+    let cells = row.iter().zip(widths).take(last + 1).enumerate().map(|(at, (cell, width))| {
+        let text = cut(&cell.text, *width);
+        let blanks = if at == last { 0 } else { width.saturating_sub(text.chars().count()) };
+        format!("{}{}", look.paint(cell.tone, &text), " ".repeat(blanks))
+    });
+    cells.collect::<Vec<_>>().join("  ")
+}
+
+fn shrink(widths: &mut [usize], heads: &[&str], most: usize) {
+    let gaps = 2 * widths.len().saturating_sub(1);
+    for at in (0..widths.len()).rev() {
+        let all = widths.iter().sum::<usize>() + gaps;
+        let least = heads.get(at).map_or(4, |head| head.chars().count()).max(4);
+        if let Some(width) = widths.get_mut(at).filter(|_| all > most) {
+            *width = width.saturating_sub(all - most).max(least.min(*width));
+        }
+    }
+}
+
+/// The beginning of a text, with a mark for what is missing.
+pub(crate) fn cut(text: &str, width: usize) -> String {
+    if text.chars().count() <= width {
+        return text.to_owned();
+    }
+    let mut text: String = text.chars().take(width.saturating_sub(1)).collect();
+    text.push('…');
+    text
+}
+
+/// Columns and lines of the terminal.
+fn size() -> Option<(usize, usize)> {
+    let (width, height) = terminal_size::terminal_size()?;
+    Some((width.0.into(), height.0.into()))
+}
+
+/// A screen beside the lines of the terminal, which are there again when it is dropped.
+pub(crate) struct Screen(());
+
+impl Screen {
+    /// Takes the terminal, if standard output is one.
+    pub(crate) fn take() -> Option<Self> {
+        if !io::stdout().is_terminal() {
+            return None;
+        }
+        put("\u{1b}[?1049h\u{1b}[?25l\u{1b}[2J");
+        Some(Self(()))
+    }
+
+    /// Shows a frame: one write, over what stood there, so that nothing flickers.
+    pub(crate) fn show(&self, lines: &[String]) {
+        let height = size().map_or(lines.len(), |(_, lines)| lines);
+        put(&frame(lines, height));
+    }
+}
+
+impl Drop for Screen {
+    fn drop(&mut self) {
+        put("\u{1b}[?25h\u{1b}[?1049l");
+    }
+}
+
+fn frame(lines: &[String], height: usize) -> String {
+    let mut text = "\u{1b}[?2026h\u{1b}[H".to_owned();
+    let fits = lines.len() <= height;
+    let shown = if fits { lines.len() } else { height.saturating_sub(1) };
+    for (at, line) in lines.iter().take(shown).enumerate() {
+        if at > 0 {
+            text.push_str("\r\n");
+        }
+        text.push_str(line);
+        text.push_str("\u{1b}[0m\u{1b}[K");
+    }
+    if !fits {
+        text.push_str(&format!("\r\n… {} more lines\u{1b}[K", lines.len() - shown));
+    }
+    text.push_str("\u{1b}[J\u{1b}[?2026l");
+    text
+}
+
+fn put(text: &str) {
+    let mut out = io::stdout().lock();
+    let _nobody_may_look = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rows() -> Vec<Vec<Cell>> {
+        vec![
+            vec!["0x1234".into(), Cell::new(Tone::Good, "COMPLETE"), "".into()],
+            vec!["0x5678".into(), Cell::new(Tone::Plain, "ACCEPTED"), "a state root that is to be anchored".into()],
+        ]
+    }
+
+    #[test]
+    fn tables_fit_and_are_cut_at_the_right_first() {
+        let heads = ["REQUEST", "STATE", "WAITS FOR"];
+        let free = table(Look::plain(None), &heads, &rows());
+        assert_eq!(free[0], "REQUEST  STATE     WAITS FOR");
+        assert_eq!(free[1], "0x1234   COMPLETE");
+        assert_eq!(free[2], "0x5678   ACCEPTED  a state root that is to be anchored");
+        let narrow = table(Look::plain(Some(34)), &heads, &rows());
+        assert_eq!(narrow[2], "0x5678   ACCEPTED  a state root t…");
+        for width in 20..60 {
+            let lines = table(Look::plain(Some(width)), &heads, &rows());
+            let longest = lines.iter().map(|line| line.chars().count()).max();
+            assert!(longest <= Some(width.max(25)), "{width}: {lines:?}");
+        }
+    }
+
+    #[test]
+    fn colours_change_no_width() {
+        let plain = table(Look::plain(Some(40)), &["A", "B", "C"], &rows());
+        let coloured = table(Look::coloured(Some(40)), &["A", "B", "C"], &rows());
+        let bare = |line: &String| {
+            let pieces = line.split('\u{1b}').enumerate();
+            pieces.map(|(at, piece)| if at == 0 { piece } else { piece.split_once('m').unwrap().1 }).collect::<String>()
+        };
+        assert_eq!(coloured.iter().map(bare).collect::<Vec<_>>(), plain);
+        assert!(coloured[1].contains("\u{1b}[32mCOMPLETE\u{1b}[0m"), "{coloured:?}");
+    }
+
+    #[test]
+    fn long_texts_are_wrapped_and_nothing_is_lost() {
+        let look = Look::plain(Some(12));
+        assert_eq!(look.wrap("waits for a root of the chain", 2), ["waits for a", "  root of", "  the chain"]);
+        let long = look.wrap("0x1234567890123456789012345", 2);
+        assert!(long.iter().all(|line| line.chars().count() <= 12), "{long:?}");
+        assert_eq!(long.iter().map(|line| line.trim()).collect::<String>(), "0x1234567890123456789012345");
+        assert_eq!(Look::plain(None).wrap("as it is", 2), ["as it is"]);
+    }
+
+    #[test]
+    fn a_frame_is_one_text_that_leaves_nothing_of_the_last_one_and_fits_the_height() {
+        let lines: Vec<String> = (0..5).map(|number| format!("line {number}")).collect();
+        let whole = frame(&lines, 5);
+        assert!(whole.starts_with("\u{1b}[?2026h\u{1b}[H") && whole.ends_with("\u{1b}[J\u{1b}[?2026l"));
+        assert_eq!(whole.matches("\r\n").count(), 4);
+        assert_eq!(whole.matches("\u{1b}[K").count(), 5);
+        assert!(!whole.contains("\u{1b}[2J"), "clearing first would flicker");
+        let short = frame(&lines, 3);
+        assert!(short.contains("… 3 more lines") && short.matches("\r\n").count() == 2, "{short:?}");
+    }
+
+    #[test]
+    fn bars_are_as_long_as_they_say() {
+        assert_eq!(Look::plain(None).bar(50, 10), "█████░░░░░");
+        assert_eq!(Look::plain(None).bar(0, 4), "░░░░");
+        assert_eq!(Look::plain(None).bar(250, 4), "████");
+    }
+}
