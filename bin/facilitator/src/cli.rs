@@ -50,7 +50,8 @@ pub(crate) enum Command {
     Init(InitArgs),
     /// Run the facilitator of one or more chain pairs.
     ///
-    /// Prints `ready` once both chains are in working mode. SIGTERM or Ctrl-C ends it in order, a second one at once.
+    /// Prints `ready` once both chains are in working mode. SIGTERM or Ctrl-C ends it in order, a second one at once;
+    /// SIGHUP has it read its configuration again.
     /// The password of each worker key comes from MOSAIC_ADDRESS_PASSW_<address>, else it is asked for.
     Start(StartArgs),
     /// End a running facilitator in order and wait for its end.

@@ -2,12 +2,15 @@
 
 use super::super::{Logging, context};
 use super::{log_file, passwords, selection};
-use crate::cli::StartArgs;
+use crate::cli::{LogFormat, StartArgs};
 use crate::failure::{Exit, Failure};
 use crate::output;
 use facilitator_config::{Home, Loaded};
 use facilitator_supervisor::limits::{Memory, protect};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 use std::fs::{self, OpenOptions};
+use std::io::IsTerminal;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::process::Stdio;
@@ -71,13 +74,17 @@ async fn spawn(
     if args.json && !args.detach {
         command.arg("--json");
     }
-    let level = loaded.facilitator.settings.log_level.as_str();
-    command.args(["--log-level", &logging.filter(level)]);
-    let format = match logging.format(super::setup::log_format(loaded)) {
-        facilitator_telemetry::LogFormat::Text => "text",
-        facilitator_telemetry::LogFormat::Json => "json",
-    };
-    command.args(["--log-format", format]);
+    // What was not given here the configuration says, which may change while it runs.
+    if let Some(level) = &logging.level {
+        command.args(["--log-level", level]);
+    }
+    if let Some(format) = logging.format {
+        let name = match format {
+            LogFormat::Text => "text",
+            LogFormat::Json => "json",
+        };
+        command.args(["--log-format", name]);
+    }
     // Ctrl-C in the terminal is passed on in order, and a detached one is not to hear of it at all.
     command.process_group(0).stdin(Stdio::piped());
     let log = args.detach.then(|| log_file(home, chain_id));
@@ -128,11 +135,17 @@ async fn ended_early(started: &mut Started) -> Failure {
 async fn wait_until_ended(mut children: Vec<Started>) -> Result<Exit, Failure> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut hang_up = signal(SignalKind::hangup())?;
+    let on_terminal = std::io::stdin().is_terminal();
     let mut worst = Exit::Done;
     while let Some(started) = children.first_mut() {
         tokio::select! {
-            _ = terminate.recv() => pass_on(&children),
-            _ = interrupt.recv() => pass_on(&children),
+            _ = terminate.recv() => pass_on(&children, Signal::SIGTERM),
+            _ = interrupt.recv() => pass_on(&children, Signal::SIGTERM),
+            _ = hang_up.recv() => {
+                let closed = on_terminal && !std::io::stdin().is_terminal();
+                pass_on(&children, if closed { Signal::SIGTERM } else { Signal::SIGHUP });
+            }
             status = started.child.wait() => {
                 let exit = exit_of(status?.code());
                 if exit != Exit::Done {
@@ -145,11 +158,10 @@ async fn wait_until_ended(mut children: Vec<Started>) -> Result<Exit, Failure> {
     Ok(worst)
 }
 
-fn pass_on(children: &[Started]) {
+fn pass_on(children: &[Started], signal: Signal) {
     for pid in children.iter().filter_map(|started| started.child.id()) {
         if let Ok(pid) = i32::try_from(pid) {
-            let _ended_meanwhile =
-                nix::sys::signal::kill(nix::unistd::Pid::from_raw(pid), nix::sys::signal::Signal::SIGTERM);
+            let _ended_meanwhile = kill(Pid::from_raw(pid), signal);
         }
     }
 }
