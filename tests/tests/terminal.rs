@@ -47,7 +47,7 @@ async fn a_view_of_the_whole_screen_goes_on_and_gives_the_terminal_back() -> Res
         {
             assert!(text.replace("\n  ", " ").contains(part), "{part}: {text}");
         }
-        assert!(rows.iter().all(|row| text.contains(&row.request_hash[..18])), "{text}");
+        assert!(rows.iter().all(|row| text.contains(&row.request_hash[..8])), "{text}");
         assert!(widest(frame) <= usize::from(columns), "wider than {columns}: {text}");
         // Over what stood there, never an empty screen in between.
         assert!(frame.starts_with("\u{1b}[H") && !frame.contains("\u{1b}[2J"), "{frame:?}");

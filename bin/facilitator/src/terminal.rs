@@ -5,6 +5,9 @@ use std::io::{self, IsTerminal, Write};
 /// Columns of a terminal that does not say.
 const COLUMNS: usize = 100;
 
+/// Columns that are left of any cell.
+const LEAST: usize = 4;
+
 /// Narrowest width that is laid out for.
 const NARROWEST: usize = 40;
 
@@ -73,14 +76,17 @@ impl Look {
     /// A text in as many lines as it needs, the later ones indented by `indent`.
     pub(crate) fn wrap(self, text: &str, indent: usize) -> Vec<String> {
         let Some(width) = self.width else { return vec![text.to_owned()] };
-        let mut lines = vec![String::new()];
-        let mut used = 0;
-        for word in text.split(' ') {
+        let words = text.trim_start_matches(' ');
+        let begin = text.len() - words.len();
+        let mut lines = vec![" ".repeat(begin)];
+        let mut used = begin;
+        for word in words.split(' ') {
             let mut word: Vec<char> = word.chars().collect();
-            if used > 0 && used + 1 + word.len() > width {
+            let is_first = lines.len() == 1 && used == begin;
+            if !is_first && used + 1 + word.len() > width {
                 lines.push(" ".repeat(indent));
                 used = indent;
-            } else if used > 0 {
+            } else if !is_first {
                 push(&mut lines, ' ');
                 used += 1;
             }
@@ -131,8 +137,7 @@ impl<T: Into<String>> From<T> for Cell {
     }
 }
 
-/// Columns of text, each as wide as its widest cell, as long as all fit; else the last is cut, and the others from the
-/// right where that does not do.
+/// Columns of text, each as wide as its widest cell, as long as all fit; else the widest are cut.
 pub(crate) fn table(look: Look, heads: &[&str], rows: &[Vec<Cell>]) -> Vec<String> {
     let count = |text: &str| text.chars().count();
     let mut widths: Vec<usize> = heads.iter().map(|head| count(head)).collect();
@@ -160,11 +165,11 @@ fn line(look: Look, row: &[Cell], widths: &[usize]) -> String {
 
 fn shrink(widths: &mut [usize], heads: &[&str], most: usize) {
     let gaps = 2 * widths.len().saturating_sub(1);
-    for at in (0..widths.len()).rev() {
-        let all = widths.iter().sum::<usize>() + gaps;
-        let least = heads.get(at).map_or(4, |head| head.chars().count()).max(4);
-        if let Some(width) = widths.get_mut(at).filter(|_| all > most) {
-            *width = width.saturating_sub(all - most).max(least.min(*width));
+    while widths.iter().sum::<usize>() + gaps > most {
+        let widest = widths.iter_mut().zip(heads).filter(|(width, head)| **width > head.chars().count().max(LEAST));
+        match widest.max_by_key(|(width, _)| **width) {
+            Some((width, _)) => *width -= 1,
+            None => return,
         }
     }
 }
@@ -246,7 +251,7 @@ mod tests {
     }
 
     #[test]
-    fn tables_fit_and_are_cut_at_the_right_first() {
+    fn tables_fit_and_the_widest_columns_are_cut() {
         let heads = ["REQUEST", "STATE", "WAITS FOR"];
         let free = table(Look::plain(None), &heads, &rows());
         assert_eq!(free[0], "REQUEST  STATE     WAITS FOR");
@@ -281,6 +286,7 @@ mod tests {
         assert!(long.iter().all(|line| line.chars().count() <= 12), "{long:?}");
         assert_eq!(long.iter().map(|line| line.trim()).collect::<String>(), "0x1234567890123456789012345");
         assert_eq!(Look::plain(None).wrap("as it is", 2), ["as it is"]);
+        assert_eq!(look.wrap("  waits for it", 4), ["  waits for", "    it"]);
     }
 
     #[test]
