@@ -4,17 +4,14 @@
 //! also what is no signature: an intent that it queued would never be read by the new holder, who has read the journal
 //! already, and an outcome that it noted would be news from long ago.
 
-use super::{EntryId, Journal, read::in_list};
+use super::{EntryId, Journal, read::CHUNK};
 use crate::{
-    db::{Row, ToValue as _, Tx},
+    db::{Row, ToValue as _, Tx, in_list},
     error::{Result, StoreError},
     leases::Lease,
 };
 use facilitator_eth::Address;
 use std::collections::BTreeSet;
-
-/// Row numbers in one question.
-const CHUNK: usize = 500;
 
 impl Journal {
     /// Fails unless all accounts are held under these leases.

@@ -4,13 +4,15 @@
 //! the node, `sent`. A death between two of them leaves an entry that [`Journal::live`] shows in the earlier state, and
 //! the next step is done again with the same bytes.
 
-use super::{EntryId, Failed, Inclusion, Journal, Notify, Sent, Signature};
+use super::{EntryId, Failed, Inclusion, Journal, Notify, Sent, Signature, read::CHUNK};
 use crate::{
-    db::{Tx, Value, args},
+    db::{Row, Tx, Value, args, in_list},
     error::Result,
     leases::Lease,
+    requests,
 };
 use facilitator_eth::{Address, tx::Fee};
+use facilitator_protocol::model::RequestId;
 use std::collections::BTreeSet;
 
 impl Journal {
@@ -94,6 +96,7 @@ impl Journal {
     ) -> Result<()> {
         let mut tx = self.db.begin().await?;
         self.fence_entries(&mut tx, leases, mined.iter().map(|(id, _)| *id)).await?;
+        lock_waiting(&mut tx, mined.iter().map(|(id, _)| *id), notify).await?;
         for (id, inclusion) in mined {
             let sql = "UPDATE transactions SET state = 'mined', waiting_for = NULL, updated_at_ms = $3,
                     hash = $4, block_number = $5, block_hash = $6, gas_used = $7, gas_price = $8
@@ -113,6 +116,7 @@ impl Journal {
     pub async fn finalise(&self, leases: &[Lease], ids: &[EntryId], notify: Notify, now_ms: i64) -> Result<()> {
         let mut tx = self.db.begin().await?;
         self.fence_entries(&mut tx, leases, ids.iter().copied()).await?;
+        lock_waiting(&mut tx, ids.iter().copied(), notify).await?;
         for id in ids {
             let sql = "UPDATE transactions SET state = 'final', updated_at_ms = $3
                 WHERE id = $1 AND chain_id = $2 AND state IN ('mined', 'final')";
@@ -179,6 +183,7 @@ impl Journal {
     pub async fn fail(&self, leases: &[Lease], failed: &[Failed], now_ms: i64) -> Result<()> {
         let mut tx = self.db.begin().await?;
         self.fence_entries(&mut tx, leases, failed.iter().map(|failed| failed.id)).await?;
+        lock_waiting(&mut tx, failed.iter().map(|failed| failed.id), Notify::Waiting).await?;
         for Failed { id, inclusion, failure } in failed {
             let sql = "UPDATE transactions SET state = 'failed', waiting_for = NULL, updated_at_ms = $3,
                     hash = $4, block_number = $5, block_hash = $6, gas_used = $7, gas_price = $8,
@@ -230,6 +235,22 @@ fn inclusion_args(inclusion: Option<&Inclusion>) -> Result<Vec<Value>> {
         inclusion.map(|inclusion| inclusion.gas_used),
         inclusion.map(|inclusion| inclusion.gas_price),
     ])
+}
+
+/// The requests that [`wake`] will change, in the order in which others change them too.
+async fn lock_waiting(tx: &mut Tx, ids: impl Iterator<Item = EntryId>, notify: Notify) -> Result<()> {
+    if notify == Notify::Nobody || tx.dialect().for_update().is_empty() {
+        return Ok(());
+    }
+    let ids: Vec<i64> = ids.map(|id| id.0).collect();
+    let mut waiting = Vec::new();
+    for chunk in ids.chunks(CHUNK) {
+        let (list, values) = in_list(chunk.iter().copied(), 1)?;
+        let sql = format!("SELECT DISTINCT request_id FROM waiters WHERE transaction_id IN ({list})");
+        let found = tx.fetch(sql, values).await?;
+        waiting.extend(found.into_iter().map(|mut row: Row| row.take()).collect::<Result<Vec<RequestId>>>()?);
+    }
+    requests::lock(tx, waiting.into_iter()).await
 }
 
 /// Counts the wake-up, so that a worker that parks at this moment does not sleep through it.

@@ -46,6 +46,18 @@ pub enum Change {
     },
 }
 
+impl Change {
+    /// The request.
+    #[must_use]
+    pub const fn id(&self) -> RequestId {
+        match self {
+            Self::Started { id, .. } | Self::Update { id, .. } | Self::Park { id, .. } | Self::Release { id, .. } => {
+                *id
+            }
+        }
+    }
+}
+
 /// What [`Store::save`] did.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Saved {
@@ -76,7 +88,10 @@ impl Store {
     /// [`crate::StoreError`] of the database; then nothing is stored.
     pub async fn save(&self, owner: &str, changes: &[Change], now_ms: i64) -> Result<Saved> {
         let mut saved = Saved::default();
-        let mut tx = self.db.begin().await?;
+        // A new attempt looks at the events of its message, which a scanner may be storing.
+        let alone = changes.iter().any(makes_attempt);
+        let mut tx = if alone { self.db.begin_alone().await? } else { self.db.begin().await? };
+        super::lock(&mut tx, changes.iter().map(Change::id)).await?;
         for change in changes {
             save_one(&mut tx, owner, change, now_ms, &mut saved).await?;
         }
@@ -91,6 +106,7 @@ impl Store {
     /// [`crate::StoreError`] of the database.
     pub async fn retry(&self, id: RequestId, now_ms: i64) -> Result<Retry> {
         let mut tx = self.db.begin().await?;
+        super::lock(&mut tx, std::iter::once(id)).await?;
         let sql = "SELECT state, kind, declared_block FROM requests WHERE id = $1";
         let Some(mut row) = tx.fetch_one(sql, args![id]).await? else {
             return Ok(Retry::Missing);
@@ -116,6 +132,13 @@ impl Store {
         super::log::append(&mut tx, id, "taken up again by the operator", now_ms).await?;
         tx.commit().await?;
         Ok(Retry::Woken)
+    }
+}
+
+const fn makes_attempt(change: &Change) -> bool {
+    match change {
+        Change::Update { update, .. } | Change::Park { park: Park { update, .. }, .. } => update.attempt.is_some(),
+        Change::Started { .. } | Change::Release { .. } => false,
     }
 }
 

@@ -1,0 +1,184 @@
+//! The whole product on a database server: stakes, deaths on either side, loss, and the way from a file and back.
+
+use anyhow::{Context as _, Result, ensure};
+use facilitator_tests::{
+    anchoring::{Anchoring, Policy},
+    anvil::Mining,
+    devnet::DevnetOptions,
+    node::Pace,
+    operator::RequestRow,
+    postgres::Postgres,
+    stakers::Stakers,
+    verify,
+    world::{Database, World, WorldOptions},
+};
+use serde_json::json;
+use std::{fs, time::Duration};
+
+const LIMIT: Duration = Duration::from_secs(120);
+
+fn options() -> WorldOptions {
+    let devnet = DevnetOptions { mining: Mining::Every(Duration::from_millis(250)), ..DevnetOptions::default() };
+    WorldOptions { devnet, database: Database::Postgres, ..WorldOptions::default() }
+}
+
+fn all_in<'a>(state: &'a str, count: usize) -> impl Fn(&[RequestRow]) -> bool + 'a {
+    move |rows| rows.len() == count && rows.iter().all(|row| row.state == state)
+}
+
+fn server(world: &World) -> Result<&Postgres> {
+    world.postgres.as_ref().context("the world has no server")
+}
+
+/// Neither arguments nor environment of any process of the facilitator hold the password.
+fn password_is_in_no_process(password: &str) -> Result<()> {
+    let mut looked_at = 0;
+    for entry in fs::read_dir("/proc")? {
+        let folder = entry?.path();
+        let Ok(arguments) = fs::read(folder.join("cmdline")) else { continue };
+        let arguments = String::from_utf8_lossy(&arguments).into_owned();
+        if !arguments.starts_with("facilitator") && !arguments.contains("/facilitator") {
+            continue;
+        }
+        looked_at += 1;
+        let environment = fs::read(folder.join("environ")).unwrap_or_default();
+        ensure!(!arguments.contains(password), "{arguments}");
+        ensure!(!String::from_utf8_lossy(&environment).contains(password), "in the environment of {arguments}");
+    }
+    ensure!(looked_at > 0, "no process was found");
+    Ok(())
+}
+
+#[tokio::test]
+async fn one_stake_ends_as_minted_tokens_and_the_password_stays_hidden() -> Result<()> {
+    let world = World::new(options()).await?;
+    let (operator, chain) = (&world.operator, world.operator.chains[1].to_string());
+    let postgres = server(&world)?;
+    let doctor = operator.run(&["doctor", "--chain-id", &chain]).await?;
+    ensure!(doctor.stdout.contains("its tables are created by the first start"), "{doctor:?}");
+    let stakers = Stakers::new(&world.devnet, 0, 1).await?;
+    let daemon = operator.start().await?;
+    let stakes = stakers.request_all(&world.devnet, Pace::Natural).await?;
+    world.finish(&daemon, &stakes, LIMIT).await?;
+    operator.wait_requests(LIMIT, all_in("COMPLETE", 1)).await?;
+    password_is_in_no_process(postgres.password()?)?;
+    let listed = operator.run(&["list", "--json"]).await?.json()?;
+    ensure!(listed[0]["status"] == "active", "{listed}");
+    let mut said = daemon.log_tail();
+    for command in [
+        &["doctor", "--chain-id", &chain][..],
+        &["status", "--chain-id", &chain],
+        &["db", "check", "--chain-id", &chain],
+        &["recover", "--set-aside", "--chain-id", &chain],
+        &["db", "copy", "--chain-id", &chain, "--to", "/tmp/never.db"],
+    ] {
+        let answer = operator.run(command).await?;
+        said.push_str(&format!("{command:?}: {answer:?}\n"));
+    }
+    ensure!(!said.contains(postgres.password()?), "{said}");
+    for wanted in ["is sound: schema version", "RENAME", "runs already", "can be read; the facilitator with pid"] {
+        ensure!(said.contains(wanted), "{wanted}: {said}");
+    }
+    operator.stop(daemon).await
+}
+
+#[tokio::test]
+async fn ten_stakes_outlive_a_server_that_ends_and_begins_again() -> Result<()> {
+    let world = World::new(WorldOptions { workers: 2, ..options() }).await?;
+    let stakers = Stakers::new(&world.devnet, 0, 10).await?;
+    let daemon = world.operator.start().await?;
+    let stakes = stakers.request_all(&world.devnet, Pace::Natural).await?;
+    for pause in [0, 300, 2_500] {
+        tokio::time::sleep(Duration::from_millis(700)).await;
+        server(&world)?.stop()?;
+        tokio::time::sleep(Duration::from_millis(pause)).await;
+        server(&world)?.resume()?;
+    }
+    let ledger = world.finish(&daemon, &stakes, LIMIT).await?;
+    verify::one_proof_per_height(&ledger)?;
+    world.operator.wait_requests(LIMIT, all_in("COMPLETE", 10)).await?;
+    world.operator.stop(daemon).await
+}
+
+#[tokio::test]
+async fn stakes_outlive_deaths_of_the_facilitator_and_the_loss_of_the_database() -> Result<()> {
+    let world = World::new(WorldOptions { anchoring: None, ..options() }).await?;
+    let stakers = Stakers::new(&world.devnet, 0, 3).await?;
+    let mut daemon = world.operator.start().await?;
+    let stakes = stakers.request_all(&world.devnet, Pace::Natural).await?;
+    for _ in 0..3 {
+        tokio::time::sleep(Duration::from_millis(400)).await;
+        daemon.kill().await?;
+        daemon = world.operator.start().await?;
+    }
+    world.operator.wait_requests(LIMIT, all_in("ACCEPTED", 3)).await?;
+    world.operator.stop(daemon).await?;
+
+    server(&world)?.lose()?;
+    let chain = world.operator.chains[1].to_string();
+    let told = world.operator.run(&["recover", "--chain-id", &chain, "--json"]).await?;
+    ensure!(told.code == Some(0), "{told:?}");
+    let daemon = world.operator.start().await?;
+    world.operator.wait_requests(LIMIT, all_in("ACCEPTED", 3)).await?;
+    let _anchoring = Anchoring::start(&world.devnet, Policy::default());
+    world.finish(&daemon, &stakes, LIMIT).await?;
+    world.operator.stop(daemon).await
+}
+
+/// With requests half done; nothing is lost or done twice on the way.
+#[tokio::test]
+async fn an_operator_moves_from_a_file_to_a_server_and_back() -> Result<()> {
+    let world = World::new(WorldOptions { anchoring: None, database: Database::Sqlite, ..options() }).await?;
+    let postgres = Postgres::start()?;
+    let operator = &world.operator;
+    let chain = operator.chains[1].to_string();
+    let stakers = Stakers::new(&world.devnet, 0, 2).await?;
+    let daemon = operator.start().await?;
+    let stakes = stakers.request_all(&world.devnet, Pace::Natural).await?;
+    operator.wait_requests(LIMIT, all_in("ACCEPTED", 2)).await?;
+    let url = postgres.shown_url()?.replace('@', &format!(":{}@", postgres.password()?));
+    let copy = ["db", "copy", "--chain-id", &chain, "--to", &url];
+    let refused = operator.run(&copy).await?;
+    ensure!(refused.code == Some(4), "{refused:?}");
+    operator.stop(daemon).await?;
+
+    let told = operator.run(&copy).await?;
+    ensure!(told.code == Some(0) && told.stdout.contains("requests "), "{told:?}");
+    ensure!(told.stdout.contains(&postgres.shown_url()?) && !told.stdout.contains(postgres.password()?), "{told:?}");
+    let again = operator.run(&copy).await?;
+    ensure!(again.code == Some(8) && again.stderr.contains("not empty"), "{again:?}");
+    operator.edit_config(|config| config["db"] = postgres.config().unwrap_or_default())?;
+    let checked = operator.run(&["db", "check", "--chain-id", &chain, "--json"]).await?;
+    ensure!(checked.json()?["requests"] == 2, "{checked:?}");
+    let daemon = operator.start().await?;
+    let _anchoring = Anchoring::start(&world.devnet, Policy::default());
+    world.finish(&daemon, &stakes, LIMIT).await?;
+    operator.wait_requests(LIMIT, all_in("COMPLETE", 2)).await?;
+    operator.stop(daemon).await?;
+
+    let file = operator.home().join("back.db");
+    let told = operator.run(&["db", "copy", "--chain-id", &chain, "--to", &file.to_string_lossy()]).await?;
+    ensure!(told.code == Some(0), "{told:?}");
+    operator.edit_config(|config| config["db"] = json!({ "db_path": file }))?;
+    let migrated = operator.run(&["db", "migrate", "--chain-id", &chain, "--json"]).await?;
+    ensure!(migrated.code == Some(0) && migrated.json()?["version"].is_u64(), "{migrated:?}");
+    let daemon = operator.start().await?;
+    let rows = operator.wait_requests(LIMIT, all_in("COMPLETE", 2)).await?;
+    ensure!(rows.iter().all(|row| !row.transactions.is_empty()), "{rows:?}");
+    operator.stop(daemon).await
+}
+
+#[tokio::test]
+async fn a_server_that_is_not_there_ends_commands_with_the_code_of_the_database() -> Result<()> {
+    let world = World::new(WorldOptions { anchoring: None, ..options() }).await?;
+    let chain = world.operator.chains[1].to_string();
+    server(&world)?.stop()?;
+    for command in [["status", "--chain-id", &chain], ["start", "--chain-id", &chain]] {
+        let answer = world.operator.run(&command).await?;
+        ensure!(answer.code == Some(8) && answer.stderr.contains("refused"), "{command:?}: {answer:?}");
+    }
+    world.operator.edit_config(|config| config["db"]["url"] = json!("postgres://127.0.0.1/x?sslmod=require"))?;
+    let answer = world.operator.run(&["status", "--chain-id", &chain, "--json"]).await?;
+    ensure!(answer.code == Some(3) && answer.stderr.contains("\"path\":\"db.url\""), "{answer:?}");
+    Ok(())
+}
