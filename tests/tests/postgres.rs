@@ -33,14 +33,15 @@ fn server(world: &World) -> Result<&Postgres> {
     world.postgres.as_ref().context("the world has no server")
 }
 
-/// `count` stakes and as many redeems.
-async fn ask_both_ways(world: &World, count: usize) -> Result<Vec<Request>> {
+/// `count` stakes and as many redeems, and the books as they were before.
+async fn ask_both_ways(world: &World, count: usize) -> Result<(Books, Vec<Request>)> {
     let devnet = &world.devnet;
     let (stakers, redeemers) =
         (Requesters::new(devnet, 0, count).await?, Requesters::redeemers(devnet, 0, count).await?);
+    let books = Books::read(devnet, &world.operator).await?;
     let (stakes, redeems) =
         tokio::try_join!(stakers.request_all(devnet, Pace::Natural), redeemers.request_all(devnet, Pace::Natural))?;
-    Ok([stakes, redeems].concat())
+    Ok((books, [stakes, redeems].concat()))
 }
 
 /// Neither the arguments of a daemon and its children hold the password, nor the environment of its children, nor what
@@ -73,8 +74,7 @@ async fn a_stake_and_a_redeem_end_exact_to_the_wei_and_the_password_stays_hidden
     let doctor = operator.run(&["doctor", "--chain-id", &chain]).await?;
     ensure!(doctor.stdout.contains("its tables are created by the first start"), "{doctor:?}");
     let daemon = operator.start().await?;
-    let books = Books::read(&world.devnet, operator).await?;
-    let requests = ask_both_ways(&world, 1).await?;
+    let (books, requests) = ask_both_ways(&world, 1).await?;
     world.finish_exactly(&daemon, &requests, &books, LIMIT).await?;
     world.nothing_reverted().await?;
     password_stays_hidden(&daemon, postgres.password()?)?;
@@ -126,9 +126,8 @@ async fn requests_outlive_deaths_of_the_facilitator_and_the_loss_of_the_database
     world.operator.edit_config(|config| {
         let _moved = config["db"].as_object_mut().and_then(|db| db.remove("password"));
     })?;
-    let books = Books::read(&world.devnet, &world.operator).await?;
     let daemon = world.operator.start().await?;
-    let requests = ask_both_ways(&world, 2).await?;
+    let (books, requests) = ask_both_ways(&world, 2).await?;
     let daemon = world.kill_and_start(daemon).await?;
     world.operator.wait_requests(LIMIT, all_in("ACCEPTED", 4)).await?;
     password_stays_hidden(&daemon, &password)?;

@@ -226,7 +226,8 @@ impl Journal {
         let mut tx = self.db.begin().await?;
         let fences = self.fence_entries(&mut tx, leases, notes.iter().map(|(id, _)| *id)).await?;
         for (id, text) in notes {
-            let sql = fenced!("UPDATE transactions SET waiting_for = $5, updated_at_ms = $6 WHERE id = $1 AND chain_id = $2");
+            let sql =
+                fenced!("UPDATE transactions SET waiting_for = $5, updated_at_ms = $6 WHERE id = $1 AND chain_id = $2");
             tx.execute(sql, with(fences.args(*id)?, args![text, now_ms])).await?;
         }
         tx.commit().await
