@@ -31,6 +31,7 @@ pub mod mailbox;
 pub mod measure;
 pub mod node;
 pub mod operator;
+pub mod postgres;
 pub mod process;
 pub mod proof;
 pub mod purse;

@@ -105,6 +105,9 @@ pub(crate) enum Command {
     ///
     /// Needs the passwords of the worker keys, as `start` does.
     Recover(RecoverArgs),
+    /// Look after the database: bring its schema up to date, check it, or move it to another one.
+    #[command(subcommand)]
+    Db(DbCommand),
     /// Print shell completions.
     Completions {
         /// The shell.
@@ -355,6 +358,48 @@ pub(crate) enum SyncCommand {
     },
 }
 
+/// Commands about the database.
+#[derive(Debug, Subcommand)]
+pub(crate) enum DbCommand {
+    /// Make the database, or bring its schema up to date. `start` does so by itself.
+    Migrate {
+        /// Which facilitator.
+        #[command(flatten)]
+        pair: PairArgs,
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Read all of it and say whether it is sound. Changes nothing.
+    ///
+    /// Checks version and chain pair, that every page or row can be read, and that what is stored does not contradict
+    /// itself. Exit code 8 if something is wrong.
+    Check {
+        /// Which facilitator.
+        #[command(flatten)]
+        pair: PairArgs,
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Copy everything into another, empty database: from a file to a server, or back.
+    ///
+    /// In one transaction: all of it or nothing. Refused while the facilitator runs, and if the other database has
+    /// rows. This one is left as it is. Afterwards the command says what to change in the config.
+    Copy {
+        /// Which facilitator.
+        #[command(flatten)]
+        pair: PairArgs,
+        /// Where to: postgres://user@host/database, or the path of a file. A password in it is visible in the process
+        /// list; better set PGPASSWORD.
+        #[arg(long, value_name = "URL")]
+        to: String,
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
+    },
+}
+
 /// Commands about requests.
 #[derive(Debug, Subcommand)]
 pub(crate) enum RequestsCommand {
@@ -414,6 +459,9 @@ impl Command {
             Self::Monitor(args) => args.json,
             Self::Sync(SyncCommand::Status { json, .. })
             | Self::Scanner(ScannerCommand::Rewind { json, .. })
+            | Self::Db(
+                DbCommand::Migrate { json, .. } | DbCommand::Check { json, .. } | DbCommand::Copy { json, .. },
+            )
             | Self::Requests(
                 RequestsCommand::List { json, .. }
                 | RequestsCommand::Show { json, .. }

@@ -19,7 +19,8 @@ impl Store {
     /// # Errors
     /// [`crate::StoreError`] of the database.
     pub async fn set_gateways(&self, sets: &[GatewaySet], now_ms: i64) -> Result<()> {
-        let mut tx = self.db.begin().await?;
+        // Two that replace them at once would both insert the same rows.
+        let mut tx = self.db.begin_alone().await?;
         tx.execute("DELETE FROM gateways", Vec::new()).await?;
         for set in sets {
             let sql = format!(

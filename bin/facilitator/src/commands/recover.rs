@@ -16,7 +16,7 @@ use facilitator_roles::clock::now_ms;
 use facilitator_roles::parent::{PerSide, Setup};
 use facilitator_roles::recovery::{self, Reach, RecoveryError};
 use facilitator_store::requests::Filter;
-use facilitator_store::{Access, Store, StoreError};
+use facilitator_store::{Access, Location, Store, StoreError};
 use facilitator_supervisor::limits::{Memory, protect};
 use report::Report;
 use std::path::PathBuf;
@@ -46,6 +46,12 @@ enum Found {
 async fn recover(args: &RecoverArgs, logging: &Logging) -> Result<Exit, Failure> {
     let loaded = context::load_config(&context::selection(&args.pair), &context::home()?).await?;
     start::configured_gateways(&loaded)?;
+    if args.set_aside
+        && let Location::Postgres(_) = context::location(&loaded)?
+    {
+        // Says what to do instead.
+        set_aside(&loaded)?;
+    }
     match examine(&loaded).await? {
         Found::Sound(store) if !args.set_aside => {
             let report = as_it_is(&loaded, &store).await?;
@@ -78,7 +84,7 @@ async fn recover(args: &RecoverArgs, logging: &Logging) -> Result<Exit, Failure>
 
 /// Looks at the database without changing it.
 async fn examine(loaded: &Loaded) -> Result<Found, Failure> {
-    if !context::location(loaded)?.exists() {
+    if !context::location(loaded)?.may_exist() {
         return Ok(Found::Nothing);
     }
     let store = match context::try_open(loaded, Access::Reader).await? {
@@ -116,6 +122,9 @@ fn unusable(error: StoreError) -> Result<Found, Failure> {
         | StoreError::ReadOnly { .. }
         | StoreError::Full { .. }
         | StoreError::Unavailable { .. }
+        | StoreError::NotEmpty { .. }
+        | StoreError::Address { .. }
+        | StoreError::Uncertain { .. }
         | StoreError::LeaseLost { .. }
         | StoreError::CheckpointMoved { .. }
         | StoreError::WrongState { .. }

@@ -145,11 +145,7 @@ fn parent_failure(error: &ParentError) -> Failure {
 
 /// Says who runs before passwords are asked for.
 async fn refuse_second(loaded: &Loaded) -> Result<(), Failure> {
-    if !context::database_path(&context::location(loaded)?).exists() {
-        return Ok(());
-    }
-    // A database that only its owner can open (older, or not finished) has nobody running on it.
-    let Ok(store) = context::open(loaded, Access::Reader).await else { return Ok(()) };
+    let Some(store) = context::open_if_readable(loaded).await? else { return Ok(()) };
     let found = running::find(&store, now_ms()).await;
     store.close().await;
     match found? {

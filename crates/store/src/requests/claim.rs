@@ -23,16 +23,22 @@ impl Store {
             return Ok(Vec::new());
         }
         let mut tx = self.db.begin().await?;
-        let due = "UPDATE requests SET ready = 1, retry_at_ms = NULL
-            WHERE done = 0 AND claimed_by IS NULL AND retry_at_ms IS NOT NULL AND retry_at_ms <= $1";
+        // Rows that somebody else is changing are left to the next claim rather than waited for.
+        let skip = tx.dialect().skip_locked();
+        let due = format!(
+            "UPDATE requests SET ready = 1, retry_at_ms = NULL
+             WHERE id IN (SELECT id FROM requests WHERE done = 0 AND claimed_by IS NULL AND retry_at_ms IS NOT NULL
+                     AND retry_at_ms <= $1{skip})"
+        );
         tx.execute(due, args![now_ms]).await?;
+        // Materialised: a plan that ran the inner select more than once would take more than the limit.
         let sql = format!(
-            "UPDATE requests SET claimed_by = $1, ready = 0, retry_at_ms = NULL, wait_kind = 'nothing', waiting_for = NULL
-             WHERE id IN (SELECT id FROM requests WHERE done = 0 AND claimed_by IS NULL AND ready = 1
+            "WITH free AS MATERIALIZED (SELECT id FROM requests WHERE done = 0 AND claimed_by IS NULL AND ready = 1
                      AND (orphaned = 0 OR declared_block IS NOT NULL)
-                 ORDER BY (declared_block IS NULL), id LIMIT $2{})
-             RETURNING {COLUMNS}",
-            self.db.dialect().skip_locked()
+                 ORDER BY (declared_block IS NULL), id LIMIT $2{skip})
+             UPDATE requests SET claimed_by = $1, ready = 0, retry_at_ms = NULL, wait_kind = 'nothing', waiting_for = NULL
+             WHERE id IN (SELECT id FROM free)
+             RETURNING {COLUMNS}"
         );
         let mut rows = tx.fetch(sql, args![owner, limit]).await?;
         let mut claimed = rows.iter_mut().map(request).collect::<Result<Vec<_>>>()?;
@@ -46,7 +52,7 @@ impl Store {
     /// # Errors
     /// [`crate::StoreError`] of the database.
     pub async fn release_claims_of(&self, owner: &str) -> Result<u64> {
-        let mut tx = self.db.begin().await?;
+        let mut tx = self.db.begin_alone().await?;
         let sql = "UPDATE requests SET claimed_by = NULL, pid = NULL, ready = 1 WHERE claimed_by = $1";
         let freed = tx.execute(sql, args![owner]).await?;
         tx.commit().await?;
@@ -58,7 +64,7 @@ impl Store {
     /// # Errors
     /// [`crate::StoreError`] of the database.
     pub async fn release_all_claims(&self) -> Result<u64> {
-        let mut tx = self.db.begin().await?;
+        let mut tx = self.db.begin_alone().await?;
         let sql = "UPDATE requests SET claimed_by = NULL, pid = NULL, ready = 1 WHERE claimed_by IS NOT NULL";
         let freed = tx.execute(sql, Vec::new()).await?;
         tx.commit().await?;
@@ -71,6 +77,7 @@ impl Store {
     /// [`crate::StoreError`] of the database.
     pub async fn wake(&self, requests: &[RequestId]) -> Result<()> {
         let mut tx = self.db.begin().await?;
+        super::lock(&mut tx, requests.iter().copied()).await?;
         for id in requests {
             let sql = "UPDATE requests SET wakes = wakes + 1, ready = 1 WHERE id = $1";
             tx.execute(sql, args![id]).await?;
@@ -85,7 +92,7 @@ impl Store {
     /// [`crate::StoreError`] of the database.
     pub async fn mend_calendar(&self, longest_ms: i64, now_ms: i64) -> Result<u64> {
         let furthest = now_ms.saturating_add(longest_ms);
-        let mut tx = self.db.begin().await?;
+        let mut tx = self.db.begin_alone().await?;
         let sql = "UPDATE requests SET retry_at_ms = $1
             WHERE done = 0 AND claimed_by IS NULL AND retry_at_ms IS NOT NULL AND retry_at_ms > $1";
         let mended = tx.execute(sql, args![furthest]).await?;

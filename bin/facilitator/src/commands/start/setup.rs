@@ -155,13 +155,12 @@ const fn chain_of(loaded: &Loaded, side: Side) -> &Chain {
 
 fn chain(loaded: &Loaded, side: Side) -> Result<ChainSetup, Failure> {
     let chain = chain_of(loaded, side);
-    let database = context::database_path(&context::location(loaded)?);
     Ok(ChainSetup {
         side,
         chain_id: chain.chain_id,
         pair: (loaded.facilitator.origin.chain_id, loaded.facilitator.auxiliary.chain_id),
         rpc: chain.rpc.iter().map(|endpoint| endpoint.url().to_owned()).collect(),
-        database: database.to_string_lossy().into_owned(),
+        database: context::location(loaded)?.address(),
         confirmations: chain.settings.confirmations,
         poll_interval_ms: millis(chain.settings.poll_interval),
         rpc_timeout_ms: millis(chain.settings.rpc_timeout),
