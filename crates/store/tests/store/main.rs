@@ -15,6 +15,8 @@ mod open;
 mod processes;
 mod rebuild;
 mod requests;
+mod reveals;
 mod scan;
+mod served;
 mod support;
 mod writers;
