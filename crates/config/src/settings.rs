@@ -192,7 +192,7 @@ settings! {
     "rpc_timeout_ms" rpc_timeout: Duration = Duration::from_secs(10), Millis(50, 600_000);
     /// Most calls in one HTTP request.
     "max_batch" max_batch: u32 = 100, Small("calls", 1, 1_000);
-    /// A worker with less of the chain's coin than this takes no new request.
+    /// What an accept must leave of the chain's coin on a worker; one with less takes no new request.
     "min_balance" min_balance: U256 = U256::ZERO, Wei("wei");
 }
 

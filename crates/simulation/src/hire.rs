@@ -76,7 +76,7 @@ fn workers_in_turn(world: &mut World, request: &Request, side: Side) -> Vec<Work
     };
     let key = |address: &Address| {
         let (in_flight, bounties) = world.disk.in_flight_of(request, side, *address);
-        WorkerKey { address: *address, in_flight, bounties }
+        WorkerKey { address: *address, in_flight, bounties, reveals: world.disk.reveals_of(request, side, *address) }
     };
     keys.iter().cycle().skip(first).take(keys.len()).map(key).collect()
 }

@@ -8,7 +8,7 @@ mod facts;
 mod funds;
 mod reasons;
 
-pub use facts::{AcceptFacts, ActiveMessage, FeeLevel, InFlight, Policy, WorkerFacts};
+pub use facts::{AcceptFacts, ActiveMessage, FeeLevel, Former, InFlight, Policy, WorkerFacts};
 pub use reasons::{Hold, Refusal};
 
 use crate::model::{Kind, MessageStatus, Request};
@@ -73,6 +73,13 @@ pub fn judge(request: &Request, facts: &AcceptFacts, policy: &Policy) -> Verdict
 }
 
 fn pending(request: &Request, facts: &AcceptFacts) -> Result<(), Verdict> {
+    if let Some(Former { message, is_final }) = facts.former {
+        return Err(match is_final {
+            false => Verdict::Hold(Hold::ClosingNotFinal),
+            true if message.nonce == request.terms.nonce => Verdict::Refuse(Refusal::TakenByOther(message.hash)),
+            true => Verdict::Refuse(Refusal::TakenLongAgo),
+        });
+    }
     if facts.pending_latest {
         return Ok(());
     }
@@ -98,7 +105,8 @@ fn gateway(facts: &AcceptFacts, policy: &Policy) -> Result<(), Verdict> {
     Ok(())
 }
 
-/// Expected profit, where prices are given. Fees rise and fall: only what could not pay even if gas were free is refused.
+/// Expected profit, where prices are given. Fees rise and fall, and so does the gas that is counted: only what could not
+/// pay even if gas were free and all of its limit counted is refused.
 fn profit(request: &Request, facts: &AcceptFacts, policy: &Policy) -> Result<(), Verdict> {
     let Some(prices) = &policy.prices else { return Ok(()) };
     let offered = (request.terms.gas_price, request.terms.gas_limit);
@@ -106,9 +114,9 @@ fn profit(request: &Request, facts: &AcceptFacts, policy: &Policy) -> Result<(),
     let estimate = prices
         .estimate(request.kind, offered, facts.reward_in, fees)
         .map_err(|token| Verdict::Hold(Hold::NoPrice(token)))?;
-    let (Estimate { earns, costs }, least) = (estimate, prices.min_profit);
+    let (Estimate { earns, at_most, costs }, least) = (estimate, prices.min_profit);
     if !estimate.can_ever_bring(least) {
-        return Err(Verdict::Refuse(Refusal::Unprofitable { earns, costs, least }));
+        return Err(Verdict::Refuse(Refusal::Unprofitable { at_most, costs, least }));
     }
     if !estimate.brings(least) {
         return Err(Verdict::Hold(Hold::Unprofitable { earns, costs, least }));

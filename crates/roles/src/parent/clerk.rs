@@ -13,7 +13,7 @@ use facilitator_kill::kill_point;
 use facilitator_protocol::gateway::GatewaySet;
 use facilitator_protocol::model::{Park, Request, RequestId, Side, Update};
 use facilitator_protocol::transfer::Backoff;
-use facilitator_store::requests::{Brief, Change, Hunting};
+use facilitator_store::requests::{Brief, Change, Hunting, Reveals};
 use facilitator_store::{Store, StoreError};
 use std::time::Duration;
 use tokio::sync::mpsc;
@@ -62,7 +62,7 @@ pub(super) enum Report {
     Parked(WorkerNo),
     /// The row belongs to somebody else by now: the worker must end.
     Lost(RequestId),
-    Claimed(Vec<Claimed>),
+    Claimed(Vec<Claimed>, Reveals),
     /// The gateways are known to the database.
     Gateways(Vec<GatewaySet>),
     /// Their addresses are, as far as the chain of that side needs them.
@@ -307,8 +307,9 @@ impl Desk {
         let requests = self.persist(|| self.store.claim_ready(&self.owner, limit, now_ms())).await?;
         kill_point!("parent.claimed");
         let briefs = self.persist(|| self.store.brief(&requests)).await?;
+        let reveals = self.persist(|| self.store.reveals(&requests)).await?;
         let claimed = requests.into_iter().zip(briefs).map(|(request, brief)| Claimed { request, brief });
-        self.report(Report::Claimed(claimed.collect())).await;
+        self.report(Report::Claimed(claimed.collect(), reveals)).await;
         Ok(())
     }
 

@@ -17,7 +17,7 @@ mod stop;
 mod watcher;
 
 pub use clerk::ClerkError;
-pub use report::{ChainStanding, ChildStanding, Standing, WorkerBalance};
+pub use report::{ChainStanding, ChildStanding, Standing, TokenBalance, WorkerBalance};
 pub use setup::{Hunter, PerSide, Setup, addresses};
 
 use crate::connections::Connections;

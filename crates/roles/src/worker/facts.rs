@@ -11,7 +11,7 @@ use facilitator_protocol::contracts::gateway::ActiveProcess;
 use facilitator_protocol::contracts::{gateway as gateways, organization, pool, token, vault};
 use facilitator_protocol::gateway::GatewaySet;
 use facilitator_protocol::model::{Kind, MessageStatus, Side};
-use facilitator_protocol::transfer::accept::{AcceptFacts, ActiveMessage, FeeLevel, WorkerFacts};
+use facilitator_protocol::transfer::accept::{AcceptFacts, ActiveMessage, FeeLevel, Former, WorkerFacts};
 use facilitator_protocol::transfer::profit::RewardIn;
 use facilitator_sender::Head;
 
@@ -21,13 +21,19 @@ pub(super) async fn read<D: Errands>(desk: &mut D, case: &Case, gateway: &Gatewa
     let answers = desk.read_many(reads).await?;
     let mut source = read_source(case, answers_of(&answers, 0))?;
     let mut target = read_target(case, gateway, answers_of(&answers, 1))?;
+    let mut former = None;
     if source.proxy != case.request().terms.sender_proxy && !source.proxy.is_zero() {
-        let (next_nonce, outbox, inbox) = read_other_proxy(desk, case, gateway, source.proxy).await?;
-        (source.next_nonce, source.active, target.active) = (next_nonce, outbox, inbox);
+        let other = read_other_proxy(desk, case, gateway, source.proxy).await?;
+        let wanted = case.request().terms.nonce;
+        if source.next_nonce > wanted {
+            let last = with_nonce(desk, gateway, source_side, source.active).await?;
+            former = last.map(|message| Former { message, is_final: other.former_nonce > wanted });
+        }
+        (source.next_nonce, source.active, target.active) = (other.next_nonce, other.outbox, other.inbox);
     }
     let outbox = with_nonce(desk, gateway, source_side, source.active).await?;
     let inbox = with_nonce(desk, gateway, target_side, target.active).await?;
-    Ok(combine(case, source, target, outbox, inbox))
+    Ok(AcceptFacts { former, ..combine(case, source, target, outbox, inbox) })
 }
 
 fn answers_of(answers: &[Vec<Answer>], index: usize) -> &[Answer] {
@@ -49,6 +55,7 @@ fn combine(
         proxy: source.proxy,
         next_nonce: source.next_nonce,
         outbox,
+        former: None,
         inbox,
         beneficiary_exists: target.beneficiary_exists,
         beneficiary_takes_payment: target.beneficiary_takes_payment,
@@ -64,9 +71,13 @@ fn combine(
     }
 }
 
-/// What the sender's fee policy offers at this head; on a chain without a base fee the priority fee stands for it.
+/// What the sender's fee policy offers at this head. On a chain without a base fee it is what the node suggests, and while
+/// the node does not say so, when the sender signs nothing, the priority fee stands for it.
 pub(super) fn fee_level(head: Head, priority: U256) -> FeeLevel {
-    let base = head.base_fee.unwrap_or(U256::ZERO);
+    let Some(base) = head.base_fee else {
+        let price = head.gas_price.unwrap_or(priority);
+        return FeeLevel { per_gas: price, present: price };
+    };
     let present = base.saturating_add(priority);
     FeeLevel { per_gas: base.saturating_add(present), present }
 }
@@ -132,7 +143,7 @@ fn read_source(case: &Case, answers: &[Answer]) -> Result<SourceFacts, Leave> {
 
 fn read_source_workers(reading: &mut Reading<'_>, kind: Kind, keys: &[WorkerKey]) -> Result<Vec<WorkerFacts>, Leave> {
     let mut workers = Vec::with_capacity(keys.len());
-    for WorkerKey { address, in_flight, bounties } in keys.iter().copied() {
+    for WorkerKey { address, in_flight, bounties, .. } in keys.iter().copied() {
         let expires_at = reading.view(&organization::expiration_height(address))?;
         let coin = reading.number()?;
         let bounty_token = match kind {
@@ -200,7 +211,7 @@ fn read_target(case: &Case, gateway: &GatewaySet, answers: &[Answer]) -> Result<
         None => RewardIn::Coin,
     };
     let mut workers = Vec::with_capacity(case.job.target_workers.len());
-    for WorkerKey { address, in_flight, bounties } in case.job.target_workers.iter().copied() {
+    for WorkerKey { address, in_flight, bounties, .. } in case.job.target_workers.iter().copied() {
         let coin = reading.number()?;
         let (expires_at, bounty_token) = (U256::MAX, U256::MAX);
         workers.push(WorkerFacts { address, expires_at, coin, bounty_token, in_flight, bounties });
@@ -214,28 +225,38 @@ fn known(active: ActiveProcess) -> Option<(B256, MessageStatus)> {
 
 type Active = Option<(B256, MessageStatus)>;
 
-/// The sender destroyed its proxy and has a new one (protocol.md R10): what counts is the new one.
+/// What the new proxy has, and the old one's next nonce where nothing is taken back any more.
+struct OtherProxy {
+    next_nonce: U256,
+    outbox: Active,
+    inbox: Active,
+    former_nonce: U256,
+}
+
+/// The sender destroyed its proxy and has a new one (protocol.md R10): what counts is the new one, unless the old one had
+/// the request's message.
 async fn read_other_proxy<D: Errands>(
     desk: &mut D,
     case: &Case,
     gateway: &GatewaySet,
     proxy: Address,
-) -> Result<(U256, Active, Active), Leave> {
+) -> Result<OtherProxy, Leave> {
     let (source, target) = (case.source(), case.target());
-    let nonce = gateways::get_nonce(proxy);
+    let (nonce, former_nonce) = (gateways::get_nonce(proxy), gateways::get_nonce(case.request().terms.sender_proxy));
     let outbox = gateways::outbox_active_process(proxy);
     let inbox = gateways::inbox_active_process(proxy);
     let at_source = gateway.box_on(source);
     let reads = vec![
-        (source, vec![latest(at_source, &nonce), latest(at_source, &outbox)]),
+        (source, vec![latest(at_source, &nonce), latest(at_source, &outbox), ask(at_source, &former_nonce, At::Final)]),
         (target, vec![latest(gateway.box_on(target), &inbox)]),
     ];
     let answers = desk.read_many(reads).await?;
     let mut from_source = Reading::new(source, answers_of(&answers, 0));
     let next_nonce = from_source.view(&nonce)?;
     let outbox = known(from_source.view(&outbox)?);
+    let former_nonce = from_source.view(&former_nonce)?;
     let inbox = known(Reading::new(target, answers_of(&answers, 1)).view(&inbox)?);
-    Ok((next_nonce, outbox, inbox))
+    Ok(OtherProxy { next_nonce, outbox, inbox, former_nonce })
 }
 
 /// Nonce and lock of a message, which only `messages(hash)` tells.

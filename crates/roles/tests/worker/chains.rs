@@ -163,10 +163,18 @@ impl Chains {
         self.say(source, self.at_box(source), &view, &[Value::Uint(uint(number(status)))]);
     }
 
+    /// A proxy's next nonce at the newest final block.
+    pub(crate) fn final_nonce(&mut self, proxy: Address, nonce: u64) {
+        let source = self.kind.source();
+        let (to, call) = (self.at_box(source), gateways::get_nonce(proxy).data);
+        self.put(source, Query::Call { from: None, to, data: call, at: At::Final }, data(&[Value::Uint(uint(nonce))]));
+    }
+
     /// A proxy's next nonce, and its last message in outbox and inbox: hash, status, nonce.
     pub(crate) fn active(&mut self, proxy: Address, next_nonce: u64, outbox: Active, inbox: Active) {
         let (source, target) = (self.kind.source(), self.kind.target());
         self.say(source, self.at_box(source), &gateways::get_nonce(proxy).data, &[Value::Uint(uint(next_nonce))]);
+        self.final_nonce(proxy, next_nonce);
         let boxes = [
             (source, gateways::outbox_active_process(proxy).data, outbox),
             (target, gateways::inbox_active_process(proxy).data, inbox),

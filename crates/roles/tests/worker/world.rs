@@ -54,7 +54,7 @@ pub(crate) fn requested() -> Job {
 /// A request of either kind that was just seen.
 pub(crate) fn requested_of(kind: Kind) -> Job {
     let gateway = gateway();
-    let head = Head { number: 100, base_fee: Some(uint(1)) };
+    let head = Head { number: 100, base_fee: Some(uint(1)), gas_price: None };
     Job {
         request: Request {
             id: RequestId(7),
@@ -104,11 +104,13 @@ pub(crate) fn requested_of(kind: Kind) -> Job {
             address: SOURCE_WORKER,
             in_flight: InFlight::default(),
             bounties: U256::ZERO,
+            reveals: InFlight::default(),
         }],
         target_workers: vec![WorkerKey {
             address: TARGET_WORKER,
             in_flight: InFlight::default(),
             bounties: U256::ZERO,
+            reveals: InFlight::default(),
         }],
         roots: vec![],
         proving: vec![],

@@ -17,6 +17,8 @@ mod open;
 mod processes;
 mod rebuild;
 mod requests;
+mod reveals;
 mod scan;
+mod served;
 mod support;
 mod writers;
