@@ -21,7 +21,7 @@ use std::fmt;
 use zeroize::Zeroize;
 
 /// Version of all frames of this module; the first thing a child says.
-pub const PROTOCOL_VERSION: u32 = 8;
+pub const PROTOCOL_VERSION: u32 = 9;
 
 /// Names one question of a child, unique within that child, so that answers find their way back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Encode, Decode)]
@@ -316,6 +316,8 @@ pub struct WorkerKey {
     pub address: Address,
     /// Other unfinished requests that it has accepted, or is about to.
     pub in_flight: InFlight,
+    /// Other foreign messages that it has transactions under way for.
+    pub foreign: InFlight,
     /// Bounties that it has yet to pay for them: in the bounty token of the request's gateway on the origin chain, in
     /// base coin on the auxiliary one.
     pub bounties: U256,

@@ -24,14 +24,27 @@ pub(crate) struct Briefing<'a> {
     pub(crate) booked: &'a mut Booked,
 }
 
-/// Requests that were briefed together and have no lock yet: the database counts none of them, so that each would find
-/// the keys idle and take what all of them need (protocol.md R22).
+/// Whose work it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+enum Work {
+    Own,
+    Foreign,
+}
+
+impl Work {
+    const fn of(request: &Request) -> Self {
+        if request.hunted { Self::Foreign } else { Self::Own }
+    }
+}
+
+/// What was briefed together and has nothing under way yet: the database counts none of it, so that each would find the
+/// keys idle and take what all of them need (protocol.md R22).
 #[derive(Debug, Default)]
-pub(crate) struct Booked(HashMap<(Side, Address), InFlight>);
+pub(crate) struct Booked(HashMap<(Work, Side, Address), InFlight>);
 
 impl Booked {
-    fn with(&self, side: Side, key: Address, known: InFlight) -> InFlight {
-        let more = self.0.get(&(side, key)).copied().unwrap_or_default();
+    fn with(&self, work: Work, side: Side, key: Address, known: InFlight) -> InFlight {
+        let more = self.0.get(&(work, side, key)).copied().unwrap_or_default();
         InFlight {
             stakes: known.stakes.saturating_add(more.stakes),
             redeems: known.redeems.saturating_add(more.redeems),
@@ -39,10 +52,10 @@ impl Booked {
     }
 
     /// The keys whose turn it is are those that will most likely be taken.
-    fn book(&mut self, kind: Kind, keys: [(Side, Option<&WorkerKey>); 2]) {
+    fn book(&mut self, work: Work, kind: Kind, keys: [(Side, Option<&WorkerKey>); 2]) {
         for (side, key) in keys {
             let Some(key) = key else { continue };
-            let booked = self.0.entry((side, key.address)).or_default();
+            let booked = self.0.entry((work, side, key.address)).or_default();
             match kind {
                 Kind::Stake => booked.stakes = booked.stakes.saturating_add(1),
                 Kind::Redeem => booked.redeems = booked.redeems.saturating_add(1),
@@ -62,8 +75,10 @@ impl Briefing<'_> {
         let priority_fees = (fee(source), fee(target));
         let source_workers = self.workers_in_turn(source, &request, brief);
         let target_workers = self.workers_in_turn(target, &request, brief);
-        if request.hash_lock.is_none() {
-            self.booked.book(request.kind, [(source, source_workers.first()), (target, target_workers.first())]);
+        let is_counted = if request.hunted { !brief.alive.is_empty() } else { request.hash_lock.is_some() };
+        if !is_counted {
+            let keys = [(source, source_workers.first()), (target, target_workers.first())];
+            self.booked.book(Work::of(&request), request.kind, keys);
         }
         Some(Job {
             gateway: self.gateway_of(&request),
@@ -123,7 +138,8 @@ impl Briefing<'_> {
         let keys = keys.iter().cycle().skip(first).take(keys.len()).copied();
         let key = |address| WorkerKey {
             address,
-            in_flight: self.booked.with(side, address, brief.in_flight_of(chain_id, address)),
+            in_flight: self.booked.with(Work::Own, side, address, brief.in_flight_of(chain_id, address)),
+            foreign: self.booked.with(Work::Foreign, side, address, brief.foreign_of(chain_id, address)),
             bounties: brief.bounties_of(chain_id, address, takes),
         };
         keys.map(key).collect()
@@ -158,14 +174,19 @@ mod tests {
     #[test]
     fn what_is_briefed_together_counts_for_those_that_come_after() {
         let (one, other) = (Address([1; 20]), Address([2; 20]));
-        let key = |address| WorkerKey { address, in_flight: InFlight::default(), bounties: Default::default() };
+        let idle = InFlight::default();
+        let key = |address| WorkerKey { address, in_flight: idle, foreign: idle, bounties: Default::default() };
         let (source, target) = (key(one), key(other));
         let mut booked = Booked::default();
-        booked.book(Kind::Stake, [(Side::Origin, Some(&source)), (Side::Auxiliary, Some(&target))]);
-        booked.book(Kind::Redeem, [(Side::Auxiliary, Some(&target)), (Side::Origin, None)]);
+        booked.book(Work::Own, Kind::Stake, [(Side::Origin, Some(&source)), (Side::Auxiliary, Some(&target))]);
+        booked.book(Work::Own, Kind::Redeem, [(Side::Auxiliary, Some(&target)), (Side::Origin, None)]);
         let known = InFlight { stakes: 3, redeems: 0 };
-        assert_eq!(booked.with(Side::Auxiliary, other, known), InFlight { stakes: 4, redeems: 1 });
-        assert_eq!(booked.with(Side::Origin, one, known), InFlight { stakes: 4, redeems: 0 });
-        assert_eq!(booked.with(Side::Origin, other, known), known, "another chain's key");
+        assert_eq!(booked.with(Work::Own, Side::Auxiliary, other, known), InFlight { stakes: 4, redeems: 1 });
+        assert_eq!(booked.with(Work::Own, Side::Origin, one, known), InFlight { stakes: 4, redeems: 0 });
+        assert_eq!(booked.with(Work::Own, Side::Origin, other, known), known, "another chain's key");
+        // Own requests don't wait for what others left.
+        booked.book(Work::Foreign, Kind::Stake, [(Side::Origin, Some(&source)), (Side::Auxiliary, None)]);
+        assert_eq!(booked.with(Work::Own, Side::Origin, one, known), InFlight { stakes: 4, redeems: 0 });
+        assert_eq!(booked.with(Work::Foreign, Side::Origin, one, idle), InFlight { stakes: 1, redeems: 0 });
     }
 }

@@ -14,6 +14,7 @@ mod save;
 
 pub use back::Back;
 pub use brief::{Brief, FailedStep};
+pub use claim::Places;
 pub use hunt::Hunting;
 pub use list::{Count, Filter};
 pub use log::LogLine;

@@ -6,6 +6,7 @@
 
 mod brief;
 mod ends;
+mod foreign;
 mod hunt;
 mod journal;
 mod leases;

@@ -1,7 +1,7 @@
 //! Which keys may and can pay: whitelisting, bounty, and the gas of every step of this and earlier requests (protocol.md
 //! R13, R21, R22).
 
-use super::{AcceptFacts, FeeLevel, Hold, Policy, Verdict, WorkerFacts};
+use super::{AcceptFacts, FeeLevel, Hold, InFlight, Policy, Verdict, WorkerFacts};
 use crate::model::{Kind, Request, Side, Step};
 use crate::transfer::expected_gas;
 use facilitator_eth::{Address, U256};
@@ -73,6 +73,21 @@ fn gas_of_another(kind: Kind, side: Side) -> u64 {
     }
 }
 
+/// The same for all of them.
+pub(in crate::transfer) fn gas_of_others(side: Side, in_flight: InFlight) -> u64 {
+    let others = Kind::ALL.iter().map(|kind| gas_of_another(*kind, side).saturating_mul(in_flight.of(*kind)));
+    others.fold(0, u64::saturating_add)
+}
+
+/// Base coin that a key of a side must have for so much gas, at least the configured minimum, and for `bounties` in coin.
+pub(in crate::transfer) fn reserve(side: Side, gas: u64, fee: FeeLevel, bounties: U256, policy: &Policy) -> U256 {
+    let minimum = match side {
+        Side::Origin => policy.min_origin_balance,
+        Side::Auxiliary => policy.min_auxiliary_balance,
+    };
+    gas_cost(gas, fee, policy).max(minimum).saturating_add(bounties)
+}
+
 fn coin_funds(
     worker: &WorkerFacts,
     side: Side,
@@ -81,13 +96,8 @@ fn coin_funds(
     bounties: U256,
     policy: &Policy,
 ) -> Result<(), Hold> {
-    let others = Kind::ALL.iter().map(|kind| gas_of_another(*kind, side).saturating_mul(worker.in_flight.of(*kind)));
-    let gas = gas_cost(others.fold(own_gas, u64::saturating_add), fee, policy);
-    let minimum = match side {
-        Side::Origin => policy.min_origin_balance,
-        Side::Auxiliary => policy.min_auxiliary_balance,
-    };
-    let needs = gas.max(minimum).saturating_add(bounties);
+    let gas = own_gas.saturating_add(gas_of_others(side, worker.in_flight));
+    let needs = reserve(side, gas, fee, bounties, policy);
     let (account, has) = (worker.address, worker.coin);
     if has >= needs {
         return Ok(());
@@ -99,7 +109,8 @@ fn coin_funds(
     })
 }
 
-fn gas_cost(gas: u64, fee: FeeLevel, policy: &Policy) -> U256 {
+/// What so much gas may cost, with the configured safety.
+pub(in crate::transfer) fn gas_cost(gas: u64, fee: FeeLevel, policy: &Policy) -> U256 {
     let percent = U256::from(policy.funds_safety_percent);
     let cost = U256::from(gas).saturating_mul(fee.per_gas).saturating_mul(percent);
     cost.checked_div(U256::from(100u64)).unwrap_or(U256::MAX)
