@@ -317,6 +317,8 @@ pub struct WorkerKey {
     pub address: Address,
     /// Other unfinished requests that it has accepted, or is about to.
     pub in_flight: InFlight,
+    /// Other foreign messages that it has transactions under way for.
+    pub foreign: InFlight,
     /// Bounties that it has yet to pay for them: in the bounty token of the request's gateway on the origin chain, in
     /// base coin on the auxiliary one.
     pub bounties: U256,

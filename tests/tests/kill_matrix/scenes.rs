@@ -118,6 +118,7 @@ impl Scene {
     /// What is changed before the facilitator starts.
     pub(crate) async fn prepare(self, world: &World) -> Result<()> {
         if self == Self::Abandoned {
+            world.price_everything_at_one()?;
             world.operator.edit_config(|config| config["hunter"] = json!({ "enabled": true, "after_blocks": 2 }))?;
         }
         if self == Self::Cap {

@@ -9,6 +9,7 @@ use crate::cli::StartArgs;
 use crate::failure::{Exit, Failure};
 use crate::output;
 use facilitator_config::{Home, Keys, Loaded, Passwords, Secret, Selection, password_variable, unlock};
+use facilitator_eth::Address;
 use facilitator_kill::kill_point;
 use facilitator_roles::clock::now_ms;
 use facilitator_roles::messages::{MonitorSetup, Unfit};
@@ -105,6 +106,7 @@ async fn serve(
     tracing::info!(chain = chain_id, unfinished = freed, version = env!("CARGO_PKG_VERSION"), "facilitator begins");
     let setup = parent::Setup { monitor, ..setup::parent(loaded, &keys, process, logging)? };
     drop(keys);
+    end_hunts(&store, loaded).await?;
     let result = parent::run(setup, store.clone(), on_ready(args.json, chain_id)).await;
     kill_point!("parent.children_gone");
     store.deregister(process).await?;
@@ -117,6 +119,24 @@ async fn serve(
         }
         Err(error) => Err(parent_failure(&error)),
     }
+}
+
+/// With the hunter off nothing more is sent for what others left, but for what was signed already.
+async fn end_hunts(store: &Store, loaded: &Loaded) -> Result<(), Failure> {
+    if loaded.facilitator.hunter.enabled {
+        return Ok(());
+    }
+    let ended = store.end_queued_hunts(&keys_by_chain(loaded), now_ms()).await?;
+    if ended > 0 {
+        tracing::info!(transactions = ended, "the hunter is off: what was queued for others' messages is not sent");
+    }
+    Ok(())
+}
+
+/// The worker keys, each with its chain.
+fn keys_by_chain(loaded: &Loaded) -> Vec<(u64, Address)> {
+    let chains = [&loaded.facilitator.origin, &loaded.facilitator.auxiliary].into_iter();
+    chains.flat_map(|chain| chain.workers.iter().map(|worker| (chain.chain_id, *worker))).collect()
 }
 
 fn on_ready(json: bool, chain_id: u64) -> OnReady {
@@ -174,11 +194,6 @@ pub(super) fn already_running(process: &Process) -> Failure {
 pub(super) async fn register(store: &Store, loaded: &Loaded) -> Result<i64, Failure> {
     let host = running::host();
     let pid = std::process::id();
-    let facilitator = &loaded.facilitator;
-    let keys = [&facilitator.origin, &facilitator.auxiliary]
-        .into_iter()
-        .flat_map(|chain| chain.workers.iter().map(|worker| (chain.chain_id, *worker)))
-        .collect();
     let new = NewProcess {
         kind: ProcessKind::Facilitator,
         instance: setup::instance(loaded),
@@ -186,8 +201,8 @@ pub(super) async fn register(store: &Store, loaded: &Loaded) -> Result<i64, Fail
         host: host.clone(),
         pid,
         pid_started: running::started(pid).unwrap_or_default(),
-        config: Some(facilitator.file.display().to_string()),
-        keys,
+        config: Some(loaded.facilitator.file.display().to_string()),
+        keys: keys_by_chain(loaded),
     };
     let now = now_ms();
     match store.register(&new, &move |process| running::is_alive(process, &host, now), now).await? {

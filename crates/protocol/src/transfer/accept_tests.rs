@@ -10,7 +10,7 @@ const FIRST: Address = Address([0xa1; 20]);
 const SECOND: Address = Address([0xa2; 20]);
 const TARGET: Address = Address([0xb1; 20]);
 
-fn request() -> Request {
+pub(in crate::transfer) fn request() -> Request {
     Request {
         id: RequestId(1),
         kind: Kind::Stake,
@@ -100,9 +100,7 @@ fn facts() -> AcceptFacts {
         outbox: finished(3),
         former: None,
         inbox: finished(3),
-        beneficiary_exists: true,
-        beneficiary_takes_payment: true,
-        vault: None,
+        payment: Payment { beneficiary_exists: true, goes_through: true, vault: None },
         reward_in: RewardIn::Coin,
         bounty: U256::from(50u64),
         escrow: U256::from(1_000_001u64),
@@ -158,7 +156,7 @@ fn what_can_never_be_finished_is_refused() {
     assert!(matches!(refusal(|r, _| r.terms.gas_price = U256::from(9u64)), Refusal::GasPriceTooLow { .. }));
     assert!(matches!(refusal(|r, _| r.terms.gas_limit = U256::from(99_999u64)), Refusal::GasLimitTooLow { .. }));
     assert_eq!(refusal(|_, f| f.activated = false), Refusal::GatewayDeactivated);
-    assert!(matches!(refusal(|_, f| f.beneficiary_exists = false), Refusal::UnknownBeneficiary(_)));
+    assert!(matches!(refusal(|_, f| f.payment.beneficiary_exists = false), Refusal::UnknownBeneficiary(_)));
     assert_eq!(refusal(|_, f| f.proxy = Address::ZERO), Refusal::ProxyDestroyed);
     assert!(matches!(refusal(|_, f| f.next_nonce = U256::from(5u64)), Refusal::NonceUsed { .. }));
 }
@@ -249,7 +247,7 @@ fn lacking_funds_say_who_lacks_how_much() {
     let lack = hold(|_, f| f.source_workers.iter_mut().for_each(|w| w.bounties = U256::from(100u64)));
     assert_eq!(lack, Hold::NoBountyFunds { account: FIRST, has: U256::from(50u64), needs: U256::from(150u64) });
     assert!(matches!(hold(|_, f| f.bounty = U256::from(51u64)), Hold::BountyTooHigh { .. }));
-    assert!(matches!(hold(|_, f| f.beneficiary_takes_payment = false), Hold::MintWouldRevert(_)));
+    assert!(matches!(hold(|_, f| f.payment.goes_through = false), Hold::MintWouldRevert(_)));
     assert!(matches!(hold(|_, f| f.source_workers.clear()), Hold::NoWhitelistedWorker { .. }));
     assert!(matches!(hold(|_, f| f.escrow = U256::ONE), Hold::EscrowDrained { .. }));
 }
@@ -257,7 +255,7 @@ fn lacking_funds_say_who_lacks_how_much() {
 fn redeem(change: impl FnOnce(&mut Request, &mut AcceptFacts)) -> Verdict {
     verdict(|request, facts| {
         request.kind = Kind::Redeem;
-        facts.vault = Some(request.terms.amount);
+        facts.payment.vault = Some(request.terms.amount);
         facts.source_workers.iter_mut().for_each(|worker| worker.bounty_token = U256::ZERO);
         change(request, facts);
     })
@@ -279,10 +277,10 @@ fn a_redeem_passes_by_the_same_checklist() {
 
 #[test]
 fn a_redeem_waits_for_what_its_unstake_would_pay_from() {
-    let low = redeem(|_, f| f.vault = Some(U256::from(1_000_000u64)));
+    let low = redeem(|_, f| f.payment.vault = Some(U256::from(1_000_000u64)));
     let (holds, needs) = (U256::from(1_000_000u64), U256::from(1_000_001u64));
     assert_eq!(low, Verdict::Hold(Hold::VaultTooLow { holds, needs }));
-    let refused = redeem(|_, f| f.beneficiary_takes_payment = false);
+    let refused = redeem(|_, f| f.payment.goes_through = false);
     assert_eq!(refused, Verdict::Hold(Hold::UnstakeWouldRevert(Address([2; 20]))));
 }
 
@@ -311,7 +309,7 @@ fn what_a_key_keeps_is_what_an_accept_leaves_on_it() {
     for (kind, enough) in [(Kind::Stake, 6_380_000_u64), (Kind::Redeem, 6_080_050)] {
         let judged = |coin: u64| {
             let (request, mut facts) = (Request { kind, ..request() }, facts());
-            facts.vault = (kind == Kind::Redeem).then_some(request.terms.amount);
+            facts.payment.vault = (kind == Kind::Redeem).then_some(request.terms.amount);
             facts.source_workers.iter_mut().for_each(|worker| worker.coin = U256::from(coin));
             judge(&request, &facts, &policy)
         };
@@ -357,7 +355,7 @@ fn judged_by_profit(kind: Kind, gas_price: u64, change: impl FnOnce(&mut AcceptF
     let gas = |present: u64| FeeLevel { per_gas: U256::ONE, present: U256::from(present) };
     let mut facts = AcceptFacts {
         escrow: U256::MAX,
-        vault: (kind == Kind::Redeem).then_some(U256::MAX),
+        payment: Payment { vault: (kind == Kind::Redeem).then_some(U256::MAX), ..facts().payment },
         source_fee: gas(1_000_000_000),
         target_fee: gas(1_000_000_000),
         reward_in: match kind {

@@ -24,12 +24,25 @@ pub(crate) struct Briefing<'a> {
     pub(crate) booked: &'a mut Booked,
 }
 
+/// Whose work it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+enum Work {
+    Own,
+    Foreign,
+}
+
+impl Work {
+    const fn of(request: &Request) -> Self {
+        if request.hunted { Self::Foreign } else { Self::Own }
+    }
+}
+
 /// Requests that were briefed together: the database counts none of them, so that each would find the keys idle and take
 /// what all of them need.
 #[derive(Debug, Default)]
 pub(crate) struct Booked {
-    /// Those without a lock, which may be accepted (protocol.md R22).
-    accepts: HashMap<(Side, Address), InFlight>,
+    /// Those that nothing is under way of yet (protocol.md R22).
+    accepts: HashMap<(Work, Side, Address), InFlight>,
     /// Those whose secret may go out, beside those that the database counts (protocol.md R4).
     reveals: Reveals,
 }
@@ -40,15 +53,15 @@ impl Booked {
         Self { reveals, ..Self::default() }
     }
 
-    fn with(&self, side: Side, key: Address, known: InFlight) -> InFlight {
-        known.plus(self.accepts.get(&(side, key)).copied().unwrap_or_default())
+    fn with(&self, work: Work, side: Side, key: Address, known: InFlight) -> InFlight {
+        known.plus(self.accepts.get(&(work, side, key)).copied().unwrap_or_default())
     }
 
     /// The keys whose turn it is are those that will most likely be taken.
-    fn book(&mut self, kind: Kind, keys: [(Side, Option<&WorkerKey>); 2]) {
+    fn book(&mut self, work: Work, kind: Kind, keys: [(Side, Option<&WorkerKey>); 2]) {
         for (side, key) in keys {
             let Some(key) = key else { continue };
-            let booked = self.accepts.entry((side, key.address)).or_default();
+            let booked = self.accepts.entry((work, side, key.address)).or_default();
             *booked = booked.plus(InFlight::many(kind, 1));
         }
     }
@@ -81,8 +94,10 @@ impl Briefing<'_> {
         let priority_fees = (fee(source), fee(target));
         let source_workers = self.workers_in_turn(source, &request, brief);
         let target_workers = self.workers_in_turn(target, &request, brief);
-        if request.hash_lock.is_none() {
-            self.booked.book(request.kind, [(source, source_workers.first()), (target, target_workers.first())]);
+        let is_counted = if request.hunted { !brief.alive.is_empty() } else { request.hash_lock.is_some() };
+        if !is_counted {
+            let keys = [(source, source_workers.first()), (target, target_workers.first())];
+            self.booked.book(Work::of(&request), request.kind, keys);
         }
         self.booked.book_reveal(&request, &brief.alive);
         Some(Job {
@@ -143,7 +158,8 @@ impl Briefing<'_> {
         let keys = keys.iter().cycle().skip(first).take(keys.len()).copied();
         let key = |address| WorkerKey {
             address,
-            in_flight: self.booked.with(side, address, brief.in_flight_of(chain_id, address)),
+            in_flight: self.booked.with(Work::Own, side, address, brief.in_flight_of(chain_id, address)),
+            foreign: self.booked.with(Work::Foreign, side, address, brief.foreign_of(chain_id, address)),
             bounties: brief.bounties_of(chain_id, address, takes),
             reveals: self.booked.reveals.of(chain_id, address),
         };

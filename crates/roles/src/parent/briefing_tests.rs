@@ -8,15 +8,19 @@ use facilitator_protocol::model::{LogPosition, RequestId, State, Terms};
 fn what_is_briefed_together_counts_for_those_that_come_after() {
     let (one, other) = (Address([1; 20]), Address([2; 20]));
     let none = InFlight::default();
-    let key = |address| WorkerKey { address, in_flight: none, bounties: Default::default(), reveals: none };
+    let key = |address| WorkerKey { address, in_flight: none, foreign: none, bounties: U256::ZERO, reveals: none };
     let (source, target) = (key(one), key(other));
     let mut booked = Booked::default();
-    booked.book(Kind::Stake, [(Side::Origin, Some(&source)), (Side::Auxiliary, Some(&target))]);
-    booked.book(Kind::Redeem, [(Side::Auxiliary, Some(&target)), (Side::Origin, None)]);
+    booked.book(Work::Own, Kind::Stake, [(Side::Origin, Some(&source)), (Side::Auxiliary, Some(&target))]);
+    booked.book(Work::Own, Kind::Redeem, [(Side::Auxiliary, Some(&target)), (Side::Origin, None)]);
     let known = InFlight { stakes: 3, redeems: 0 };
-    assert_eq!(booked.with(Side::Auxiliary, other, known), InFlight { stakes: 4, redeems: 1 });
-    assert_eq!(booked.with(Side::Origin, one, known), InFlight { stakes: 4, redeems: 0 });
-    assert_eq!(booked.with(Side::Origin, other, known), known, "another chain's key");
+    assert_eq!(booked.with(Work::Own, Side::Auxiliary, other, known), InFlight { stakes: 4, redeems: 1 });
+    assert_eq!(booked.with(Work::Own, Side::Origin, one, known), InFlight { stakes: 4, redeems: 0 });
+    assert_eq!(booked.with(Work::Own, Side::Origin, other, known), known, "another chain's key");
+    // Own requests don't wait for what others left.
+    booked.book(Work::Foreign, Kind::Stake, [(Side::Origin, Some(&source)), (Side::Auxiliary, None)]);
+    assert_eq!(booked.with(Work::Own, Side::Origin, one, known), InFlight { stakes: 4, redeems: 0 });
+    assert_eq!(booked.with(Work::Foreign, Side::Origin, one, none), InFlight { stakes: 1, redeems: 0 });
 }
 
 #[test]

@@ -299,10 +299,12 @@ impl Parent {
         }
     }
 
-    /// Takes as many rows as there are free places, oldest first.
+    /// Takes as many rows as there are free places, own requests before what others left, each oldest first.
     fn claim(&mut self) {
         let free = self.crew.free();
-        if self.claim_wanted && free > 0 && self.is_working() && self.clerk.claim(free) {
+        // With the hunter off what is left of its rows ends in one look.
+        let foreign = self.setup.hunter.as_ref().map_or(u32::MAX, |hunter| hunter.hunting.limit);
+        if self.claim_wanted && free > 0 && self.is_working() && self.clerk.claim(free, foreign) {
             self.claim_wanted = false;
         }
         self.crew.end_the_hung();

@@ -11,7 +11,7 @@ use facilitator_protocol::contracts::gateway::ActiveProcess;
 use facilitator_protocol::contracts::{gateway as gateways, organization, pool, token, vault};
 use facilitator_protocol::gateway::GatewaySet;
 use facilitator_protocol::model::{Kind, MessageStatus, Side};
-use facilitator_protocol::transfer::accept::{AcceptFacts, ActiveMessage, FeeLevel, Former, WorkerFacts};
+use facilitator_protocol::transfer::accept::{AcceptFacts, ActiveMessage, FeeLevel, Former, Payment, WorkerFacts};
 use facilitator_protocol::transfer::profit::RewardIn;
 use facilitator_sender::Head;
 
@@ -57,9 +57,7 @@ fn combine(
         outbox,
         former: None,
         inbox,
-        beneficiary_exists: target.beneficiary_exists,
-        beneficiary_takes_payment: target.beneficiary_takes_payment,
-        vault: target.vault,
+        payment: target.payment,
         reward_in: target.reward_in,
         bounty: source.bounty,
         escrow: source.escrow,
@@ -159,23 +157,39 @@ fn target_queries(case: &Case, gateway: &GatewaySet) -> Vec<Query> {
     let terms = &case.request().terms;
     let at_box = gateway.box_on(case.target());
     let mut queries = vec![latest(at_box, &gateways::inbox_active_process(terms.sender_proxy))];
-    // In the gateway's name: exactly what the target leg will do, down to a beneficiary that refuses OSTPrime's payment
-    // or that the value token refuses.
-    let (to, data) = match case.kind() {
-        Kind::Stake => {
-            queries.push(latest(gateway.utility_token, &token::exists(terms.beneficiary)));
-            (gateway.utility_token, token::increase_supply(terms.beneficiary, terms.amount))
-        }
-        Kind::Redeem => {
-            queries.push(latest(gateway.value_token, &token::balance_of(gateway.stake_vault)));
-            (gateway.stake_vault, vault::release_to(terms.beneficiary, terms.amount))
-        }
-    };
-    queries.push(Query::Call { from: Some(at_box), to, data, at: At::Latest });
+    queries.extend(payment_queries(case, gateway));
     queries.extend(priced_token(case, gateway).map(|token| latest(token, &token::decimals())));
     let balances = case.job.target_workers.iter();
     queries.extend(balances.map(|worker| Query::Balance { address: worker.address, at: At::Latest }));
     queries
+}
+
+/// What tells of the payment to the beneficiary.
+pub(super) fn payment_queries(case: &Case, gateway: &GatewaySet) -> [Query; 2] {
+    let terms = &case.request().terms;
+    // In the gateway's name: exactly what the target leg will do, down to a beneficiary that refuses OSTPrime's payment
+    // or that the value token refuses.
+    let (known, to, data) = match case.kind() {
+        Kind::Stake => {
+            let exists = latest(gateway.utility_token, &token::exists(terms.beneficiary));
+            (exists, gateway.utility_token, token::increase_supply(terms.beneficiary, terms.amount))
+        }
+        Kind::Redeem => {
+            let held = latest(gateway.value_token, &token::balance_of(gateway.stake_vault));
+            (held, gateway.stake_vault, vault::release_to(terms.beneficiary, terms.amount))
+        }
+    };
+    let from = Some(gateway.box_on(case.target()));
+    [known, Query::Call { from, to, data, at: At::Latest }]
+}
+
+/// In the order of [`payment_queries`].
+pub(super) fn read_payment(case: &Case, gateway: &GatewaySet, reading: &mut Reading<'_>) -> Result<Payment, Leave> {
+    let (beneficiary_exists, vault) = match case.kind() {
+        Kind::Stake => (reading.view(&token::exists(case.request().terms.beneficiary))?, None),
+        Kind::Redeem => (true, Some(reading.view(&token::balance_of(gateway.stake_vault))?)),
+    };
+    Ok(Payment { beneficiary_exists, goes_through: reading.simulation()?.is_ok(), vault })
 }
 
 /// The token that the reward is paid in, where its worth is asked for.
@@ -185,9 +199,7 @@ fn priced_token(case: &Case, gateway: &GatewaySet) -> Option<Address> {
 
 struct TargetFacts {
     active: Option<(B256, MessageStatus)>,
-    beneficiary_exists: bool,
-    beneficiary_takes_payment: bool,
-    vault: Option<U256>,
+    payment: Payment,
     reward_in: RewardIn,
     workers: Vec<WorkerFacts>,
 }
@@ -197,11 +209,7 @@ fn read_target(case: &Case, gateway: &GatewaySet, answers: &[Answer]) -> Result<
     let terms = &case.request().terms;
     let mut reading = Reading::new(case.target(), answers);
     let active = known(reading.view(&gateways::inbox_active_process(terms.sender_proxy))?);
-    let (beneficiary_exists, vault) = match case.kind() {
-        Kind::Stake => (reading.view(&token::exists(terms.beneficiary))?, None),
-        Kind::Redeem => (true, Some(reading.view(&token::balance_of(terms.beneficiary))?)),
-    };
-    let beneficiary_takes_payment = reading.simulation()?.is_ok();
+    let payment = read_payment(case, gateway, &mut reading)?;
     let decimals = match priced_token(case, gateway) {
         Some(_) => u32::try_from(reading.view(&token::decimals())?).ok(),
         None => None,
@@ -216,14 +224,14 @@ fn read_target(case: &Case, gateway: &GatewaySet, answers: &[Answer]) -> Result<
         let (expires_at, bounty_token) = (U256::MAX, U256::MAX);
         workers.push(WorkerFacts { address, expires_at, coin, bounty_token, in_flight, bounties });
     }
-    Ok(TargetFacts { active, beneficiary_exists, beneficiary_takes_payment, vault, reward_in, workers })
+    Ok(TargetFacts { active, payment, reward_in, workers })
 }
 
-fn known(active: ActiveProcess) -> Option<(B256, MessageStatus)> {
+pub(super) fn known(active: ActiveProcess) -> Option<(B256, MessageStatus)> {
     (!active.message_hash.is_zero()).then_some((active.message_hash, active.status))
 }
 
-type Active = Option<(B256, MessageStatus)>;
+pub(super) type Active = Option<(B256, MessageStatus)>;
 
 /// What the new proxy has, and the old one's next nonce where nothing is taken back any more.
 struct OtherProxy {
@@ -260,7 +268,7 @@ async fn read_other_proxy<D: Errands>(
 }
 
 /// Nonce and lock of a message, which only `messages(hash)` tells.
-async fn with_nonce<D: Errands>(
+pub(super) async fn with_nonce<D: Errands>(
     desk: &mut D,
     gateway: &GatewaySet,
     side: Side,

@@ -16,6 +16,7 @@ pub(crate) mod served;
 
 pub use back::Back;
 pub use brief::{Brief, FailedStep};
+pub use claim::Places;
 pub use hunt::Hunting;
 pub use list::{Count, Filter};
 pub use log::LogLine;

@@ -7,6 +7,7 @@
 mod bed;
 mod brief;
 mod ends;
+mod foreign;
 mod halfway;
 mod hunt;
 mod journal;

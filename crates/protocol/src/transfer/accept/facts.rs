@@ -117,6 +117,18 @@ pub struct FeeLevel {
     pub present: U256,
 }
 
+/// What the target chain says beforehand about the payment that the target leg makes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode)]
+pub struct Payment {
+    /// The target token knows the beneficiary. Only asked where it must: for a mint.
+    pub beneficiary_exists: bool,
+    /// It goes through when simulated: a mint, with OSTPrime a payment with 2,300 gas; or a payment out of the stake
+    /// vault.
+    pub goes_through: bool,
+    /// Value tokens in the stake vault, smallest units; `None` for a stake, which is minted.
+    pub vault: Option<U256>,
+}
+
 /// Everything that the checklist asks of the chains, read in one pass.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
 pub struct AcceptFacts {
@@ -137,13 +149,8 @@ pub struct AcceptFacts {
     pub former: Option<Former>,
     /// The proxy's last message in the inbox.
     pub inbox: Option<ActiveMessage>,
-    /// The target token knows the beneficiary. Only asked where it must: for a mint.
-    pub beneficiary_exists: bool,
-    /// What the target leg pays goes through when simulated: a mint, with OSTPrime a payment with 2,300 gas; or a
-    /// payment out of the stake vault.
-    pub beneficiary_takes_payment: bool,
-    /// Value tokens in the stake vault, smallest units; `None` for a stake, which is minted.
-    pub vault: Option<U256>,
+    /// What the target leg pays the beneficiary.
+    pub payment: Payment,
     /// What the target leg pays the reward in.
     pub reward_in: RewardIn,
     /// Bounty that an accept would lock now.

@@ -1,7 +1,7 @@
 //! Which keys may and can pay: whitelisting, bounty, and the gas of every step of this and earlier requests (protocol.md
 //! R13, R21, R22).
 
-use super::{AcceptFacts, FeeLevel, Hold, Policy, Verdict, WorkerFacts};
+use super::{AcceptFacts, FeeLevel, Hold, InFlight, Policy, Verdict, WorkerFacts};
 use crate::model::{Kind, Request, Side, Step};
 use crate::transfer::{expected_gas, needed_to_accept};
 use facilitator_eth::{Address, U256};
@@ -81,6 +81,24 @@ struct Gas {
     rest: u64,
 }
 
+/// The same for all of them.
+pub(in crate::transfer) fn gas_of_others(side: Side, in_flight: InFlight) -> u64 {
+    let others = Kind::ALL.iter().map(|kind| gas_of_another(*kind, side).saturating_mul(in_flight.of(*kind)));
+    others.fold(0, u64::saturating_add)
+}
+
+const fn minimum(side: Side, policy: &Policy) -> U256 {
+    match side {
+        Side::Origin => policy.min_origin_balance,
+        Side::Auxiliary => policy.min_auxiliary_balance,
+    }
+}
+
+/// Base coin that a key of a side must have for so much gas, at least the configured minimum, and for `bounties` in coin.
+pub(in crate::transfer) fn reserve(side: Side, gas: u64, fee: FeeLevel, bounties: U256, policy: &Policy) -> U256 {
+    gas_cost(gas, fee, policy).max(minimum(side, policy)).saturating_add(bounties)
+}
+
 fn coin_funds(
     worker: &WorkerFacts,
     side: Side,
@@ -89,14 +107,9 @@ fn coin_funds(
     bounties: U256,
     policy: &Policy,
 ) -> Result<(), Hold> {
-    let others = Kind::ALL.iter().map(|kind| gas_of_another(*kind, side).saturating_mul(worker.in_flight.of(*kind)));
-    let rest = gas_cost(others.fold(own.rest, u64::saturating_add), fee, policy);
-    let minimum = match side {
-        Side::Origin => policy.min_origin_balance,
-        Side::Auxiliary => policy.min_auxiliary_balance,
-    };
+    let rest = gas_cost(own.rest.saturating_add(gas_of_others(side, worker.in_flight)), fee, policy);
     let accept = gas_cost(own.accept, fee, policy).saturating_add(bounties);
-    let needs = needed_to_accept(accept, rest, minimum);
+    let needs = needed_to_accept(accept, rest, minimum(side, policy));
     let (account, has) = (worker.address, worker.coin);
     if has >= needs {
         return Ok(());
@@ -108,7 +121,8 @@ fn coin_funds(
     })
 }
 
-fn gas_cost(gas: u64, fee: FeeLevel, policy: &Policy) -> U256 {
+/// What so much gas may cost, with the configured safety.
+pub(in crate::transfer) fn gas_cost(gas: u64, fee: FeeLevel, policy: &Policy) -> U256 {
     let percent = U256::from(policy.funds_safety_percent);
     let cost = U256::from(gas).saturating_mul(fee.per_gas).saturating_mul(percent);
     cost.checked_div(U256::from(100u64)).unwrap_or(U256::MAX)
