@@ -1,6 +1,7 @@
 //! `facilitator start`: checks everything that can be checked before the first child, unlocks, and runs the parent.
 
 mod background;
+mod manager;
 mod setup;
 
 use super::key_guard::KeyGuard;
@@ -105,7 +106,9 @@ async fn serve(
     tracing::info!(chain = chain_id, unfinished = freed, version = env!("CARGO_PKG_VERSION"), "facilitator begins");
     let setup = parent::Setup { monitor, ..setup::parent(loaded, &keys, process, logging)? };
     drop(keys);
-    let result = parent::run(setup, store.clone(), on_ready(args.json, chain_id)).await;
+    manager::starting();
+    let result = parent::run(setup, store.clone(), on_ready(args.json, chain_id), manager::watchdog()).await;
+    manager::stopping();
     kill_point!("parent.children_gone");
     store.deregister(process).await?;
     kill_point!("parent.deregistered");
@@ -127,6 +130,7 @@ fn on_ready(json: bool, chain_id: u64) -> OnReady {
         } else {
             output::line("ready");
         }
+        manager::ready();
     })
 }
 
@@ -200,7 +204,7 @@ pub(super) async fn register(store: &Store, loaded: &Loaded) -> Result<i64, Fail
     }
 }
 
-/// All keys, with passwords from the environment, from standard input, or asked for.
+/// All keys, with passwords from the environment, from the service manager, from standard input, or asked for.
 pub(super) fn unlocked(passwords_from_stdin: bool, loaded: &Loaded) -> Result<Keys, Failure> {
     let passwords = passwords(passwords_from_stdin, loaded)?;
     tracing::info!(keys = loaded.facilitator.workers().len(), "unlocking the worker keys");
@@ -208,7 +212,7 @@ pub(super) fn unlocked(passwords_from_stdin: bool, loaded: &Loaded) -> Result<Ke
 }
 
 fn passwords(from_stdin: bool, loaded: &Loaded) -> Result<Passwords, Failure> {
-    let mut passwords = Passwords::from_env(std::env::vars_os())?;
+    let mut passwords = Passwords::from_env(std::env::vars_os().chain(manager::credentials()?))?;
     if from_stdin {
         read_passwords(&mut passwords)?;
     }
