@@ -1,6 +1,7 @@
 //! `facilitator start`: checks everything that can be checked before the first child, unlocks, and runs the parent.
 
 mod background;
+mod manager;
 mod setup;
 
 use super::key_guard::KeyGuard;
@@ -107,7 +108,9 @@ async fn serve(
     let setup = parent::Setup { monitor, ..setup::parent(loaded, &keys, process, logging)? };
     drop(keys);
     end_hunts(&store, loaded).await?;
-    let result = parent::run(setup, store.clone(), on_ready(args.json, chain_id)).await;
+    manager::starting();
+    let result = parent::run(setup, store.clone(), on_ready(args.json, chain_id), manager::watchdog()).await;
+    manager::stopping();
     kill_point!("parent.children_gone");
     store.deregister(process).await?;
     kill_point!("parent.deregistered");
@@ -147,6 +150,7 @@ fn on_ready(json: bool, chain_id: u64) -> OnReady {
         } else {
             output::line("ready");
         }
+        manager::ready();
     })
 }
 
@@ -211,7 +215,7 @@ pub(super) async fn register(store: &Store, loaded: &Loaded) -> Result<i64, Fail
     }
 }
 
-/// All keys, with passwords from the environment, from standard input, or asked for.
+/// All keys, with passwords from the environment, from the service manager, from standard input, or asked for.
 pub(super) fn unlocked(passwords_from_stdin: bool, loaded: &Loaded) -> Result<Keys, Failure> {
     let passwords = passwords(passwords_from_stdin, loaded)?;
     tracing::info!(keys = loaded.facilitator.workers().len(), "unlocking the worker keys");
@@ -219,7 +223,7 @@ pub(super) fn unlocked(passwords_from_stdin: bool, loaded: &Loaded) -> Result<Ke
 }
 
 fn passwords(from_stdin: bool, loaded: &Loaded) -> Result<Passwords, Failure> {
-    let mut passwords = Passwords::from_env(std::env::vars_os())?;
+    let mut passwords = Passwords::from_env(std::env::vars_os().chain(manager::credentials()?))?;
     if from_stdin {
         read_passwords(&mut passwords)?;
     }

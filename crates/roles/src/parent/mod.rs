@@ -82,13 +82,16 @@ fn unfit_text(unfit: &Unfit) -> &str {
 /// What the caller is told once both chains are in working mode.
 pub type OnReady = Box<dyn FnOnce()>;
 
+/// What the caller is told about as often as a heartbeat is due ([`Setup::heartbeat`]): that the parent's loop goes round.
+pub type OnBeat = Box<dyn FnMut()>;
+
 /// Runs until a signal asks it to stop. To be called from the main thread.
 ///
 /// # Errors
 /// [`ParentError`]. All children are gone when this returns.
-pub async fn run(setup: Setup, store: Store, on_ready: OnReady) -> Result<(), ParentError> {
+pub async fn run(setup: Setup, store: Store, on_ready: OnReady, on_beat: OnBeat) -> Result<(), ParentError> {
     let mut signals = Signals::new().map_err(ParentError::Signals)?;
-    let (mut parent, mut inbox) = Parent::new(setup, store, on_ready);
+    let (mut parent, mut inbox) = Parent::new(setup, store, on_ready, on_beat);
     let result = parent.serve(&mut inbox, &mut signals).await;
     parent.clerk.close().await;
     result
@@ -142,6 +145,7 @@ struct Parent {
     clerk: Clerk,
     phase: Phase,
     on_ready: Option<OnReady>,
+    on_beat: OnBeat,
     /// To be said once the database knows it.
     announcement: Option<OnReady>,
     /// Why it ends, if not because it was asked to.
@@ -172,7 +176,7 @@ struct Parent {
 }
 
 impl Parent {
-    fn new(setup: Setup, store: Store, on_ready: OnReady) -> (Self, Inbox) {
+    fn new(setup: Setup, store: Store, on_ready: OnReady, on_beat: OnBeat) -> (Self, Inbox) {
         let (scanners, from_scanners) = mpsc::channel(INBOX);
         let (senders, from_senders) = mpsc::channel(INBOX);
         let (workers, from_workers) = mpsc::channel(INBOX);
@@ -193,6 +197,7 @@ impl Parent {
             clerk,
             phase: Phase::Working,
             on_ready: Some(on_ready),
+            on_beat,
             announcement: None,
             error: None,
             claim_wanted: true,
@@ -261,6 +266,7 @@ impl Parent {
         }
         if self.next_heartbeat <= now {
             self.next_heartbeat = now + self.setup.heartbeat;
+            (self.on_beat)();
             self.clerk.heartbeat(self.report());
             if let Some(hunter) = self.setup.hunter.as_ref().filter(|_| self.is_working() && self.is_taking_work()) {
                 self.clerk.hunt(hunter.hunting);

@@ -255,7 +255,8 @@ fn balances(workers: &[WorkerKey]) -> impl Iterator<Item = Query> {
 
 fn purses(reading: &mut Reading<'_>, side: Side, workers: &[WorkerKey]) -> Result<Vec<Purse>, Leave> {
     let purse = |worker: &WorkerKey| {
-        let WorkerKey { address, in_flight: own, foreign, bounties } = *worker;
+        // Those that reveal are among those in flight.
+        let WorkerKey { address, in_flight: own, foreign, bounties, reveals: _ } = *worker;
         // Bounties of stakes are tokens.
         let bounties = match side {
             Side::Origin => U256::ZERO,
