@@ -163,13 +163,14 @@ pub(crate) async fn abandon(world: &World, requests: &[Request]) -> Result<()> {
     Ok(())
 }
 
-/// Whether requests of this kind are played at a kill point: stakes at all; redeems where an allowance is no part of it,
-/// since their bounty is coin.
+/// Whether requests of this kind are played at a kill point: stakes at all; redeems where nothing but time is needed and
+/// an allowance is no part of it, since their bounty is coin.
 pub(crate) fn comes_to(kind: Kind, point: &str) -> bool {
     match kind {
         Kind::Stake => true,
         Kind::Redeem => {
-            let stakes_alone = [Scene::RobbedApproval, Scene::Hole, Scene::Abandoned].contains(&Scene::of(point));
+            let scene = Scene::of(point);
+            let stakes_alone = scene.by_hand() || matches!(scene, Scene::Hole | Scene::Abandoned);
             !stakes_alone && point != "sender.approval_queued"
         }
     }
