@@ -33,6 +33,7 @@ pub mod measure;
 pub mod node;
 pub mod operator;
 pub mod pages;
+pub mod postgres;
 pub mod process;
 pub mod proof;
 pub mod pty;

@@ -8,6 +8,7 @@ use crate::{
     daemon::Daemon,
     devnet::{Devnet, DevnetOptions, Funds},
     operator::{InitOptions, Operator, RequestRow},
+    postgres::Postgres,
     process,
     requesters::Request,
     rpc_proxy::{Counts, RpcProxy},
@@ -16,6 +17,25 @@ use crate::{
 use anyhow::{Context as _, Result, ensure};
 use serde_json::json;
 use std::{fs, time::Duration};
+
+/// What the facilitator keeps its database in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Database {
+    /// A file in its home.
+    Sqlite,
+    /// A server of its own.
+    Postgres,
+}
+
+impl Default for Database {
+    /// A file, unless `FACILITATOR_TEST_DATABASE=postgres` has the same tests run on servers.
+    fn default() -> Self {
+        match std::env::var("FACILITATOR_TEST_DATABASE").as_deref() {
+            Ok("postgres") => Self::Postgres,
+            Ok(_) | Err(_) => Self::Sqlite,
+        }
+    }
+}
 
 /// How a world is to be.
 #[derive(Debug, Clone)]
@@ -34,6 +54,8 @@ pub struct WorldOptions {
     pub confirmations: u64,
     /// How often the product asks for the newest block.
     pub poll: Duration,
+    /// What its database is.
+    pub database: Database,
 }
 
 impl Default for WorldOptions {
@@ -46,6 +68,7 @@ impl Default for WorldOptions {
             funds: Funds::default(),
             confirmations: 0,
             poll: Duration::from_millis(100),
+            database: Database::default(),
         }
     }
 }
@@ -63,6 +86,8 @@ pub struct World {
     pub operator: Operator,
     /// The anchoring service.
     pub anchoring: Option<Anchoring>,
+    /// The database server, where there is one.
+    pub postgres: Option<Postgres>,
 }
 
 impl World {
@@ -82,9 +107,17 @@ impl World {
         };
         let operator = Operator::init(&devnet, &init).await?;
         operator.quicken(options.confirmations, options.poll)?;
+        let postgres = match options.database {
+            Database::Sqlite => None,
+            Database::Postgres => Some(Postgres::start()?),
+        };
+        if let Some(postgres) = &postgres {
+            let db = postgres.config()?;
+            operator.edit_config(|config| config["db"] = db)?;
+        }
         devnet.enroll(&operator.origin_workers, &operator.auxiliary_workers, options.funds).await?;
         let anchoring = options.anchoring.map(|policy| Anchoring::start(&devnet, policy));
-        Ok(Self { devnet, origin_proxy, auxiliary_proxy, operator, anchoring })
+        Ok(Self { devnet, origin_proxy, auxiliary_proxy, operator, anchoring, postgres })
     }
 
     /// Has the operator serve the second pair of gateways beside the first, from the next start on.
@@ -96,6 +129,24 @@ impl World {
         let config = self.devnet.gateway_config("mosaic-config.json")?;
         fs::write(folder.join("second-gateway.json"), serde_json::to_vec_pretty(&config)?)?;
         self.operator.edit_config(|config| config["gateway_configs"] = json!(["second-gateway.json"]))
+    }
+
+    /// Gives the coins and tokens of both chains the price of one each.
+    ///
+    /// # Errors
+    /// When the config can't be written.
+    pub fn price_everything_at_one(&self) -> Result<()> {
+        let [origin, auxiliary] = self.operator.chains.map(|chain| chain.to_string());
+        let contracts = &self.devnet.contracts;
+        self.operator.edit_config(|config| {
+            let coin = json!({ "coin": "1", "tokens": {} });
+            config["prices"] = json!({ &origin: coin, &auxiliary: coin });
+            config["prices"][&origin]["tokens"][contracts.origin.base_token.to_string()] = json!("1");
+            for pair in contracts.pairs() {
+                config["prices"][&origin]["tokens"][pair.value_token.to_string()] = json!("1");
+                config["prices"][&auxiliary]["tokens"][pair.utility_token.to_string()] = json!("1");
+            }
+        })
     }
 
     /// What passed the proxies so far: origin, auxiliary.

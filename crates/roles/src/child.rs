@@ -6,7 +6,6 @@ use facilitator_chain::rpc::{Rpc, RpcError, RpcOptions};
 use facilitator_chain::scan::fetch_chain_id;
 use facilitator_ipc::{ChildLink, IpcError, WriterOptions};
 use facilitator_store::{Access, Location, Pair, Patience, Store, StoreError};
-use std::path::PathBuf;
 use std::time::Duration;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
@@ -130,14 +129,14 @@ pub(crate) async fn who_serves(endpoints: &[Rpc], chain: &ChainSetup) -> Serves 
 
 /// Opens the database for writing.
 pub(crate) async fn open_store(chain: &ChainSetup, now_ms: i64) -> Result<Store, StoreError> {
-    let location = Location::Sqlite(PathBuf::from(&chain.database));
+    let location = Location::from_address(&chain.database)?;
     let pair = Pair { origin_chain_id: chain.pair.0, auxiliary_chain_id: chain.pair.1 };
     Store::open(&location, Access::Writer, pair, Patience::default(), now_ms).await
 }
 
 /// Opens the database to look.
 pub(crate) async fn open_to_look(database: &str, pair: (u64, u64), now_ms: i64) -> Result<Store, StoreError> {
-    let location = Location::Sqlite(PathBuf::from(database));
+    let location = Location::from_address(database)?;
     let pair = Pair { origin_chain_id: pair.0, auxiliary_chain_id: pair.1 };
     Store::open(&location, Access::Reader, pair, Patience { limit: LOOK_LIMIT }, now_ms).await
 }

@@ -2,7 +2,7 @@
 
 use facilitator_eth::Address;
 
-/// Why the database did not do it. Nothing was changed in any of these cases.
+/// Why the database did not do it. Nothing was changed in any of these cases but [`StoreError::Uncertain`].
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
     /// Somebody else kept it locked for longer than the limit. Try again later; nothing is lost.
@@ -73,7 +73,7 @@ pub enum StoreError {
     },
     /// It may be read but not written.
     #[error(
-        "database {name} cannot be written: file, directory or file system is read-only for this user; check owner and mode"
+        "database {name} cannot be written: file, directory, file system or server is read-only for this user; check owner, mode and privileges"
     )]
     ReadOnly {
         /// The database.
@@ -87,7 +87,8 @@ pub enum StoreError {
     },
     /// Its pages contradict each other, or a stored value is none of its type.
     #[error(
-        "database {name} is damaged: {problem}; `facilitator recover --set-aside` keeps it under another name and rebuilds from the chains"
+        "database {name} is damaged: {problem}; {mend}",
+        mend = mend(.name)
     )]
     Damaged {
         /// The database.
@@ -101,6 +102,27 @@ pub enum StoreError {
         /// The database.
         name: String,
         /// What the system says.
+        problem: String,
+    },
+    /// Rows were to be copied into a database that has some.
+    #[error("database {name} is not empty: it has rows already, which a copy would mix up with; name an empty one")]
+    NotEmpty {
+        /// The database.
+        name: String,
+    },
+    /// The URL of a database server is none.
+    #[error("db.url: {problem}")]
+    Address {
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// The connection was lost while a commit was to be answered, and the server could not be asked since whether it was
+    /// carried out. As after a death at that moment: begin again with what the database says then (law 7).
+    #[error("database {name}: the connection was lost during a commit, whose outcome is not known: {problem}")]
+    Uncertain {
+        /// The database.
+        name: String,
+        /// What broke.
         problem: String,
     },
     /// Someone else holds the account now: what this process wanted to sign must not leave it (law 5).
@@ -170,12 +192,24 @@ impl StoreError {
             | Self::Newer { .. }
             | Self::Older { .. }
             | Self::Damaged { .. }
+            | Self::NotEmpty { .. }
+            | Self::Address { .. }
+            | Self::Uncertain { .. }
             | Self::LeaseLost { .. }
             | Self::CheckpointMoved { .. }
             | Self::WrongState { .. }
             | Self::TooLarge { .. }
             | Self::Statement { .. } => false,
         }
+    }
+}
+
+/// What helps against damage.
+fn mend(name: &str) -> &'static str {
+    if crate::db::Server::is_meant(name) {
+        "name another, empty database in the config's `db.url` and run `facilitator recover`, which rebuilds from the chains; or restore it from a backup"
+    } else {
+        "`facilitator recover --set-aside` keeps it under another name and rebuilds from the chains"
     }
 }
 

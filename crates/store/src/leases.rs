@@ -115,17 +115,23 @@ impl Store {
 
 const CHECK: &str = "SELECT owner, token, expires_at_ms FROM leases WHERE chain_id = $1 AND account = $2";
 
+/// Reads a lease and keeps it as it is until the transaction ends: whoever takes it over waits for what is written under
+/// it, and what is written later sees the higher token.
+fn guard(tx: &Tx) -> String {
+    format!("{CHECK}{}", tx.dialect().for_share())
+}
+
 impl Lease {
     /// The same check within the transaction that the lease guards.
     pub(crate) async fn check(&self, tx: &mut Tx, now_ms: i64) -> Result<()> {
-        let found = tx.fetch_one(CHECK, args![self.chain_id, self.account]).await?;
+        let found = tx.fetch_one(guard(tx), args![self.chain_id, self.account]).await?;
         self.compare(found, now_ms)
     }
 
     /// Fails, within the transaction that the lease guards, if somebody took over. One that has run out and that nobody
     /// took is still ours: whoever takes it gets a higher token.
     pub(crate) async fn fence(&self, tx: &mut Tx) -> Result<()> {
-        let found = tx.fetch_one(CHECK, args![self.chain_id, self.account]).await?;
+        let found = tx.fetch_one(guard(tx), args![self.chain_id, self.account]).await?;
         self.compare(found, i64::MIN)
     }
 

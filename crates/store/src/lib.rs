@@ -5,6 +5,7 @@
 //! lost that was acknowledged, also in a power cut; a database of a newer version, another program or another chain
 //! pair is never touched. Time is an argument (Unix milliseconds); decisions are made elsewhere.
 
+mod copy;
 mod db;
 mod error;
 pub mod figures;
@@ -21,7 +22,8 @@ mod rebuild;
 pub mod requests;
 pub mod scan;
 
-pub use db::{Access, Location, Patience};
+pub use copy::Copied;
+pub use db::{Access, Location, Patience, Server};
 pub use error::{Result, StoreError};
 
 use db::Db;

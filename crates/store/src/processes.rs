@@ -81,7 +81,8 @@ impl Store {
         is_alive: &(dyn Fn(&Process) -> bool + Send + Sync),
         now_ms: i64,
     ) -> Result<Registered> {
-        let mut tx = self.db.begin().await?;
+        // Alone: of two that look at the same time neither would see the other.
+        let mut tx = self.db.begin_alone().await?;
         for process in read(&mut tx).await? {
             if !is_in_the_way(new, &process.registered) {
                 continue;

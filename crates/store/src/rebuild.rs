@@ -61,11 +61,12 @@ impl Store {
 }
 
 impl Location {
-    /// Whether there is anything of a database.
+    /// Whether there is anything of a database; of one on a server only the server can tell, which is not asked here.
     #[must_use]
-    pub fn exists(&self) -> bool {
+    pub fn may_exist(&self) -> bool {
         match self {
             Self::Sqlite(path) => path.exists(),
+            Self::Postgres(_) => true,
         }
     }
 
@@ -75,10 +76,15 @@ impl Location {
     /// Cut off halfway it leaves the whole database under the new name, the old one, or both.
     ///
     /// # Errors
-    /// [`StoreError::Unavailable`] and its like if the system refuses.
+    /// [`StoreError::Unavailable`] and its like if the system refuses, and for a server's database, which is for its owner
+    /// to put aside.
     pub fn set_aside(&self, stamp: &str) -> Result<Option<PathBuf>> {
         match self {
             Self::Sqlite(path) => move_sqlite(path, stamp).map_err(|problem| crate::db::unavailable(path, &problem)),
+            Self::Postgres(server) => Err(StoreError::Unavailable {
+                name: server.name().to_owned(),
+                problem: "a server's database is not put aside from here: have its owner rename it (ALTER DATABASE … RENAME TO …) and create an empty one of the old name, or name another one in `db.url`; then run `facilitator recover` without --set-aside".to_owned(),
+            }),
         }
     }
 }

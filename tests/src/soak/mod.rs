@@ -89,7 +89,7 @@ pub async fn run(plan: Plan, tell: &mut dyn FnMut(&Progress)) -> Result<Report> 
     for proxy in [&world.origin_proxy, &world.auxiliary_proxy] {
         proxy.set_failing(plan.failing * 10, dice.next());
     }
-    let World { devnet, operator, origin_proxy, auxiliary_proxy, anchoring: _anchoring } = &mut world;
+    let World { devnet, operator, origin_proxy, auxiliary_proxy, anchoring: _anchoring, postgres: _ } = &mut world;
     // What all redeemers to come redeem: nobody but the facilitator is to prove anything later on.
     treasury::provide(devnet, devnet.contracts.first(), tokens(TREASURY)).await?;
     let books = Books::read(devnet, operator).await?;

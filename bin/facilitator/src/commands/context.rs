@@ -4,9 +4,8 @@ use crate::cli::PairArgs;
 use crate::failure::{Exit, Failure};
 use facilitator_chain::rpc::{Rpc, RpcOptions};
 use facilitator_chain::scan::fetch_chain_id;
-use facilitator_config::{Db, Endpoint, Error, Home, Loaded, Names, Selection, load};
-use facilitator_store::{Access, Location, Pair, Patience, Store, StoreError};
-use std::path::PathBuf;
+use facilitator_config::{Db, Endpoint, Error, Home, Loaded, Names, Secret, Selection, load};
+use facilitator_store::{Access, Location, Pair, Patience, Server, Store, StoreError};
 use std::time::Duration;
 
 /// How long a command that only looks waits for a node.
@@ -76,24 +75,25 @@ pub(crate) async fn client(endpoint: &Endpoint) -> Result<(Rpc, u64), String> {
 pub(crate) fn location(loaded: &Loaded) -> Result<Location, Failure> {
     match &loaded.facilitator.db {
         Db::Sqlite(path) => Ok(Location::Sqlite(path.clone())),
-        Db::Url { .. } => Err(Failure {
-            path: Some("db.url".to_owned()),
-            ..Failure::new(
-                Exit::Config,
-                format!(
-                    "{}: db.url: database servers are not supported by this version; use `db_path` with a file",
-                    loaded.facilitator.file.display()
-                ),
-            )
-        }),
+        Db::Url { url, username, password } => {
+            let password = password.as_ref().map(Secret::expose);
+            server(url.expose(), username.as_deref(), password).map_err(|failure| Failure {
+                path: Some("db.url".to_owned()),
+                ..Failure::new(Exit::Config, format!("{}: {failure}", loaded.facilitator.file.display()))
+            })
+        }
     }
 }
 
-/// The path of the database as children are told it.
-pub(crate) fn database_path(location: &Location) -> PathBuf {
-    match location {
-        Location::Sqlite(path) => path.clone(),
-    }
+/// A database server. Without a password in URL or config the environment's counts, for whoever wants it in no file.
+pub(crate) fn server(url: &str, username: Option<&str>, password: Option<&str>) -> Result<Location, Failure> {
+    let server = Server::new(url, username, password);
+    let server = server.map_err(|error| Failure::new(Exit::Config, error.to_string()))?;
+    let variable = std::env::var("PGPASSWORD").ok().filter(|password| !password.is_empty());
+    Ok(Location::Postgres(match variable {
+        Some(password) => server.or_password(&password),
+        None => server,
+    }))
 }
 
 /// The chain pair of a configuration.
@@ -118,12 +118,32 @@ pub(crate) async fn open_if_made(loaded: &Loaded) -> Result<Option<Store>, Failu
     }
 }
 
+/// Opens it to look who runs on it; `None` while there is none, or one that this program cannot read as it is: an older
+/// one, or a newer one. Nobody of this program runs on that.
+pub(crate) async fn open_if_readable(loaded: &Loaded) -> Result<Option<Store>, Failure> {
+    let location = location(loaded)?;
+    if !location.may_exist() {
+        return Ok(None);
+    }
+    let is_server = matches!(location, Location::Postgres(_));
+    match open_at(&location, Access::Reader, pair(loaded)).await {
+        Ok(store) => Ok(Some(store)),
+        // Out of reach for everybody. A file that a reader cannot open may be one that only its owner can.
+        Err(error @ StoreError::Unavailable { .. }) if is_server => Err(error.into()),
+        Err(_) => Ok(None),
+    }
+}
+
 /// As [`open`], for who tells the database's errors apart.
 pub(crate) async fn try_open(loaded: &Loaded, access: Access) -> Result<Result<Store, StoreError>, Failure> {
+    Ok(open_at(&location(loaded)?, access, pair(loaded)).await)
+}
+
+/// Opens a database that need not be the one of a configuration.
+pub(crate) async fn open_at(location: &Location, access: Access, pair: Pair) -> Result<Store, StoreError> {
     let patience = match access {
         Access::Reader => Patience { limit: Duration::from_millis(800) },
         Access::Owner | Access::Writer => Patience::default(),
     };
-    let now = facilitator_roles::clock::now_ms();
-    Ok(Store::open(&location(loaded)?, access, pair(loaded), patience, now).await)
+    Store::open(location, access, pair, patience, facilitator_roles::clock::now_ms()).await
 }

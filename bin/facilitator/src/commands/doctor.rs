@@ -11,7 +11,7 @@ use crate::output;
 use facilitator_config::{Loaded, permission_warning};
 use facilitator_roles::clock::now_ms;
 use facilitator_roles::running;
-use facilitator_store::Access;
+use facilitator_store::{Access, StoreError};
 use serde::Serialize;
 
 /// How a check went.
@@ -124,21 +124,25 @@ fn metrics(loaded: &Loaded, findings: &mut Findings) {
 async fn database(loaded: &Loaded, findings: &mut Findings) {
     let location = match context::location(loaded) {
         Ok(location) => location,
-        Err(failure) => return findings.error("database", failure.message, "use db_path"),
+        Err(failure) => return findings.error("database", failure.message, "correct `db` in the config"),
     };
-    let path = context::database_path(&location);
-    if !path.exists() {
-        return findings.ok("database", format!("{} is created by the first start", path.display()));
+    let name = location.name();
+    if !location.may_exist() {
+        return findings.ok("database", format!("{name} is created by the first start"));
     }
-    match context::open(loaded, Access::Reader).await {
+    match context::try_open(loaded, Access::Reader).await {
         Err(failure) => findings.error("database", failure.message, "see the message"),
-        Ok(store) => {
+        Ok(Err(StoreError::Missing { .. })) => {
+            findings.ok("database", format!("{name} can be reached; its tables are created by the first start"));
+        }
+        Ok(Err(error)) => findings.error("database", error.to_string(), "see the message"),
+        Ok(Ok(store)) => {
             let running = running::find(&store, now_ms()).await.ok().flatten();
             let who = running.map_or_else(
                 || "no facilitator runs on it".to_owned(),
                 |process| format!("the facilitator with pid {} runs on it", process.registered.pid),
             );
-            findings.ok("database", format!("{} can be read; {who}", path.display()));
+            findings.ok("database", format!("{name} can be read; {who}"));
         }
     }
 }

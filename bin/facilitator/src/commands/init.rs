@@ -47,11 +47,16 @@ fn request(args: &InitArgs) -> Result<Init, Failure> {
         (None, None) => return Err(Failure::new(Exit::Usage, "give --mosaic-config or --gateway-config")),
     };
     let db = match (&args.db_url, &args.db_path) {
-        (Some(url), _) => Some(Db::Url {
-            url: Secret::new(url.clone()),
-            username: args.db_username.clone(),
-            password: args.db_password.clone().map(Secret::new),
-        }),
+        (Some(url), _) => {
+            // What `start` would refuse.
+            context::server(url, args.db_username.as_deref(), None)
+                .map_err(|failure| Failure::new(Exit::Usage, failure.message.replacen("db.url", "--db-url", 1)))?;
+            Some(Db::Url {
+                url: Secret::new(url.clone()),
+                username: args.db_username.clone(),
+                password: args.db_password.clone().map(Secret::new),
+            })
+        }
         (None, Some(path)) => Some(Db::Sqlite(path.clone())),
         (None, None) => None,
     };

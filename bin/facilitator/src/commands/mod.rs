@@ -3,6 +3,7 @@
 mod completions;
 mod connections;
 mod context;
+mod db;
 mod doctor;
 mod init;
 mod key_guard;
@@ -66,6 +67,7 @@ fn perform(cli: Cli) -> Result<Exit, Failure> {
         | Command::Ledger(_)
         | Command::Connections(_)
         | Command::Scanner(_)
+        | Command::Db(_)
         | Command::Doctor(_)) => {
             logging.begin("warn", facilitator_telemetry::LogFormat::Text, "command")?;
             runtime()?.block_on(perform_async(other))
@@ -84,6 +86,7 @@ async fn perform_async(command: Command) -> Result<Exit, Failure> {
         Command::Ledger(args) => ledger::run(args).await,
         Command::Connections(args) => connections::run(args).await,
         Command::Scanner(command) => scanner::run(command).await,
+        Command::Db(command) => db::run(command).await,
         Command::Doctor(args) => doctor::run(args).await,
         Command::Start(_) | Command::Monitor(_) | Command::Recover(_) | Command::Completions { .. } => Ok(Exit::Done),
     }

@@ -17,7 +17,7 @@ use facilitator_roles::parent::{PerSide, Setup};
 use facilitator_roles::recovery::{self, Reach, RecoveryError};
 use facilitator_roles::running;
 use facilitator_store::requests::Filter;
-use facilitator_store::{Access, Store, StoreError};
+use facilitator_store::{Access, Location, Store, StoreError};
 use facilitator_supervisor::limits::{Memory, protect};
 use report::Report;
 use std::path::PathBuf;
@@ -47,6 +47,12 @@ enum Found {
 async fn recover(args: &RecoverArgs, logging: &Logging) -> Result<Exit, Failure> {
     let loaded = context::load_config(&context::selection(&args.pair), &context::home()?).await?;
     start::configured_gateways(&loaded)?;
+    if args.set_aside
+        && let Location::Postgres(_) = context::location(&loaded)?
+    {
+        // Says what to do instead.
+        set_aside(&loaded)?;
+    }
     match examine(&loaded).await? {
         Found::Sound(store) if !args.set_aside => {
             let report = as_it_is(&loaded, &store).await?;
@@ -79,7 +85,7 @@ async fn recover(args: &RecoverArgs, logging: &Logging) -> Result<Exit, Failure>
 
 /// Looks at the database without changing it.
 async fn examine(loaded: &Loaded) -> Result<Found, Failure> {
-    if !context::location(loaded)?.exists() {
+    if !context::location(loaded)?.may_exist() {
         return Ok(Found::Nothing);
     }
     let store = match context::try_open(loaded, Access::Reader).await? {
@@ -117,6 +123,9 @@ fn unusable(error: StoreError) -> Result<Found, Failure> {
         | StoreError::ReadOnly { .. }
         | StoreError::Full { .. }
         | StoreError::Unavailable { .. }
+        | StoreError::NotEmpty { .. }
+        | StoreError::Address { .. }
+        | StoreError::Uncertain { .. }
         | StoreError::LeaseLost { .. }
         | StoreError::CheckpointMoved { .. }
         | StoreError::WrongState { .. }
@@ -143,7 +152,7 @@ async fn rebuild(
 ) -> Result<Report, Failure> {
     store.begin_rebuilding().await?;
     let shown = progress::Shown::default();
-    let found = recovery::run(setup, store, reach, gateways, &|progress| shown.tell(&progress)).await;
+    let found = Box::pin(recovery::run(setup, store, reach, gateways, &|progress| shown.tell(&progress))).await;
     shown.end();
     let found = found.map_err(|error| failure(&error))?;
     store.end_rebuilding().await?;

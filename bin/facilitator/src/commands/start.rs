@@ -1,6 +1,7 @@
 //! `facilitator start`: checks everything that can be checked before the first child, unlocks, and runs the parent.
 
 mod background;
+mod manager;
 mod reread;
 mod setup;
 
@@ -10,6 +11,7 @@ use crate::cli::StartArgs;
 use crate::failure::{Exit, Failure};
 use crate::output;
 use facilitator_config::{Home, Keys, Loaded, Passwords, Secret, Selection, password_variable, unlock};
+use facilitator_eth::Address;
 use facilitator_kill::kill_point;
 use facilitator_roles::clock::now_ms;
 use facilitator_roles::messages::{MonitorSetup, Unfit};
@@ -109,7 +111,10 @@ async fn serve(
     tracing::info!(chain = chain_id, unfinished = freed, version = env!("CARGO_PKG_VERSION"), "facilitator begins");
     let setup = parent::Setup { monitor, ..setup::parent(loaded, &keys, process, logging)? };
     drop(keys);
-    let result = parent::run(setup, store.clone(), on_ready(args.json, chain_id), rereader).await;
+    end_hunts(&store, loaded).await?;
+    manager::starting();
+    let result = parent::run(setup, store.clone(), on_ready(args.json, chain_id), manager::watchdog(), rereader).await;
+    manager::stopping();
     kill_point!("parent.children_gone");
     store.deregister(process).await?;
     kill_point!("parent.deregistered");
@@ -123,6 +128,24 @@ async fn serve(
     }
 }
 
+/// With the hunter off nothing more is sent for what others left, but for what was signed already.
+async fn end_hunts(store: &Store, loaded: &Loaded) -> Result<(), Failure> {
+    if loaded.facilitator.hunter.enabled {
+        return Ok(());
+    }
+    let ended = store.end_queued_hunts(&keys_by_chain(loaded), now_ms()).await?;
+    if ended > 0 {
+        tracing::info!(transactions = ended, "the hunter is off: what was queued for others' messages is not sent");
+    }
+    Ok(())
+}
+
+/// The worker keys, each with its chain.
+fn keys_by_chain(loaded: &Loaded) -> Vec<(u64, Address)> {
+    let chains = [&loaded.facilitator.origin, &loaded.facilitator.auxiliary].into_iter();
+    chains.flat_map(|chain| chain.workers.iter().map(|worker| (chain.chain_id, *worker))).collect()
+}
+
 fn on_ready(json: bool, chain_id: u64) -> OnReady {
     Box::new(move || {
         let pid = std::process::id();
@@ -131,6 +154,7 @@ fn on_ready(json: bool, chain_id: u64) -> OnReady {
         } else {
             output::line("ready");
         }
+        manager::ready();
     })
 }
 
@@ -149,11 +173,7 @@ fn parent_failure(error: &ParentError) -> Failure {
 
 /// Says who runs before passwords are asked for.
 async fn refuse_second(loaded: &Loaded) -> Result<(), Failure> {
-    if !context::database_path(&context::location(loaded)?).exists() {
-        return Ok(());
-    }
-    // A database that only its owner can open (older, or not finished) has nobody running on it.
-    let Ok(store) = context::open(loaded, Access::Reader).await else { return Ok(()) };
+    let Some(store) = context::open_if_readable(loaded).await? else { return Ok(()) };
     let found = running::find(&store, now_ms()).await;
     store.close().await;
     match found? {
@@ -182,11 +202,6 @@ pub(super) fn already_running(process: &Process) -> Failure {
 pub(super) async fn register(store: &Store, loaded: &Loaded) -> Result<i64, Failure> {
     let host = running::host();
     let pid = std::process::id();
-    let facilitator = &loaded.facilitator;
-    let keys = [&facilitator.origin, &facilitator.auxiliary]
-        .into_iter()
-        .flat_map(|chain| chain.workers.iter().map(|worker| (chain.chain_id, *worker)))
-        .collect();
     let new = NewProcess {
         kind: ProcessKind::Facilitator,
         instance: setup::instance(loaded),
@@ -194,8 +209,8 @@ pub(super) async fn register(store: &Store, loaded: &Loaded) -> Result<i64, Fail
         host: host.clone(),
         pid,
         pid_started: running::started(pid).unwrap_or_default(),
-        config: Some(facilitator.file.display().to_string()),
-        keys,
+        config: Some(loaded.facilitator.file.display().to_string()),
+        keys: keys_by_chain(loaded),
     };
     let now = now_ms();
     match store.register(&new, &move |process| running::is_alive(process, &host, now), now).await? {
@@ -204,7 +219,7 @@ pub(super) async fn register(store: &Store, loaded: &Loaded) -> Result<i64, Fail
     }
 }
 
-/// All keys, with passwords from the environment, from standard input, or asked for.
+/// All keys, with passwords from the environment, from the service manager, from standard input, or asked for.
 pub(super) fn unlocked(passwords_from_stdin: bool, loaded: &Loaded) -> Result<Keys, Failure> {
     let passwords = passwords(passwords_from_stdin, loaded)?;
     tracing::info!(keys = loaded.facilitator.workers().len(), "unlocking the worker keys");
@@ -212,7 +227,7 @@ pub(super) fn unlocked(passwords_from_stdin: bool, loaded: &Loaded) -> Result<Ke
 }
 
 fn passwords(from_stdin: bool, loaded: &Loaded) -> Result<Passwords, Failure> {
-    let mut passwords = Passwords::from_env(std::env::vars_os())?;
+    let mut passwords = Passwords::from_env(std::env::vars_os().chain(manager::credentials()?))?;
     if from_stdin {
         read_passwords(&mut passwords)?;
     }

@@ -168,8 +168,11 @@ fn keys(to: &mut Exposition, keys: &[KeyView]) {
             to.add(&table::KEY_BALANCE, labels, Number::Amount(coin.clone()));
             to.add(&table::KEY_RUNWAY, labels, key.runway_hours.unwrap_or(f64::INFINITY));
         }
-        if let Some(token) = &key.bounty_token {
-            to.add(&table::KEY_BOUNTY_TOKEN, labels, Number::Amount(token.clone()));
+        for held in &key.bounty_tokens {
+            if let Some(amount) = &held.amount {
+                let labels = [chain.as_str(), key.account.as_str(), held.token.as_str()];
+                to.add(&table::KEY_BOUNTY_TOKEN, labels, Number::Amount(amount.clone()));
+            }
         }
         if let Some(nonce) = key.next_nonce {
             to.add(&table::KEY_NEXT_NONCE, labels, nonce);

@@ -1,7 +1,7 @@
 //! What is known of each worker key: its funds by the scanner's word, the rest from journal and ledger. Pure.
 
 use super::look::Thorough;
-use crate::parent::Standing;
+use crate::parent::{Standing, TokenBalance};
 use facilitator_eth::{Address, U256};
 use facilitator_protocol::ledger::{Line, Reason};
 use serde::Serialize;
@@ -18,8 +18,8 @@ pub(super) struct KeyView {
     pub(super) account: String,
     /// Base coin in wei; none while nobody has read it.
     pub(super) coin: Option<String>,
-    /// Bounty token in its smallest units.
-    pub(super) bounty_token: Option<String>,
+    /// Bounty tokens, each in its smallest units.
+    pub(super) bounty_tokens: Vec<TokenBalance>,
     /// By the journal; none before the first transaction.
     pub(super) next_nonce: Option<u64>,
     /// Signed and not mined.
@@ -34,15 +34,18 @@ pub(super) struct KeyView {
     pub(super) runway_hours: Option<f64>,
 }
 
+/// Base coin and bounty tokens of a key, as the scanner told them.
+type Funds = (Option<String>, Vec<TokenBalance>);
+
 /// All keys, by chain and account.
 pub(super) fn keys(standing: Option<&Standing>, thorough: &Thorough) -> Vec<KeyView> {
-    let mut known: BTreeMap<(u64, String), (Option<String>, Option<String>)> = BTreeMap::new();
+    let mut known: BTreeMap<(u64, String), Funds> = BTreeMap::new();
     for figures in &thorough.keys {
         known.entry((figures.chain_id, figures.account.to_string())).or_default();
     }
     for chain in standing.map(|standing| standing.chains.as_slice()).unwrap_or_default() {
         for worker in &chain.workers {
-            let funds = (worker.coin.clone(), worker.bounty_token.clone());
+            let funds = (worker.coin.clone(), worker.bounty_tokens.clone());
             known.insert((chain.chain_id, worker.address.clone()), funds);
         }
     }
@@ -50,12 +53,7 @@ pub(super) fn keys(standing: Option<&Standing>, thorough: &Thorough) -> Vec<KeyV
     known.into_iter().map(view).collect()
 }
 
-fn key(
-    chain_id: u64,
-    account: String,
-    (coin, bounty_token): (Option<String>, Option<String>),
-    thorough: &Thorough,
-) -> KeyView {
+fn key(chain_id: u64, account: String, (coin, bounty_tokens): Funds, thorough: &Thorough) -> KeyView {
     let is_own = |found: u64, by: Address| found == chain_id && by.to_string() == account;
     let figures = thorough.keys.iter().find(|figures| is_own(figures.chain_id, figures.account));
     let since = figures.and_then(|figures| figures.pending_since_ms);
@@ -73,7 +71,7 @@ fn key(
         chain_id,
         account,
         coin,
-        bounty_token,
+        bounty_tokens,
     }
 }
 

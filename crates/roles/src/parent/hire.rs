@@ -9,13 +9,13 @@ use facilitator_kill::kill_point;
 use facilitator_protocol::gateway::GatewaySet;
 use facilitator_protocol::model::{Request, Side};
 use facilitator_sender::Head;
-use facilitator_store::requests::Brief;
+use facilitator_store::requests::{Brief, Reveals};
 use facilitator_supervisor::watch;
 
 impl Parent {
     /// Starts a worker for each row, or puts the row back.
-    pub(super) fn hire(&mut self, claimed: Vec<Claimed>) {
-        let mut booked = Booked::default();
+    pub(super) fn hire(&mut self, claimed: Vec<Claimed>, reveals: Reveals) {
+        let mut booked = Booked::beside(reveals);
         for Claimed { request, brief } in claimed {
             let id = request.id;
             match self.job(request, &brief, &mut booked) {

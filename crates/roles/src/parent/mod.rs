@@ -21,7 +21,7 @@ mod watcher;
 
 pub use clerk::ClerkError;
 pub use pace::Progress;
-pub use report::{ChainStanding, ChildStanding, Standing, WorkerBalance};
+pub use report::{ChainStanding, ChildStanding, Standing, TokenBalance, WorkerBalance};
 pub use reread::{Change, Fate, Reread, Rereader, Tunable};
 pub use setup::{Hunter, PerSide, Setup, addresses};
 
@@ -89,13 +89,22 @@ fn unfit_text(unfit: &Unfit) -> &str {
 /// What the caller is told once both chains are in working mode.
 pub type OnReady = Box<dyn FnOnce()>;
 
+/// What the caller is told about as often as a heartbeat is due ([`Setup::heartbeat`]): that the parent's loop goes round.
+pub type OnBeat = Box<dyn FnMut()>;
+
 /// Runs until a signal asks it to stop; SIGHUP has it read its configuration again. To be called from the main thread.
 ///
 /// # Errors
 /// [`ParentError`]. All children are gone when this returns.
-pub async fn run(setup: Setup, store: Store, on_ready: OnReady, rereader: Rereader) -> Result<(), ParentError> {
+pub async fn run(
+    setup: Setup,
+    store: Store,
+    on_ready: OnReady,
+    on_beat: OnBeat,
+    rereader: Rereader,
+) -> Result<(), ParentError> {
     let mut signals = Signals::new().map_err(ParentError::Signals)?;
-    let (mut parent, mut inbox) = Parent::new(setup, store, on_ready, rereader);
+    let (mut parent, mut inbox) = Parent::new(setup, store, on_ready, on_beat, rereader);
     let result = parent.serve(&mut inbox, &mut signals).await;
     parent.clerk.close().await;
     result
@@ -171,6 +180,7 @@ struct Parent {
     clerk: Clerk,
     phase: Phase,
     on_ready: Option<OnReady>,
+    on_beat: OnBeat,
     /// To be said once the database knows it.
     announcement: Option<OnReady>,
     rereader: Rereader,
@@ -204,7 +214,7 @@ struct Parent {
 }
 
 impl Parent {
-    fn new(setup: Setup, store: Store, on_ready: OnReady, rereader: Rereader) -> (Self, Inbox) {
+    fn new(setup: Setup, store: Store, on_ready: OnReady, on_beat: OnBeat, rereader: Rereader) -> (Self, Inbox) {
         let (scanners, from_scanners) = mpsc::channel(INBOX);
         let (senders, from_senders) = mpsc::channel(INBOX);
         let (workers, from_workers) = mpsc::channel(INBOX);
@@ -227,6 +237,7 @@ impl Parent {
             clerk,
             phase: Phase::Working,
             on_ready: Some(on_ready),
+            on_beat,
             announcement: None,
             rereader,
             error: None,
@@ -305,6 +316,7 @@ impl Parent {
         }
         if self.next_heartbeat <= now {
             self.next_heartbeat = now + self.setup.heartbeat;
+            (self.on_beat)();
             self.note_pace();
             self.clerk.heartbeat(self.report());
             if let Some(hunter) = self.setup.hunter.as_ref().filter(|_| self.is_working() && self.is_taking_work()) {
@@ -344,10 +356,12 @@ impl Parent {
         }
     }
 
-    /// Takes as many rows as there are free places, oldest first.
+    /// Takes as many rows as there are free places, own requests before what others left, each oldest first.
     fn claim(&mut self) {
         let free = self.crew.free();
-        if self.claim_wanted && free > 0 && self.is_working() && self.clerk.claim(free) {
+        // With the hunter off what is left of its rows ends in one look.
+        let foreign = self.setup.hunter.as_ref().map_or(u32::MAX, |hunter| hunter.hunting.limit);
+        if self.claim_wanted && free > 0 && self.is_working() && self.clerk.claim(free, foreign) {
             self.claim_wanted = false;
         }
         self.crew.end_the_hung();

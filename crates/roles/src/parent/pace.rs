@@ -76,8 +76,9 @@ mod tests {
 
     #[test]
     fn only_the_last_half_minute_counts_and_a_step_back_begins_anew() {
-        let slow_then_fast: Vec<(i64, u64)> =
-            (0..40).map(|s| (s * 2_000, if s < 20 { 0 } else { (s as u64 - 19) * 200 })).collect();
+        let slow = (0..20).map(|s| (s * 2_000, 0));
+        let fast = (20..40).zip((1_u64..).map(|step| step * 200)).map(|(s, block)| (s * 2_000, block));
+        let slow_then_fast: Vec<(i64, u64)> = slow.chain(fast).collect();
         assert_eq!(progress(&slow_then_fast, 0, 10_000).map(|(_, rate, _)| rate), Some(100));
         assert_eq!(progress(&[(0, 500), (1_000, 600), (2_000, 10), (3_000, 15)], 0, 100), Some((15, 5, Some(17))));
         assert_eq!(progress(&[(9_000, 500), (1_000, 600)], 0, 1_000), Some((60, 0, None)));

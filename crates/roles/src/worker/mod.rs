@@ -41,7 +41,7 @@ pub async fn run(terms: &Terms) -> Result<(), Leave> {
     let link = ChildLink::<_, ToWorker>::from_stdio(PROTOCOL_VERSION, ROLE, child::writer())?;
     let parent = link.sender.clone();
     // Each of its waits has a limit, and its parent ends a worker that lives too long.
-    pulse::beating(work(link), parent, terms.heartbeat, Duration::MAX).await
+    Box::pin(pulse::beating(work(link), parent, terms.heartbeat, Duration::MAX)).await
 }
 
 async fn work(link: ChildLink<FromWorker, ToWorker>) -> Result<(), Leave> {
@@ -91,7 +91,8 @@ async fn step<D: Errands>(desk: &mut D, case: &mut Case) -> Result<Park, Leave> 
     };
     let statuses = case.read_statuses(desk, &gateway).await?;
     if case.request().hunted {
-        return hunt::run(desk, case, &gateway, statuses).await;
+        // Rare and large: on the heap, so that the others need no room for it.
+        return Box::pin(hunt::run(desk, case, &gateway, statuses)).await;
     }
     match decide(statuses) {
         Decision::Inspect => accept::run(desk, case, &gateway).await,

@@ -1,37 +1,26 @@
 //! The seam between the queries of this crate and a database.
 //!
-//! Every query above it is written once, in SQL that SQLite and PostgreSQL share: INTEGER (64 bits) and TEXT columns,
-//! `$1` placeholders, `ON CONFLICT`, `RETURNING`. A further database is one more arm of [`Backend`] and [`Tx`], its
-//! [`Dialect`] and a directory of migrations; no query is written twice.
+//! Every query above it is written once, in SQL that SQLite and PostgreSQL share: 64-bit integer and text columns,
+//! `$1` placeholders, `ON CONFLICT`, `RETURNING`. What the two spell differently is [`Dialect`]; each has its arm of
+//! [`Backend`] and [`Tx`], and its directory of migrations.
 
+mod dialect;
+mod location;
+mod postgres;
 mod retry;
 mod sqlite;
 mod value;
 
+pub(crate) use dialect::Dialect;
+pub use location::{Location, Server};
 pub use retry::Patience;
 pub(crate) use sqlite::unavailable;
-pub(crate) use value::{Row, ToValue, Value, args};
+pub(crate) use value::{Row, ToValue, Value, args, in_list};
 
 use crate::error::{Result, StoreError};
+use postgres::{Order, PgTx, Postgres};
 use sqlx::SqlitePool;
-use std::{path::PathBuf, sync::Arc};
-
-/// Where a database is.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Location {
-    /// An SQLite file. On a local disk: WAL does not work over a network.
-    Sqlite(PathBuf),
-}
-
-impl Location {
-    /// Its name in errors; without credentials.
-    #[must_use]
-    pub fn name(&self) -> String {
-        match self {
-            Self::Sqlite(path) => path.display().to_string(),
-        }
-    }
-}
+use std::sync::Arc;
 
 /// What a caller may do with the database.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,22 +36,7 @@ pub enum Access {
 #[derive(Debug)]
 enum Backend {
     Sqlite(SqlitePool),
-}
-
-/// What the databases spell differently.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Dialect {
-    Sqlite,
-}
-
-impl Dialect {
-    /// Ends a sub-select of rows to claim, so that others who claim at the same time skip them. SQLite has one writer,
-    /// nothing to skip.
-    pub(crate) const fn skip_locked(self) -> &'static str {
-        match self {
-            Self::Sqlite => "",
-        }
-    }
+    Postgres(Arc<Postgres>),
 }
 
 /// A statement. Values never stand in its text.
@@ -101,6 +75,9 @@ impl Db {
             Location::Sqlite(path) => {
                 Backend::Sqlite(patience.wait(|| sqlite::open(path, access, patience.limit)).await?)
             }
+            Location::Postgres(server) => {
+                Backend::Postgres(patience.wait(|| Postgres::open(server, access, patience)).await?)
+            }
         };
         Ok(Self { backend: Arc::new(backend), name: location.name().into(), patience })
     }
@@ -113,6 +90,7 @@ impl Db {
     pub(crate) fn dialect(&self) -> Dialect {
         match *self.backend {
             Backend::Sqlite(_) => Dialect::Sqlite,
+            Backend::Postgres(_) => Dialect::Postgres,
         }
     }
 
@@ -127,56 +105,82 @@ impl Db {
                 };
                 self.patience.wait(ask).await
             }
+            Backend::Postgres(server) => {
+                let ask = || async move {
+                    let found = postgres::read(server, &self.name, sql, args).await;
+                    found.map_err(|trouble| trouble.into_error(&self.name))
+                };
+                self.patience.wait(ask).await
+            }
         }
     }
 
-    /// Begins a transaction that may write. Dropped without [`Tx::commit`] it is undone.
+    /// Begins a transaction that may write, each statement of which guards by itself what it relies upon, or locks it:
+    /// others may write at the same time. Dropped without [`Tx::commit`] it is undone.
     pub(crate) async fn begin(&self) -> Result<Tx> {
-        match &*self.backend {
+        self.begin_in(Order::Shared).await
+    }
+
+    /// Begins a transaction during which nobody else writes: one that looks first and then acts on what it saw.
+    pub(crate) async fn begin_alone(&self) -> Result<Tx> {
+        self.begin_in(Order::Alone).await
+    }
+
+    async fn begin_in(&self, order: Order) -> Result<Tx> {
+        let inner = match &*self.backend {
             Backend::Sqlite(pool) => {
-                // Immediate: a transaction that reads first and then writes could never get the lock by waiting.
+                // Immediate: a transaction that reads first and then writes could never get the lock by waiting. There
+                // is one writer at a time, so each is alone.
                 let begin = || async move {
                     let begun = pool.begin_with("BEGIN IMMEDIATE").await;
                     begun.map_err(|problem| sqlite::error(&self.name, &problem))
                 };
-                let inner = self.patience.wait(begin).await?;
-                Ok(Tx { inner: Inner::Sqlite(inner), name: Arc::clone(&self.name), dialect: Dialect::Sqlite })
+                Inner::Sqlite(self.patience.wait(begin).await?)
             }
-        }
+            Backend::Postgres(server) => {
+                let begin = || async move {
+                    PgTx::begin(server, order).await.map_err(|trouble| trouble.into_error(&self.name))
+                };
+                Inner::Postgres(self.patience.wait(begin).await?)
+            }
+        };
+        Ok(Tx { inner, name: Arc::clone(&self.name), dialect: self.dialect() })
     }
 
     /// Names of all tables.
     pub(crate) async fn tables(&self) -> Result<Vec<String>> {
-        let sql = match self.dialect() {
-            Dialect::Sqlite => {
-                "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%' ORDER BY name"
-            }
-        };
-        self.fetch(sql, Vec::new()).await?.iter_mut().map(Row::take).collect()
+        self.fetch(self.dialect().tables(), Vec::new()).await?.iter_mut().map(Row::take).collect()
     }
 
-    /// Whether writing is safe in the way that this crate needs (for SQLite: WAL, which some file systems can't do).
+    /// Whether what is committed stays (for SQLite: WAL, which some file systems can't do; for PostgreSQL: `fsync`).
     pub(crate) async fn check_mode(&self) -> Result<()> {
+        let said = self.fetch(self.dialect().mode(), Vec::new()).await?.first_mut().map(Row::take).transpose()?;
+        let said: Option<String> = said;
         match self.dialect() {
+            Dialect::Sqlite if said.as_deref() == Some("wal") => Ok(()),
             Dialect::Sqlite => {
-                let mode: Option<String> =
-                    self.fetch("PRAGMA journal_mode", Vec::new()).await?.first_mut().map(Row::take).transpose()?;
-                if mode.as_deref() == Some("wal") {
-                    return Ok(());
-                }
                 let problem = "its file system allows no write-ahead log; put it on a local disk".to_owned();
                 Err(StoreError::Unavailable { name: self.name.to_string(), problem })
             }
+            Dialect::Postgres => postgres::check_durable(&self.name, said.as_deref()),
         }
     }
 
-    /// The first contradiction among its pages, in words.
+    /// The first contradiction among its pages, in words. PostgreSQL is made to read every row, which finds pages that
+    /// cannot be read, and those with a wrong checksum where the server keeps checksums.
     pub(crate) async fn check_pages(&self) -> Result<Option<String>> {
         match self.dialect() {
             Dialect::Sqlite => {
                 let said: Option<String> =
                     self.fetch("PRAGMA quick_check(1)", Vec::new()).await?.first_mut().map(Row::take).transpose()?;
                 Ok(said.filter(|said| said != "ok"))
+            }
+            Dialect::Postgres => {
+                for table in self.tables().await? {
+                    let sql = format!("SELECT SUM(LENGTH(t::text))::bigint FROM \"{table}\" AS t");
+                    self.fetch(sql, Vec::new()).await?;
+                }
+                Ok(None)
             }
         }
     }
@@ -185,6 +189,7 @@ impl Db {
     pub(crate) async fn close(&self) {
         match &*self.backend {
             Backend::Sqlite(pool) => pool.close().await,
+            Backend::Postgres(server) => server.close().await,
         }
     }
 }
@@ -192,6 +197,7 @@ impl Db {
 #[derive(Debug)]
 enum Inner {
     Sqlite(sqlx::Transaction<'static, sqlx::Sqlite>),
+    Postgres(PgTx),
 }
 
 /// A transaction that may write. Dropped without [`Tx::commit`] it is undone, also when its future is dropped halfway.
@@ -214,6 +220,10 @@ impl Tx {
                 let found = sqlite::query(&sql.into(), &args).fetch_all(&mut **tx).await;
                 sqlite::rows(&self.name, &found.map_err(|problem| sqlite::error(&self.name, &problem))?)
             }
+            Inner::Postgres(tx) => {
+                let found = tx.fetch(&self.name, &sql.into(), &args).await;
+                found.map_err(|trouble| trouble.into_error(&self.name))
+            }
         }
     }
 
@@ -229,6 +239,10 @@ impl Tx {
                 let done = sqlite::query(&sql.into(), &args).execute(&mut **tx).await;
                 Ok(done.map_err(|problem| sqlite::error(&self.name, &problem))?.rows_affected())
             }
+            Inner::Postgres(tx) => {
+                let done = tx.execute(&sql.into(), &args).await;
+                done.map_err(|trouble| trouble.into_error(&self.name))
+            }
         }
     }
 
@@ -239,14 +253,13 @@ impl Tx {
                 let done = sqlx::raw_sql(sql).execute(&mut **tx).await;
                 done.map(drop).map_err(|problem| sqlite::error(&self.name, &problem))
             }
+            Inner::Postgres(tx) => tx.script(sql).await.map_err(|trouble| trouble.into_error(&self.name)),
         }
     }
 
     /// Whether there is a table of this name.
     pub(crate) async fn has_table(&mut self, name: &str) -> Result<bool> {
-        let sql = match self.dialect {
-            Dialect::Sqlite => "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = $1",
-        };
+        let sql = self.dialect.has_table();
         Ok(self.fetch_one(sql, args![name]).await?.is_some())
     }
 
@@ -254,6 +267,7 @@ impl Tx {
     pub(crate) async fn commit(self) -> Result<()> {
         match self.inner {
             Inner::Sqlite(tx) => tx.commit().await.map_err(|problem| sqlite::error(&self.name, &problem)),
+            Inner::Postgres(tx) => tx.commit(&self.name).await,
         }
     }
 }

@@ -17,6 +17,16 @@ pub(crate) enum Value {
     Text(Option<String>),
 }
 
+impl Value {
+    /// Whether it is none.
+    pub(crate) const fn is_null(&self) -> bool {
+        match self {
+            Self::Integer(number) => number.is_none(),
+            Self::Text(text) => text.is_none(),
+        }
+    }
+}
+
 /// What can be stored.
 pub(crate) trait ToValue {
     /// The null of its column type.
@@ -230,6 +240,13 @@ impl<T: ToValue + ?Sized> ToValue for &T {
     }
 }
 
+/// `$first, $first+1, …` for a list of integers, with its values.
+pub(crate) fn in_list(numbers: impl Iterator<Item = i64>, first: usize) -> Result<(String, Vec<Value>)> {
+    let values = numbers.map(|number| number.to_value()).collect::<Result<Vec<_>>>()?;
+    let places: Vec<String> = (first..first + values.len()).map(|place| format!("${place}")).collect();
+    Ok((places.join(", "), values))
+}
+
 /// A row that is read column by column, in the order of the statement.
 #[derive(Debug)]
 pub(crate) struct Row {
@@ -248,6 +265,11 @@ impl Row {
         let column = self.columns.get(at).map_or("?", String::as_str);
         let read = self.values.next().ok_or_else(|| "is missing".to_owned()).and_then(T::from_value);
         read.map_err(|problem| self.damaged(&format!("column `{column}` {problem}")))
+    }
+
+    /// All that was not taken yet.
+    pub(crate) fn into_values(self) -> Vec<Value> {
+        self.values.collect()
     }
 
     /// The error for a value that contradicts others of its row.

@@ -17,6 +17,9 @@ const INSERT: &str =
         $15, $15)
     ON CONFLICT (chain_id, intent) WHERE state <> 'failed' DO NOTHING RETURNING id";
 
+/// How often an entry that is in the way may be gone when it is looked at.
+const CONFLICTS: u32 = 5;
+
 impl Journal {
     /// Persists intents in one transaction and returns their live entries in the order given. An intent that is live
     /// already is returned as it stands, whatever else was given with it; its request is woken by its end as well.
@@ -72,14 +75,21 @@ impl Journal {
             entry.expect,
             now_ms,
         ];
-        if let Some(mut row) = tx.fetch_one(INSERT, args).await? {
-            return Ok((row.take()?, Origin::New));
+        // The entry that is in the way is kept as it is until the request waits for it: its end, which wakes those who
+        // wait, comes before or after both. It may also fail just before: then the intent is free.
+        let sql = format!(
+            "SELECT id FROM transactions WHERE chain_id = $1 AND intent = $2 AND state <> 'failed'{}",
+            tx.dialect().for_update()
+        );
+        for _ in 0..CONFLICTS {
+            if let Some(mut row) = tx.fetch_one(INSERT, args.clone()).await? {
+                return Ok((row.take()?, Origin::New));
+            }
+            if let Some(mut row) = tx.fetch_one(sql.clone(), args![self.chain_id, entry.intent]).await? {
+                return Ok((row.take()?, Origin::Existing));
+            }
         }
-        let sql = "SELECT id FROM transactions WHERE chain_id = $1 AND intent = $2 AND state <> 'failed'";
-        let row = tx.fetch_one(sql, args![self.chain_id, entry.intent]).await?;
-        let mut row =
-            row.ok_or_else(|| self.wrong(EntryId(0), "queued", "in conflict with one that does not exist"))?;
-        Ok((row.take()?, Origin::Existing))
+        Err(self.wrong(EntryId(0), "queued", "in conflict with one that does not exist"))
     }
 
     /// The error for an entry that is not where it should be; asks the database where it is.

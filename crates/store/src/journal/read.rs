@@ -3,7 +3,7 @@
 use super::{Allowance, Attempt, Entry, EntryId, Failure, Inclusion, Journal};
 use crate::{
     Store,
-    db::{Db, Row, ToValue as _, Value, args},
+    db::{Db, Row, ToValue as _, Value, args, in_list},
     error::Result,
 };
 use facilitator_eth::{Address, B256, U256, tx::Fee};
@@ -19,7 +19,7 @@ const ATTEMPTS: &str = "transaction_id, number, hash, raw, gas_limit, gas_price,
     broadcast_at_ms, broadcast_block";
 
 /// Values in one `IN (…)` list.
-const CHUNK: usize = 500;
+pub(super) const CHUNK: usize = 500;
 
 impl Journal {
     /// Every entry that has not ended (queued, signed, broadcast, mined), oldest first: what a restart resumes.
@@ -178,13 +178,6 @@ impl Store {
         }
         Ok(found)
     }
-}
-
-/// `$first, $first+1, …` for a list of integers, with its values.
-pub(super) fn in_list(numbers: impl Iterator<Item = i64>, first: usize) -> Result<(String, Vec<Value>)> {
-    let values = numbers.map(|number| number.to_value()).collect::<Result<Vec<_>>>()?;
-    let places: Vec<String> = (first..first + values.len()).map(|place| format!("${place}")).collect();
-    Ok((places.join(", "), values))
 }
 
 /// Entries of a condition with their attempts, oldest first.

@@ -10,18 +10,22 @@ mod claim;
 mod hunt;
 mod list;
 pub(crate) mod log;
+mod reveals;
 mod save;
+pub(crate) mod served;
 
 pub use back::Back;
 pub use brief::{Brief, FailedStep};
+pub use claim::Places;
 pub use hunt::Hunting;
 pub use list::{Count, Filter};
 pub use log::LogLine;
+pub use reveals::Reveals;
 pub use save::{Change, Retry, Saved};
 
 use crate::{
     Store,
-    db::{Row, Tx, args},
+    db::{Row, Tx, args, in_list},
     error::Result,
 };
 use facilitator_protocol::model::{Kind, LogPosition, MessageStatus, NewRequest, Request, RequestId, State, Terms};
@@ -132,6 +136,26 @@ pub(crate) fn state(row: &mut Row) -> Result<State> {
     State::from_name(&name).map_err(|problem| row.damaged(&problem.to_string()))
 }
 
+/// Keeps requests as they are for others until the transaction ends, in the order of their numbers: two transactions that
+/// change several of the same never wait for each other.
+pub(crate) async fn lock(tx: &mut Tx, requests: impl Iterator<Item = RequestId>) -> Result<()> {
+    let lock = tx.dialect().for_update();
+    if lock.is_empty() {
+        return Ok(());
+    }
+    let mut ids: Vec<i64> = requests.map(|id| id.0).collect();
+    ids.sort_unstable();
+    ids.dedup();
+    for chunk in ids.chunks(LOCKED_AT_ONCE) {
+        let (list, values) = in_list(chunk.iter().copied(), 1)?;
+        tx.fetch(format!("SELECT id FROM requests WHERE id IN ({list}) ORDER BY id{lock}"), values).await?;
+    }
+    Ok(())
+}
+
+/// Row numbers in one question.
+const LOCKED_AT_ONCE: usize = 500;
+
 /// Ends that a declaration of the request's own message proves wrong.
 pub(crate) const GIVEN_UP: [State; 4] = [State::Skipped, State::TakenByOther, State::Revoked, State::Rejected];
 
@@ -156,7 +180,7 @@ impl Store {
     /// # Errors
     /// [`crate::StoreError`] of the database.
     pub async fn insert_request(&self, new: &NewRequest, now_ms: i64) -> Result<Option<RequestId>> {
-        let mut tx = self.db.begin().await?;
+        let mut tx = self.db.begin_alone().await?;
         let inserted = insert(&mut tx, new, now_ms).await?;
         tx.commit().await?;
         match inserted {

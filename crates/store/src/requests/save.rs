@@ -46,6 +46,18 @@ pub enum Change {
     },
 }
 
+impl Change {
+    /// The request.
+    #[must_use]
+    pub const fn id(&self) -> RequestId {
+        match self {
+            Self::Started { id, .. } | Self::Update { id, .. } | Self::Park { id, .. } | Self::Release { id, .. } => {
+                *id
+            }
+        }
+    }
+}
+
 /// What [`Store::save`] did.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Saved {
@@ -76,7 +88,10 @@ impl Store {
     /// [`crate::StoreError`] of the database; then nothing is stored.
     pub async fn save(&self, owner: &str, changes: &[Change], now_ms: i64) -> Result<Saved> {
         let mut saved = Saved::default();
-        let mut tx = self.db.begin().await?;
+        // A new attempt looks at the events of its message, which a scanner may be storing.
+        let alone = changes.iter().any(makes_attempt);
+        let mut tx = if alone { self.db.begin_alone().await? } else { self.db.begin().await? };
+        super::lock(&mut tx, changes.iter().map(Change::id)).await?;
         for change in changes {
             save_one(&mut tx, owner, change, now_ms, &mut saved).await?;
         }
@@ -91,6 +106,7 @@ impl Store {
     /// [`crate::StoreError`] of the database.
     pub async fn retry(&self, id: RequestId, now_ms: i64) -> Result<Retry> {
         let mut tx = self.db.begin().await?;
+        super::lock(&mut tx, std::iter::once(id)).await?;
         let sql = "SELECT state, kind, declared_block FROM requests WHERE id = $1";
         let Some(mut row) = tx.fetch_one(sql, args![id]).await? else {
             return Ok(Retry::Missing);
@@ -119,6 +135,13 @@ impl Store {
     }
 }
 
+const fn makes_attempt(change: &Change) -> bool {
+    match change {
+        Change::Update { update, .. } | Change::Park { park: Park { update, .. }, .. } => update.attempt.is_some(),
+        Change::Started { .. } | Change::Release { .. } => false,
+    }
+}
+
 async fn save_one(tx: &mut Tx, owner: &str, change: &Change, now_ms: i64, saved: &mut Saved) -> Result<()> {
     let (id, kept, ready) = match change {
         Change::Started { id, pid } => {
@@ -131,7 +154,7 @@ async fn save_one(tx: &mut Tx, owner: &str, change: &Change, now_ms: i64, saved:
             if kept && leave.update.state.is_some_and(|state| GIVEN_UP.contains(&state)) {
                 reconsider(tx, *id, leave.wakes_seen, now_ms).await?;
             }
-            (*id, kept, kept && park(tx, *id, leave, *retry_at_ms).await?)
+            (*id, kept, kept && park(tx, owner, *id, leave, *retry_at_ms).await?)
         }
         Change::Release { id, retry_at_ms, error } => {
             let ready = release(tx, owner, *id, *retry_at_ms, error.as_deref(), now_ms).await?;
@@ -238,7 +261,7 @@ async fn reconsider(tx: &mut Tx, id: RequestId, wakes_seen: i64, now_ms: i64) ->
 /// Ends the claim; whether the request may be claimed again at once. A root that is anchored already, or a wake-up that
 /// came after the worker had looked, is not waited for; but a pause after a failure lasts, else a step that fails at once
 /// would be woken by its own failure.
-async fn park(tx: &mut Tx, id: RequestId, park: &Park, retry_at_ms: Option<i64>) -> Result<bool> {
+async fn park(tx: &mut Tx, owner: &str, id: RequestId, park: &Park, retry_at_ms: Option<i64>) -> Result<bool> {
     let (chain, anchor, block) = match park.wait {
         Wait::Root { chain_id, anchor, at_least } => (Some(chain_id), Some(anchor), Some(at_least)),
         Wait::Nothing | Wait::Happening | Wait::Clock | Wait::End => (None, None, None),
@@ -250,8 +273,9 @@ async fn park(tx: &mut Tx, id: RequestId, park: &Park, retry_at_ms: Option<i64>)
                 WHEN $4 = 'root' AND EXISTS (SELECT 1 FROM anchored_roots
                     WHERE chain_id = $5 AND anchor = $6 AND height >= $7) THEN 1
                 ELSE 0 END
-        WHERE id = $1 RETURNING CASE WHEN ready = 1 AND done = 0 THEN 1 ELSE 0 END";
-    let args = args![id, park.waiting_for, retry_at_ms, park.wait.name(), chain, anchor, block, park.wakes_seen];
+        WHERE id = $1 AND claimed_by = $9 RETURNING CASE WHEN ready = 1 AND done = 0 THEN 1 ELSE 0 END";
+    let (text, wait) = (&park.waiting_for, park.wait.name());
+    let args = args![id, text, retry_at_ms, wait, chain, anchor, block, park.wakes_seen, owner];
     flag(tx.fetch_one(sql, args).await?)
 }
 

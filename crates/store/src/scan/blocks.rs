@@ -66,7 +66,7 @@ impl Store {
     /// # Errors
     /// [`crate::StoreError`] of the database.
     pub async fn remember_blocks(&self, chain_id: u64, blocks: &[Block]) -> Result<()> {
-        let mut tx = self.db.begin().await?;
+        let mut tx = self.db.begin_alone().await?;
         insert(&mut tx, chain_id, blocks).await?;
         tx.commit().await
     }
@@ -76,7 +76,7 @@ impl Store {
     /// # Errors
     /// [`crate::StoreError`] of the database.
     pub async fn forget_blocks(&self, chain_id: u64, above: u64) -> Result<()> {
-        let mut tx = self.db.begin().await?;
+        let mut tx = self.db.begin_alone().await?;
         let sql = "DELETE FROM blocks WHERE chain_id = $1 AND number > $2
             AND number > (SELECT COALESCE(MAX(block_number), -1) FROM checkpoints WHERE chain_id = $1)";
         tx.execute(sql, args![chain_id, above]).await?;
@@ -88,7 +88,7 @@ impl Store {
     /// # Errors
     /// [`crate::StoreError`] of the database.
     pub async fn prune_blocks(&self, chain_id: u64, below: u64) -> Result<u64> {
-        let mut tx = self.db.begin().await?;
+        let mut tx = self.db.begin_alone().await?;
         let pruned = prune(&mut tx, chain_id, below).await?;
         tx.commit().await?;
         Ok(pruned)

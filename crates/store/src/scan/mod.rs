@@ -61,7 +61,7 @@ impl Store {
     /// [`StoreError::CheckpointMoved`] if the stored checkpoint is not `previous`; else [`StoreError`] of the database.
     /// Nothing is stored then.
     pub async fn commit_scan(&self, commit: &ScanCommit, now_ms: i64) -> Result<Committed> {
-        let mut tx = self.db.begin().await?;
+        let mut tx = self.db.begin_alone().await?;
         let found = blocks::checkpoint(&mut tx, commit.chain_id).await?;
         if found != commit.previous {
             let word = |block: Option<BlockRef>| block.map_or_else(|| "the beginning".to_owned(), |b| b.to_string());

@@ -29,7 +29,7 @@ impl Store {
     /// # Errors
     /// [`crate::StoreError`] of the database; then nothing is undone.
     pub async fn rollback_to(&self, chain_id: u64, to: BlockRef, now_ms: i64) -> Result<RolledBack> {
-        let mut undo = Undo { tx: self.db.begin().await?, chain_id, above: height(to.number), now_ms };
+        let mut undo = Undo { tx: self.db.begin_alone().await?, chain_id, above: height(to.number), now_ms };
         let undone = undo.everything().await?;
         blocks::set_checkpoint(&mut undo.tx, chain_id, to, now_ms).await?;
         undo.tx.commit().await?;
@@ -43,7 +43,7 @@ impl Store {
     /// # Errors
     /// [`crate::StoreError`] of the database; then nothing is undone.
     pub async fn rewind(&self, chain_id: u64, to: u64, now_ms: i64) -> Result<Option<Rewound>> {
-        let mut tx = self.db.begin().await?;
+        let mut tx = self.db.begin_alone().await?;
         let reached = blocks::checkpoint(&mut tx, chain_id).await?;
         if reached.is_none_or(|reached| reached.number <= to) {
             return Ok(None);

@@ -1,12 +1,15 @@
-//! The conformance suite of the store: written against its public interface, so that it runs on every backend, and the
-//! tests of what a backend does when its file, its neighbours or its process misbehave.
+//! The conformance suite of the store on SQLite: written against its public interface, so that `tests/postgres` runs the
+//! same modules; and the tests of what a database does when its file, its neighbours or its process misbehave.
 
 // What fails here should fail loudly; a child of a test tells it on its standard output what it has done.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout)]
 
+mod bed;
 mod brief;
 mod ends;
 mod figures;
+mod foreign;
+mod halfway;
 mod hunt;
 mod journal;
 mod leases;
@@ -16,6 +19,8 @@ mod open;
 mod processes;
 mod rebuild;
 mod requests;
+mod reveals;
 mod scan;
+mod served;
 mod support;
 mod writers;

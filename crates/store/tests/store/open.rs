@@ -1,13 +1,11 @@
 //! Opening what is not a good database, or not ours, or not now: a clear refusal each time, and nothing changed.
 
 use crate::support::{Bed, ME, PAIR, patience, scan_stakes};
-use facilitator_store::{Access, Location, Pair, Store, StoreError};
+use facilitator_store::{Access, Pair, Store, StoreError};
 use std::{fs, os::unix::fs::PermissionsExt as _, path::PathBuf, time::Instant};
 
 fn path(bed: &Bed) -> PathBuf {
-    match bed.location() {
-        Location::Sqlite(path) => path,
-    }
+    bed.place.dir.path().join("facilitator.db")
 }
 
 async fn refused(bed: &Bed, access: Access) -> StoreError {
@@ -15,14 +13,6 @@ async fn refused(bed: &Bed, access: Access) -> StoreError {
     let error = bed.open(access).await.expect_err("should be refused");
     assert_eq!(fs::read(path(bed)).ok(), before, "the file was changed");
     error
-}
-
-/// Changes a database behind the store's back.
-async fn tamper(bed: &Bed, sql: &'static str) {
-    let url = format!("sqlite://{}", path(bed).display());
-    let pool = sqlx::SqlitePool::connect(&url).await.unwrap();
-    sqlx::raw_sql(sql).execute(&pool).await.unwrap();
-    pool.close().await;
 }
 
 #[tokio::test]
@@ -67,7 +57,7 @@ async fn files_that_are_no_database_of_ours_are_left_alone() {
     }
     let bed = Bed::new();
     fs::write(path(&bed), "").unwrap();
-    tamper(&bed, "CREATE TABLE notes (id INTEGER)").await;
+    bed.place.tamper("CREATE TABLE notes (id INTEGER)").await;
     let error = bed.open(Access::Owner).await.unwrap_err();
     assert!(matches!(&error, StoreError::Foreign { table, .. } if table == "notes"), "{error}");
 }
@@ -98,30 +88,15 @@ async fn other_versions_and_other_pairs_are_refused() {
     let other = Pair { auxiliary_chain_id: 1407, ..PAIR };
     let error = Store::open(&bed.location(), Access::Owner, other, patience(100), 1).await.unwrap_err();
     assert!(matches!(&error, StoreError::OtherPair { found, wanted, .. } if found == "3/1406" && wanted == "3/1407"));
-    tamper(&bed, "INSERT INTO schema_versions VALUES (99, 'future', 0)").await;
+    bed.place.tamper("INSERT INTO schema_versions VALUES (99, 'future', 0)").await;
     for access in [Access::Owner, Access::Writer, Access::Reader] {
         let error = refused(&bed, access).await;
         assert!(matches!(error, StoreError::Newer { found: 99, known: 1.., .. }), "{error}");
     }
-    tamper(&bed, "DELETE FROM schema_versions").await;
+    bed.place.tamper("DELETE FROM schema_versions").await;
     for access in [Access::Writer, Access::Reader] {
         assert!(matches!(refused(&bed, access).await, StoreError::Older { found: 0, known: 1.., .. }));
     }
-}
-
-#[tokio::test]
-async fn a_damaged_value_is_named_and_not_guessed() {
-    let bed = Bed::new();
-    let store = bed.store().await;
-    scan_stakes(&store, 0..1).await;
-    tamper(&bed, "UPDATE requests SET amount = '1e18'").await;
-    let error = store.claim_ready(ME, 1, 1).await.unwrap_err();
-    assert!(matches!(&error, StoreError::Damaged { problem, .. } if problem.contains("`amount`")), "{error}");
-    tamper(&bed, "UPDATE requests SET amount = '1', state = 'DONE'").await;
-    let error = store.claim_ready(ME, 1, 1).await.unwrap_err();
-    assert!(matches!(&error, StoreError::Damaged { problem, .. } if problem.contains("DONE")), "{error}");
-    tamper(&bed, "UPDATE requests SET state = 'REQUESTED'").await;
-    assert_eq!(store.claim_ready(ME, 1, 1).await.unwrap().len(), 1, "the failed claims were undone");
 }
 
 #[tokio::test]
@@ -145,26 +120,4 @@ async fn a_database_that_stays_locked_is_an_error_at_the_limit_and_no_harm() {
     tokio::time::sleep(std::time::Duration::from_millis(20)).await;
     drop(lock);
     assert_eq!(patient.await.unwrap().unwrap().len(), 1);
-}
-
-#[tokio::test]
-async fn a_call_given_up_halfway_leaves_nothing_and_locks_nobody_out() {
-    let bed = Bed::new();
-    let store = bed.store().await;
-    scan_stakes(&store, 0..50).await;
-    for polls in 1..40 {
-        let mut call = Box::pin(store.claim_ready("given up", 50, 1));
-        for _ in 0..polls {
-            let polled = std::future::poll_fn(|context| std::task::Poll::Ready(call.as_mut().poll(context))).await;
-            if polled.is_ready() {
-                break;
-            }
-            tokio::time::sleep(std::time::Duration::from_micros(50)).await;
-        }
-        drop(call);
-        let other = Store::open(&bed.location(), Access::Writer, PAIR, patience(1_000), 1).await.unwrap();
-        other.release_all_claims().await.expect("the lock is free again");
-        other.close().await;
-    }
-    assert_eq!(store.claim_ready(ME, 100, 1).await.unwrap().len(), 50);
 }

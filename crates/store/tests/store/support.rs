@@ -1,5 +1,6 @@
 //! A database of its own for each test, and the events of a small made-up world.
 
+use crate::bed::Place;
 use facilitator_eth::{Address, B256, Bytes, U256};
 use facilitator_protocol::{
     events::{self, Event, Log},
@@ -18,18 +19,18 @@ pub(crate) const AUXILIARY: u64 = 1406;
 pub(crate) const PAIR: Pair = Pair { origin_chain_id: ORIGIN, auxiliary_chain_id: AUXILIARY };
 pub(crate) const ME: &str = "host:1";
 
-/// A place for one database. The tests above it know nothing of the backend: a second one is a second arm here.
+/// A place for one database. The tests above it know nothing of the backend: each crate of tests has its own.
 pub(crate) struct Bed {
-    pub(crate) dir: tempfile::TempDir,
+    pub(crate) place: Place,
 }
 
 impl Bed {
     pub(crate) fn new() -> Self {
-        Self { dir: tempfile::tempdir().unwrap() }
+        Self { place: Place::new() }
     }
 
     pub(crate) fn location(&self) -> Location {
-        Location::Sqlite(self.dir.path().join("facilitator.db"))
+        self.place.location()
     }
 
     pub(crate) async fn open(&self, access: Access) -> Result<Store> {

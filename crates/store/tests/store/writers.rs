@@ -1,5 +1,5 @@
 //! Many writers at once, and writers killed in the middle. The writers are processes of their own: this test program
-//! started again for one test alone, with the path of the database in the environment.
+//! started again for one test alone, with the place of the database in the environment.
 
 use crate::support::{Bed, PAIR, patience, scan_stakes};
 use facilitator_protocol::model::{RequestId, Update};
@@ -11,13 +11,12 @@ use std::{
     process::{Child, Command, Stdio},
 };
 
-const PATH: &str = "FACILITATOR_STORE_TEST_PATH";
+const ADDRESS: &str = "FACILITATOR_STORE_TEST_ADDRESS";
 
 fn writer(bed: &Bed) -> Child {
-    let Location::Sqlite(path) = bed.location();
     Command::new(env::current_exe().unwrap())
         .args(["--exact", "writers::claims_until_nothing_is_left", "--nocapture", "--test-threads", "1"])
-        .env(PATH, path)
+        .env(ADDRESS, bed.location().address())
         .stdout(Stdio::piped())
         .spawn()
         .unwrap()
@@ -27,8 +26,8 @@ fn writer(bed: &Bed) -> Child {
 /// own it does nothing.
 #[tokio::test]
 async fn claims_until_nothing_is_left() {
-    let Ok(path) = env::var(PATH) else { return };
-    let location = Location::Sqlite(path.into());
+    let Ok(address) = env::var(ADDRESS) else { return };
+    let location = Location::from_address(&address).unwrap();
     let store = Store::open(&location, Access::Writer, PAIR, patience(20_000), 1).await.unwrap();
     let me = std::process::id().to_string();
     while let Some(request) = store.claim_ready(&me, 1, 1).await.unwrap().pop() {

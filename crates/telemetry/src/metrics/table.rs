@@ -118,8 +118,8 @@ metrics! {
     Keys:
     /// Base coin of the worker key as last read.
     Gauge KEY_BALANCE = "facilitator_key_balance_wei" ["chain", "account"];
-    /// Bounty token of the worker key as last read, in smallest units.
-    Gauge KEY_BOUNTY_TOKEN = "facilitator_key_bounty_token_balance_units" ["chain", "account"];
+    /// Bounty tokens of the worker key as last read, in smallest units of each token.
+    Gauge KEY_BOUNTY_TOKEN = "facilitator_key_bounty_token_balance_units" ["chain", "account", "token"];
     /// The nonce of the key's next transaction, as the journal knows it.
     Gauge KEY_NEXT_NONCE = "facilitator_key_next_nonce" ["chain", "account"];
     /// Transactions of the key that are signed and not mined.

@@ -152,13 +152,15 @@ pub(super) fn restart(loaded: &Loaded) -> RestartPolicy {
 /// `None`: what others left is left alone.
 pub(super) fn hunter(loaded: &Loaded) -> Option<Hunter> {
     let settings = &loaded.facilitator.hunter;
-    settings.enabled.then(|| Hunter {
+    // The configuration has prices where the hunter is on.
+    let prices = prices(loaded).filter(|_| settings.enabled)?;
+    Some(Hunter {
         hunting: Hunting {
             after_blocks: settings.after_blocks,
             recheck_ms: i64::try_from(settings.recheck.as_millis()).unwrap_or(i64::MAX),
             limit: settings.max_at_once,
         },
-        policy: HuntPolicy { min_profit: settings.min_profit, prices: prices(loaded) },
+        policy: HuntPolicy { min_profit: settings.min_profit, prices },
     })
 }
 
@@ -171,13 +173,12 @@ const fn chain_of(loaded: &Loaded, side: Side) -> &Chain {
 
 fn chain(loaded: &Loaded, side: Side) -> Result<ChainSetup, Failure> {
     let chain = chain_of(loaded, side);
-    let database = context::database_path(&context::location(loaded)?);
     Ok(ChainSetup {
         side,
         chain_id: chain.chain_id,
         pair: (loaded.facilitator.origin.chain_id, loaded.facilitator.auxiliary.chain_id),
         rpc: chain.rpc.iter().map(|endpoint| endpoint.url().to_owned()).collect(),
-        database: database.to_string_lossy().into_owned(),
+        database: context::location(loaded)?.address(),
         confirmations: chain.settings.confirmations,
         poll_interval_ms: millis(chain.settings.poll_interval),
         rpc_timeout_ms: millis(chain.settings.rpc_timeout),

@@ -2,7 +2,7 @@
 
 use crate::terminal::{Cell, Look, Tone, table};
 use facilitator_roles::clock::now_ms;
-use facilitator_roles::parent::{ChainStanding, ChildStanding, Standing};
+use facilitator_roles::parent::{ChainStanding, ChildStanding, Standing, WorkerBalance};
 use facilitator_roles::views::age;
 use facilitator_roles::views::requests::RequestView;
 use facilitator_roles::views::status::Status;
@@ -146,13 +146,27 @@ fn balances(standing: &Standing, look: Look, lines: &mut Vec<String>) {
                 worker.address.clone().into(),
                 chain.side.clone().into(),
                 amount(&worker.coin).into(),
-                amount(&worker.bounty_token).into(),
+                bounty_tokens(worker).into(),
             ]);
         }
     }
     if !rows.is_empty() {
         lines.push(String::new());
         lines.extend(table(look, &["WORKER", "CHAIN", "BASE COIN", "BOUNTY TOKEN"], &rows));
+    }
+}
+
+/// One token needs no name.
+fn bounty_tokens(worker: &WorkerBalance) -> String {
+    let amount = |amount: &Option<String>| amount.clone().unwrap_or_else(|| "-".to_owned());
+    match worker.bounty_tokens.as_slice() {
+        [] => amount(&worker.bounty_token),
+        [one] => amount(&one.amount),
+        several => {
+            let all: Vec<String> =
+                several.iter().map(|held| format!("{} of {}", amount(&held.amount), held.token)).collect();
+            all.join(", ")
+        }
     }
 }
 

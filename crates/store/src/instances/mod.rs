@@ -1,0 +1,169 @@
+//! The instances that share a database, and their life.
+//!
+//! What an event makes of an instance is decided by `facilitator-heartbeat`; here it is read, decided and written in one
+//! transaction, so that two who look at the same time never both change it.
+
+mod board;
+mod parameters;
+mod row;
+
+pub use board::Tending;
+pub use row::{Heartbeat, InstanceRow, Transition};
+
+use crate::{
+    Store,
+    db::{Tx, args},
+    error::{Result, StoreError},
+};
+use facilitator_heartbeat::{Applied, Event, Instance, Params, Refusal, Status, apply};
+use row::{COLUMNS, read, write};
+
+/// How long heartbeats are remembered, in milliseconds: a week.
+const HEARTBEATS_KEPT_MS: i64 = 604_800_000;
+
+/// An instance that starts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewInstance {
+    /// Its name, the same after every restart.
+    pub name: String,
+    /// The machine.
+    pub host: String,
+    /// Its weight in the choice of the active set.
+    pub weight: u64,
+}
+
+impl Store {
+    /// Registers an instance, or finds it again: a restart keeps status and statistics. The row.
+    ///
+    /// Its readiness is not kept: it says anew when both chains work.
+    ///
+    /// # Errors
+    /// [`StoreError`] of the database.
+    pub async fn enroll(&self, new: &NewInstance, now_ms: i64) -> Result<InstanceRow> {
+        let mut tx = self.db.begin().await?;
+        let sql = "INSERT INTO instances (name, host, weight, status, since_ms, ready, registered_at_ms, txs_signed,
+                total_txs_signed, total_downtime_ms, ended_downtime_ms, missed_heartbeats, total_inactive_ms,
+                total_voted_time_ms)
+            VALUES ($1, $2, $3, $4, $5, 0, $5, 0, 0, 0, 0, 0, 0, 0)
+            ON CONFLICT (name) DO UPDATE SET host = excluded.host, weight = excluded.weight, ready = 0";
+        let status = Instance::registered(now_ms).status;
+        tx.execute(sql, args![new.name, new.host, new.weight, status.as_str(), now_ms]).await?;
+        let row = find(&mut tx, &new.name).await?;
+        tx.commit().await?;
+        Ok(row)
+    }
+
+    /// Every instance, by name.
+    ///
+    /// # Errors
+    /// [`StoreError`] of the database.
+    pub async fn instances(&self) -> Result<Vec<InstanceRow>> {
+        let sql = format!("SELECT {COLUMNS} FROM instances ORDER BY name");
+        self.db.fetch(sql, Vec::new()).await?.into_iter().map(read).collect()
+    }
+
+    /// Carries an event out on an instance.
+    ///
+    /// The inner error is the life cycle's: nothing was changed.
+    ///
+    /// # Errors
+    /// [`StoreError::Unknown`] for a name that nobody has; others of the database.
+    pub async fn instance_event(
+        &self,
+        name: &str,
+        event: Event,
+        params: &Params,
+        now_ms: i64,
+    ) -> Result<std::result::Result<Status, Refusal>> {
+        let mut tx = self.db.begin().await?;
+        let row = find(&mut tx, name).await?;
+        let outcome = change(&mut tx, &row, event, params, now_ms).await?;
+        tx.commit().await?;
+        Ok(outcome)
+    }
+
+    /// A heartbeat of an instance; it is remembered whether it was accepted or not (H17, H19).
+    ///
+    /// # Errors
+    /// As [`Store::instance_event`].
+    pub async fn instance_heartbeat(
+        &self,
+        name: &str,
+        sent_ms: i64,
+        params: &Params,
+        now_ms: i64,
+    ) -> Result<std::result::Result<Status, Refusal>> {
+        let mut tx = self.db.begin().await?;
+        let row = find(&mut tx, name).await?;
+        let outcome = change(&mut tx, &row, Event::Heartbeat { sent_ms }, params, now_ms).await?;
+        let sql = "INSERT INTO heartbeats (instance_id, sent_at_ms, received_at_ms, status, refusal)
+            VALUES ($1, $2, $3, $4, $5)";
+        let refusal = outcome.as_ref().err().map(Refusal::to_string);
+        tx.execute(sql, args![row.id, sent_ms, now_ms, row.instance.status.as_str(), refusal]).await?;
+        let old = now_ms.saturating_sub(HEARTBEATS_KEPT_MS);
+        tx.execute("DELETE FROM heartbeats WHERE received_at_ms < $1", args![old]).await?;
+        tx.commit().await?;
+        Ok(outcome)
+    }
+
+    /// The newest heartbeats of an instance, newest first.
+    ///
+    /// # Errors
+    /// [`StoreError`] of the database.
+    pub async fn heartbeats(&self, instance: i64, limit: u32) -> Result<Vec<Heartbeat>> {
+        let sql = "SELECT sent_at_ms, received_at_ms, status, refusal FROM heartbeats WHERE instance_id = $1
+            ORDER BY id DESC LIMIT $2";
+        let rows = self.db.fetch(sql, args![instance, limit]).await?;
+        rows.into_iter().map(row::heartbeat).collect()
+    }
+
+    /// The newest changes of status of an instance, newest first.
+    ///
+    /// # Errors
+    /// [`StoreError`] of the database.
+    pub async fn transitions(&self, instance: i64, limit: u32) -> Result<Vec<Transition>> {
+        let sql = "SELECT at_ms, from_status, to_status, reason FROM status_transitions WHERE instance_id = $1
+            ORDER BY id DESC LIMIT $2";
+        let rows = self.db.fetch(sql, args![instance, limit]).await?;
+        rows.into_iter().map(row::transition).collect()
+    }
+}
+
+/// The row of a name, locked until the transaction ends.
+async fn find(tx: &mut Tx, name: &str) -> Result<InstanceRow> {
+    let sql = format!("SELECT {COLUMNS} FROM instances WHERE name = $1{}", tx.dialect().for_update());
+    let found = tx.fetch_one(sql, args![name]).await?;
+    found.map_or_else(|| Err(StoreError::Unknown { what: "instance", name: name.to_owned() }), read)
+}
+
+async fn change(
+    tx: &mut Tx,
+    row: &InstanceRow,
+    event: Event,
+    params: &Params,
+    now_ms: i64,
+) -> Result<std::result::Result<Status, Refusal>> {
+    match apply(&row.instance, event, now_ms, params) {
+        Err(refusal) => Ok(Err(refusal)),
+        Ok(Applied { instance, reason }) => {
+            write(tx, row.id, &instance).await?;
+            if let Some(reason) = reason {
+                let moved = (row.instance.status, instance.status);
+                append_transition(tx, row.id, moved, &reason, now_ms).await?;
+            }
+            Ok(Ok(instance.status))
+        }
+    }
+}
+
+async fn append_transition(
+    tx: &mut Tx,
+    id: i64,
+    (from, to): (Status, Status),
+    reason: &str,
+    now_ms: i64,
+) -> Result<()> {
+    let sql = "INSERT INTO status_transitions (instance_id, at_ms, from_status, to_status, reason)
+        VALUES ($1, $2, $3, $4, $5)";
+    tx.execute(sql, args![id, now_ms, from.as_str(), to.as_str(), reason]).await.map(drop)
+}
