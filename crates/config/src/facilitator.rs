@@ -6,7 +6,7 @@ mod prices;
 mod shapes;
 
 use crate::{
-    ChainRef, ChainSettings, ConfigError, Endpoint, Error, Home, HunterSettings, MonitorSettings, Names, Secret,
+    ChainRef, ChainSettings, ConfigError, Endpoint, Error, HeartbeatSettings, Home, HunterSettings, MonitorSettings, Names, Secret,
     Settings, json,
 };
 use facilitator_eth::Address;
@@ -42,6 +42,8 @@ pub struct Facilitator {
     pub settings: Settings,
     /// Optional settings of the object `hunter`.
     pub hunter: HunterSettings,
+    /// Optional settings of the object `heartbeat`.
+    pub heartbeat: HeartbeatSettings,
     /// Optional settings of the monitor.
     pub monitor: MonitorSettings,
 }
@@ -157,6 +159,7 @@ fn assemble(file: &Path, draft: Draft, context: Context<'_>) -> Result<Facilitat
         prices,
         settings: draft.settings,
         hunter: draft.hunter,
+        heartbeat: draft.heartbeat,
         monitor: draft.monitor,
     })
 }

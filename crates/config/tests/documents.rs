@@ -8,7 +8,7 @@ mod common;
 
 use common::{facilitator, fixture_json};
 use facilitator_config::{
-    ChainSettings, GatewayConfig, Home, HunterSettings, MonitorSettings, Mosaic, Scope, Settings, table,
+    ChainSettings, GatewayConfig, Home, HeartbeatSettings, HunterSettings, MonitorSettings, Mosaic, Scope, Settings, table,
 };
 use serde_json::{Map, Value};
 use std::{
@@ -35,9 +35,9 @@ fn rows(scope: Scope) -> String {
 
 fn generated() -> String {
     let (chain, top) = (rows(Scope::Chain), rows(Scope::Top));
-    let (hunter, monitor) = (rows(Scope::Hunter), rows(Scope::Monitor));
+    let (hunter, heartbeat, monitor) = (rows(Scope::Hunter), rows(Scope::Heartbeat), rows(Scope::Monitor));
     format!(
-        "### In each entry of `chains`\n\n{chain}\n### At the top level\n\n{top}\n### In the object `hunter`\n\n{hunter}\n### In the object `monitor`\n\n{monitor}"
+        "### In each entry of `chains`\n\n{chain}\n### At the top level\n\n{top}\n### In the object `hunter`\n\n{hunter}\n### In the object `heartbeat`\n\n{heartbeat}\n### In the object `monitor`\n\n{monitor}"
     )
 }
 
@@ -67,6 +67,7 @@ fn the_example_config_is_valid_and_complete_and_every_setting_has_its_default() 
         let top = example.as_object_mut().unwrap();
         top.extend(defaults(Scope::Top));
         top.insert("hunter".to_owned(), defaults(Scope::Hunter).into());
+        top.insert("heartbeat".to_owned(), defaults(Scope::Heartbeat).into());
         top.insert("monitor".to_owned(), Value::Object(defaults(Scope::Monitor)));
         for entry in top["chains"].as_object_mut().unwrap().values_mut() {
             entry.as_object_mut().unwrap().extend(defaults(Scope::Chain));
@@ -84,6 +85,8 @@ fn the_example_config_is_valid_and_complete_and_every_setting_has_its_default() 
     has(&example, Scope::Top);
     assert_eq!(config.hunter, HunterSettings::default());
     has(&example["hunter"], Scope::Hunter);
+    assert_eq!(config.heartbeat, HeartbeatSettings::default());
+    has(&example["heartbeat"], Scope::Heartbeat);
     assert_eq!(config.monitor, MonitorSettings::default());
     has(&example["monitor"], Scope::Monitor);
     for chain in [&config.origin, &config.auxiliary] {

@@ -9,6 +9,7 @@ mod copy;
 mod db;
 mod error;
 pub mod gateways;
+pub mod instances;
 pub mod journal;
 pub mod leases;
 mod ledger;

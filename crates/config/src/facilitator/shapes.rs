@@ -3,7 +3,7 @@
 
 use super::{Db, KeyStore, prices};
 use crate::{
-    ChainRef, ChainSettings, ConfigError, Endpoint, Home, HunterSettings, MonitorSettings, Secret, Settings, chain_key,
+    ChainRef, ChainSettings, ConfigError, Endpoint, HeartbeatSettings, Home, HunterSettings, MonitorSettings, Secret, Settings, chain_key,
     node::{Fields, Node},
 };
 use facilitator_eth::Address;
@@ -18,9 +18,10 @@ const VERSION: u64 = 1;
 const HASH_LOCK_KEY: &str = "encrypted_hash_lock_key";
 const PRICES: &str = "prices";
 const HUNTER: &str = "hunter";
+const HEARTBEAT: &str = "heartbeat";
 const MONITOR: &str = "monitor";
 const PUBLISHED: &[&str] =
-    &["originChain", "auxChainId", "database", "chains", "encryptedAccounts", HASH_LOCK_KEY, PRICES, HUNTER, MONITOR];
+    &["originChain", "auxChainId", "database", "chains", "encryptedAccounts", HASH_LOCK_KEY, PRICES, HUNTER, HEARTBEAT, MONITOR];
 const TICKET: &[&str] = &[
     "version",
     "origin_chain_id",
@@ -31,6 +32,7 @@ const TICKET: &[&str] = &[
     HASH_LOCK_KEY,
     PRICES,
     HUNTER,
+    HEARTBEAT,
     MONITOR,
 ];
 
@@ -45,6 +47,7 @@ pub(super) struct Draft {
     pub(super) prices: Option<prices::Draft>,
     pub(super) settings: Settings,
     pub(super) hunter: HunterSettings,
+    pub(super) heartbeat: HeartbeatSettings,
     pub(super) monitor: MonitorSettings,
 }
 
@@ -89,6 +92,7 @@ fn ticket(root: &Node<'_>, home: &Home) -> Result<Draft, ConfigError> {
         prices: fields.optional(&[PRICES])?.map(|node| prices::read(&node)).transpose()?,
         settings: Settings::read(&fields)?,
         hunter: hunter(&fields)?,
+        heartbeat: heartbeat(&fields)?,
         monitor: monitor(&fields)?,
     })
 }
@@ -118,8 +122,14 @@ fn published(root: &Node<'_>, home: &Home) -> Result<Draft, ConfigError> {
         prices: fields.optional(&[PRICES])?.map(|node| prices::read(&node)).transpose()?,
         settings: Settings::read(&fields)?,
         hunter: hunter(&fields)?,
+        heartbeat: heartbeat(&fields)?,
         monitor: monitor(&fields)?,
     })
+}
+
+fn heartbeat(fields: &Fields<'_>) -> Result<HeartbeatSettings, ConfigError> {
+    let node = fields.optional(&[HEARTBEAT])?;
+    node.map_or_else(|| Ok(HeartbeatSettings::default()), |node| HeartbeatSettings::read(&node))
 }
 
 fn hunter(fields: &Fields<'_>) -> Result<HunterSettings, ConfigError> {

@@ -54,6 +54,7 @@ fn request() -> Request {
         wakes: 0,
         waiting_for: None,
         last_error: None,
+        claim_seq: 0,
     }
 }
 

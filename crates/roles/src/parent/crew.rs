@@ -1,6 +1,7 @@
 //! The workers at work, at most so many, and what each is doing.
 
 use super::asks::{Open, Question, WorkerNo};
+use super::clerk::Claim;
 use super::tell;
 use crate::messages::{Job, ToWorker};
 use facilitator_chain::reader::Answer;
@@ -13,8 +14,8 @@ use tokio::time::Instant;
 
 /// A worker process.
 pub(super) struct Hand {
-    /// Its request.
-    pub(super) request: RequestId,
+    /// Its request, as claimed.
+    pub(super) claim: Claim,
     /// Its process.
     pub(super) child: ChildHandle<ToWorker>,
     /// It has said how it leaves its request.
@@ -58,9 +59,9 @@ impl Crew {
     }
 
     /// Gives a new worker its green light.
-    pub(super) fn hire(&mut self, no: WorkerNo, request: RequestId, child: ChildHandle<ToWorker>, job: Job) {
+    pub(super) fn hire(&mut self, no: WorkerNo, claim: Claim, child: ChildHandle<ToWorker>, job: Job) {
         tell(child.send(&ToWorker::Job(Box::new(job))));
-        let hand = Hand { request, child, parking: false, patience: Patience::new(self.timeout, Instant::now()) };
+        let hand = Hand { claim, child, parking: false, patience: Patience::new(self.timeout, Instant::now()) };
         self.hands.insert(no, hand);
     }
 
@@ -78,7 +79,7 @@ impl Crew {
     /// The worker's row is parked: its deaths are forgotten.
     pub(super) fn parked(&mut self, no: WorkerNo) {
         if let Some(hand) = self.hands.get(&no) {
-            self.deaths.remove(&hand.request);
+            self.deaths.remove(&hand.claim.request);
         }
         self.send(no, &ToWorker::Parked);
     }
@@ -97,8 +98,15 @@ impl Crew {
 
     /// Kills the worker of a row that is somebody else's by now.
     pub(super) fn dismiss(&self, request: RequestId) {
-        for hand in self.hands.values().filter(|hand| hand.request == request) {
+        for hand in self.hands.values().filter(|hand| hand.claim.request == request) {
             tracing::warn!(%request, pid = hand.child.pid, "the request is no longer ours: ending its worker");
+            hand.child.stop(Stop::Await, Duration::ZERO);
+        }
+    }
+
+    /// Kills all workers: this instance may not work any more, and others have what they worked on.
+    pub(super) fn dismiss_all(&self) {
+        for hand in self.hands.values() {
             hand.child.stop(Stop::Await, Duration::ZERO);
         }
     }
@@ -108,7 +116,7 @@ impl Crew {
         let now = Instant::now();
         for hand in self.hands.values_mut() {
             if hand.patience.is_over(now) {
-                tracing::warn!(request = %hand.request, pid = hand.child.pid, "ending a worker that takes too long");
+                tracing::warn!(request = %hand.claim.request, pid = hand.child.pid, "ending a worker that takes too long");
                 hand.child.stop(Stop::Await, Duration::ZERO);
             }
         }

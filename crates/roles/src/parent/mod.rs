@@ -9,6 +9,7 @@ mod clerk;
 mod crew;
 mod gate;
 mod hire;
+mod life;
 mod report;
 mod route;
 pub(crate) mod setup;
@@ -26,9 +27,10 @@ use crate::messages::{
 };
 use crate::{scanner, sender};
 use asks::{Answerer, Asks, WorkerNo};
-use clerk::{Clerk, Report};
+use clerk::{Clerk, Readiness, Report};
 use crew::Crew;
 use facilitator_chain::sync::PairGate;
+use facilitator_heartbeat::Status;
 use facilitator_kill::kill_point;
 use facilitator_protocol::gateway::GatewaySet;
 use facilitator_protocol::model::Side;
@@ -65,6 +67,12 @@ pub enum ParentError {
     /// The database refuses its service for good.
     #[error(transparent)]
     Clerk(#[from] ClerkError),
+    /// The instance was deregistered meanwhile.
+    #[error("instance {instance} was deregistered, for good: start again under another name (`heartbeat.instance`)")]
+    Deregistered {
+        /// Its name.
+        instance: String,
+    },
     /// Signals can't be received.
     #[error("can't listen for signals: {0}")]
     Signals(std::io::Error),
@@ -167,6 +175,9 @@ struct Parent {
     /// How the endpoints are.
     connections: PerSide<Option<Connections>>,
     database_trouble: Option<String>,
+    /// The status of this instance, once the database has told it.
+    life: Option<Status>,
+    next_pulse: Instant,
     /// Whose turn it is among the worker keys.
     turns: PerSide<usize>,
 }
@@ -206,6 +217,8 @@ impl Parent {
             elected: PerSide::default(),
             connections: PerSide::default(),
             database_trouble: None,
+            life: None,
+            next_pulse: Instant::now(),
             turns: PerSide::default(),
         };
         let inbox = Inbox {
@@ -259,10 +272,11 @@ impl Parent {
         } else {
             self.tend_stop(now);
         }
+        self.beat(now);
         if self.next_heartbeat <= now {
             self.next_heartbeat = now + self.setup.heartbeat;
             self.clerk.heartbeat(self.report());
-            if let Some(hunter) = self.setup.hunter.as_ref().filter(|_| self.is_working() && self.is_taking_work()) {
+            if let Some(hunter) = self.setup.hunter.as_ref().filter(|_| self.is_working() && self.may_work() && self.is_taking_work()) {
                 self.clerk.hunt(hunter.hunting);
             }
         }
@@ -288,6 +302,8 @@ impl Parent {
         {
             tracing::info!("both chains are in working mode");
             self.announcement = Some(say);
+            // Where nobody else works this one does before it is announced.
+            self.clerk.pulse(Readiness::Ready);
             self.clerk.announce(self.report());
         }
     }
@@ -302,7 +318,7 @@ impl Parent {
     /// Takes as many rows as there are free places, oldest first.
     fn claim(&mut self) {
         let free = self.crew.free();
-        if self.claim_wanted && free > 0 && self.is_working() && self.clerk.claim(free) {
+        if self.claim_wanted && free > 0 && self.is_working() && self.may_work() && self.clerk.claim(free) {
             self.claim_wanted = false;
         }
         self.crew.end_the_hung();

@@ -78,6 +78,7 @@ kept! {
     highest_nonce(account: Address) -> Option<u64>;
     holding(account: Address, nonce: u64) -> Option<Entry>;
     last_account() -> Option<Address>;
+    orphans() -> Vec<Address>;
     acquire_lease(account: Address, owner: &str, ttl_ms: i64, now_ms: i64) -> Acquired;
     renew_lease(lease: &Lease, ttl_ms: i64, now_ms: i64) -> Lease;
     release_lease(lease: &Lease) -> ();
