@@ -1,7 +1,9 @@
 //! Which facilitators run: what their databases say, checked against the processes of this host.
 
+use super::start;
+use facilitator_config::Loaded;
 use facilitator_roles::parent::Standing;
-use facilitator_store::Store;
+use facilitator_store::{Store, StoreError};
 use facilitator_store::processes::{Process, ProcessKind};
 use std::fs;
 
@@ -38,12 +40,23 @@ pub(crate) fn is_alive(process: &Process, host: &str, now_ms: i64) -> bool {
 /// How old the heartbeat of a process of another host may be.
 const FRESH_MS: i64 = 60_000;
 
-/// The running facilitator of a database.
-pub(crate) async fn find(store: &Store, now_ms: i64) -> Result<Option<Process>, facilitator_store::StoreError> {
+/// The running facilitators of a database: one each instance.
+pub(crate) async fn all(store: &Store, now_ms: i64) -> Result<Vec<Process>, StoreError> {
     let host = host();
-    let processes = store.processes().await?;
-    let is_parent = |process: &&Process| process.registered.kind == ProcessKind::Facilitator;
-    Ok(processes.iter().filter(is_parent).find(|process| is_alive(process, &host, now_ms)).cloned())
+    let processes = store.processes().await?.into_iter();
+    let is_parent = |process: &Process| process.registered.kind == ProcessKind::Facilitator;
+    Ok(processes.filter(|process| is_parent(process) && is_alive(process, &host, now_ms)).collect())
+}
+
+/// Any running facilitator of a database.
+pub(crate) async fn find(store: &Store, now_ms: i64) -> Result<Option<Process>, StoreError> {
+    Ok(all(store, now_ms).await?.into_iter().next())
+}
+
+/// The running facilitator of a configuration.
+pub(crate) async fn own(store: &Store, loaded: &Loaded, now_ms: i64) -> Result<Option<Process>, StoreError> {
+    let instance = start::instance(loaded);
+    Ok(all(store, now_ms).await?.into_iter().find(|process| process.registered.instance == instance))
 }
 
 /// What a facilitator has reported last; `None` before its first word, or where another version says it differently.

@@ -4,11 +4,13 @@ mod background;
 mod setup;
 
 use super::key_guard::KeyGuard;
-use super::{Logging, context, running, runtime};
+use super::{Logging, context, instances, running, runtime};
 use crate::cli::StartArgs;
 use crate::failure::{Exit, Failure};
 use crate::output;
 use facilitator_config::{Home, Keys, Loaded, Passwords, Secret, Selection, password_variable, unlock};
+use facilitator_eth::Address;
+use facilitator_heartbeat::Params;
 use facilitator_kill::kill_point;
 use facilitator_roles::clock::now_ms;
 use facilitator_roles::messages::{MonitorSetup, Unfit};
@@ -100,9 +102,15 @@ async fn serve(
     kill_point!("parent.registered");
     // What a recovery began, this start goes on with.
     store.end_rebuilding().await?;
-    let freed = store.release_all_claims().await?;
+    let instance = setup::instance(loaded);
+    let freed = store.release_claims_of(&instance).await?;
     kill_point!("parent.claims_freed");
-    tracing::info!(chain = chain_id, unfinished = freed, version = env!("CARGO_PKG_VERSION"), "facilitator begins");
+    if let Err(failure) = instances::enroll(&store, loaded).await {
+        store.deregister(process).await?;
+        return Err(failure);
+    }
+    kill_point!("parent.enrolled");
+    tracing::info!(instance, chain = chain_id, unfinished = freed, version = env!("CARGO_PKG_VERSION"), "facilitator begins");
     let setup = parent::Setup { monitor, ..setup::parent(loaded, &keys, process, logging)? };
     drop(keys);
     let result = parent::run(setup, store.clone(), on_ready(args.json, chain_id)).await;
@@ -138,7 +146,7 @@ fn parent_failure(error: &ParentError) -> Failure {
             Unfit::Database(_) => Exit::Database,
         },
         ParentError::Clerk(_) => Exit::Database,
-        ParentError::Signals(_) | ParentError::Spawn(_) => Exit::Failed,
+        ParentError::Signals(_) | ParentError::Spawn(_) | ParentError::Deregistered { .. } => Exit::Failed,
     };
     Failure::new(exit, error.to_string())
 }
@@ -146,12 +154,30 @@ fn parent_failure(error: &ParentError) -> Failure {
 /// Says who runs before passwords are asked for.
 async fn refuse_second(loaded: &Loaded) -> Result<(), Failure> {
     let Some(store) = context::open_if_readable(loaded).await? else { return Ok(()) };
-    let found = running::find(&store, now_ms()).await;
+    let found = running::all(&store, now_ms()).await;
     store.close().await;
-    match found? {
-        Some(process) => Err(already_running(&process)),
-        None => Ok(()),
-    }
+    let (instance, keys) = (setup::instance(loaded), keys(loaded));
+    let is_in_the_way = |process: &&Process| {
+        let other = &process.registered;
+        other.instance == instance || keys.iter().any(|key| other.keys.contains(key))
+    };
+    found?.iter().find(is_in_the_way).map_or(Ok(()), |process| Err(already_running(process)))
+}
+
+/// The worker keys of a configuration, with their chains.
+pub(super) fn keys(loaded: &Loaded) -> Vec<(u64, Address)> {
+    let chains = [&loaded.facilitator.origin, &loaded.facilitator.auxiliary].into_iter();
+    chains.flat_map(|chain| chain.workers.iter().map(|worker| (chain.chain_id, *worker))).collect()
+}
+
+/// Name of the instance that a configuration is.
+pub(super) fn instance(loaded: &Loaded) -> String {
+    setup::instance(loaded)
+}
+
+/// What the life of instances goes by, as configured.
+pub(super) fn params(loaded: &Loaded) -> Params {
+    setup::params(loaded)
 }
 
 pub(super) fn already_running(process: &Process) -> Failure {
@@ -175,10 +201,6 @@ pub(super) async fn register(store: &Store, loaded: &Loaded) -> Result<i64, Fail
     let host = running::host();
     let pid = std::process::id();
     let facilitator = &loaded.facilitator;
-    let keys = [&facilitator.origin, &facilitator.auxiliary]
-        .into_iter()
-        .flat_map(|chain| chain.workers.iter().map(|worker| (chain.chain_id, *worker)))
-        .collect();
     let new = NewProcess {
         kind: ProcessKind::Facilitator,
         instance: setup::instance(loaded),
@@ -187,7 +209,7 @@ pub(super) async fn register(store: &Store, loaded: &Loaded) -> Result<i64, Fail
         pid,
         pid_started: running::started(pid).unwrap_or_default(),
         config: Some(facilitator.file.display().to_string()),
-        keys,
+        keys: keys(loaded),
     };
     let now = now_ms();
     match store.register(&new, &move |process| running::is_alive(process, &host, now), now).await? {

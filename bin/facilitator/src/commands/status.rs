@@ -1,6 +1,7 @@
 //! `facilitator status`: how a facilitator is doing, from its database alone, so that it answers whatever the nodes do.
 
-use super::{context, running};
+use super::instances::{self, InstanceView};
+use super::{context, running, start};
 use crate::cli::StatusArgs;
 use crate::failure::{Exit, Failure};
 use crate::output;
@@ -23,7 +24,7 @@ const REPORT_MS: i64 = 10_000;
 struct Status {
     chain_id: u64,
     origin_chain_id: u64,
-    /// `stopped` where nobody runs, else by the facilitator's own word.
+    /// `stopped` where nobody runs, `starting` and `stopping` by its own word, else the status of the instance.
     status: String,
     pid: Option<u32>,
     instance: Option<String>,
@@ -34,6 +35,8 @@ struct Status {
     unfinished: u64,
     oldest_unfinished: Option<Oldest>,
     standing: Option<Standing>,
+    /// All instances that share the database.
+    instances: Vec<InstanceView>,
 }
 
 #[derive(Serialize)]
@@ -53,7 +56,7 @@ pub(crate) async fn run(args: StatusArgs) -> Result<Exit, Failure> {
     loop {
         let status = match context::open_if_made(&loaded).await? {
             Some(store) => {
-                let status = look(&store).await?;
+                let status = look(&store, &loaded).await?;
                 store.close().await;
                 status
             }
@@ -93,13 +96,14 @@ fn never_started(loaded: &Loaded) -> Status {
         unfinished: 0,
         oldest_unfinished: None,
         standing: None,
+        instances: Vec::new(),
     }
 }
 
-async fn look(store: &Store) -> Result<Status, Failure> {
+async fn look(store: &Store, loaded: &Loaded) -> Result<Status, Failure> {
     let now = now_ms();
     let pair = store.pair();
-    let process = running::find(store, now).await?;
+    let process = running::own(store, loaded, now).await?;
     let standing = process.as_ref().and_then(running::standing);
     let mut queue = BTreeMap::new();
     let mut unfinished = 0;
@@ -113,15 +117,15 @@ async fn look(store: &Store) -> Result<Status, Failure> {
     for chain_id in [pair.origin_chain_id, pair.auxiliary_chain_id] {
         scanned.insert(chain_id, store.checkpoint(chain_id).await?.map(|block| block.number));
     }
-    let status = match (&process, &standing) {
-        (None, _) => "stopped",
-        (Some(_), None) => "starting",
-        (Some(_), Some(standing)) => &standing.status,
+    let own = store.instance(&start::instance(loaded)).await?;
+    let status = match &process {
+        None => "stopped".to_owned(),
+        Some(_) => instances::shown(standing.as_ref(), own.as_ref()),
     };
     Ok(Status {
         chain_id: pair.auxiliary_chain_id,
         origin_chain_id: pair.origin_chain_id,
-        status: status.to_owned(),
+        status,
         pid: process.as_ref().map(|process| process.registered.pid),
         instance: process.as_ref().map(|process| process.registered.instance.clone()),
         started_at: process.as_ref().map(|process| time(process.started_at_ms)),
@@ -131,6 +135,7 @@ async fn look(store: &Store) -> Result<Status, Failure> {
         unfinished,
         oldest_unfinished: store.oldest_unfinished().await?.map(|record| oldest(&record, now)),
         standing,
+        instances: instances::views(store, now).await?,
     })
 }
 
@@ -164,6 +169,10 @@ fn show(status: &Status) {
     }
     if let Some(standing) = &status.standing {
         show_standing(standing, status);
+    }
+    if !status.instances.is_empty() {
+        output::line("");
+        output::line(&instances::table(&status.instances));
     }
     output::line("");
     show_queue(status);

@@ -79,7 +79,7 @@ async fn find(chain_id: u64) -> Result<Option<Process>, Failure> {
     let selection = Selection { auxiliary_chain_id: Some(chain_id), ..Selection::default() };
     let loaded = context::load_config(&selection, &home).await?;
     match context::open_if_made(&loaded).await? {
-        Some(store) => Ok(running::find(&store, now_ms()).await?),
+        Some(store) => Ok(running::own(&store, &loaded, now_ms()).await?),
         None => Ok(None),
     }
 }

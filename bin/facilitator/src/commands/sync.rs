@@ -54,7 +54,7 @@ async fn status(args: &PairArgs, json: bool) -> Result<Exit, Failure> {
     let pair = context::pair(&loaded);
     let store = context::open_if_made(&loaded).await?;
     let process = match &store {
-        Some(store) => running::find(store, now_ms()).await?,
+        Some(store) => running::own(store, &loaded, now_ms()).await?,
         None => None,
     };
     let Some(process) = process else {

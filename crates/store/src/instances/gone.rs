@@ -53,7 +53,8 @@ pub(super) async fn free_intents(tx: &mut Tx, moved: &[Moved], now_ms: i64) -> R
     let mut freed = 0_u64;
     for Moved { name, to, .. } in stopped(moved) {
         let unsigned = unsigned(tx, name).await?;
-        requests::lock(tx, waiting(tx, &unsigned).await?.into_iter()).await?;
+        let waiting = waiting(tx, &unsigned).await?;
+        requests::lock(tx, waiting.into_iter()).await?;
         for id in &unsigned {
             let failure = format!("its instance {name} is {to}: whoever takes the request over submits it again");
             let sql = "UPDATE transactions SET state = 'failed', waiting_for = NULL, failure_kind = 'interrupted',

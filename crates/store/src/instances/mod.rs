@@ -19,7 +19,7 @@ use crate::{
     error::{Result, StoreError},
 };
 use facilitator_eth::Address;
-use facilitator_heartbeat::{Applied, Event, Instance, Moved, Params, Refusal, Status, apply};
+use facilitator_heartbeat::{Applied, Candidate, Event, Instance, Moved, Params, Refusal, Status, active_set, apply};
 use row::{COLUMNS, read, write};
 
 /// How long heartbeats are remembered, in milliseconds: a week.
@@ -89,6 +89,34 @@ impl Store {
     ) -> Result<std::result::Result<Status, Refusal>> {
         let mut tx = self.db.begin().await?;
         let row = find(&mut tx, name).await?;
+        let outcome = change(&mut tx, &row, event, params, now_ms).await?;
+        tx.commit().await?;
+        Ok(outcome)
+    }
+
+    /// Ends the maintenance of an instance, which belongs to the active set or does not (H5).
+    ///
+    /// # Errors
+    /// As [`Store::instance_event`].
+    pub async fn end_maintenance(
+        &self,
+        name: &str,
+        params: &Params,
+        now_ms: i64,
+    ) -> Result<std::result::Result<Status, Refusal>> {
+        let mut tx = self.db.begin().await?;
+        let sql = format!("SELECT {COLUMNS} FROM instances ORDER BY name{}", tx.dialect().for_update());
+        let rows = tx.fetch(sql, Vec::new()).await?.into_iter().map(read).collect::<Result<Vec<_>>>()?;
+        let candidate = |row: &InstanceRow| Candidate {
+            name: row.name.clone(),
+            weight: row.weight,
+            status: row.instance.status,
+            ready: row.instance.ready,
+        };
+        let set = active_set(&rows.iter().map(candidate).collect::<Vec<_>>(), params.maximum_active);
+        let event = Event::Return { in_active_set: set.iter().any(|member| member == name) };
+        let row = rows.into_iter().find(|row| row.name == name);
+        let row = row.ok_or_else(|| StoreError::Unknown { what: "instance", name: name.to_owned() })?;
         let outcome = change(&mut tx, &row, event, params, now_ms).await?;
         tx.commit().await?;
         Ok(outcome)

@@ -1,7 +1,7 @@
 //! Where SQLite has one writer and PostgreSQL many: two processes that act at the same moment, over and over. Each of
 //! these was right because of the one writer, and is kept by a lock here.
 
-use crate::support::{
+use crate::support::{admit, 
     AUXILIARY, Bed, ME, ORIGIN, PAIR, address, attempt, block, declared, log, park, patience, root, scan_stakes, set,
     stake_requested, word,
 };
@@ -39,6 +39,7 @@ fn intent(name: &str, request: i64) -> NewEntry {
 }
 
 async fn lease(store: &Store, owner: &str, now_ms: i64) -> Lease {
+    admit(store, owner, now_ms).await;
     match store.acquire_lease(ORIGIN, address(60), owner, 1_000, now_ms).await.unwrap() {
         Acquired::Held(lease) => lease,
         Acquired::Refused { owner, .. } => panic!("held by {owner}"),

@@ -20,7 +20,7 @@ fn params() -> Params {
 }
 
 async fn enroll(store: &Store, name: &str, now_ms: i64) -> InstanceRow {
-    let new = NewInstance { name: name.to_owned(), host: "here".to_owned(), weight: 1 };
+    let new = NewInstance { name: name.to_owned(), host: "here".to_owned(), weight: 1, keys: Vec::new() };
     store.enroll(&new, now_ms).await.unwrap()
 }
 

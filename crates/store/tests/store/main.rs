@@ -9,6 +9,7 @@ mod brief;
 mod ends;
 mod halfway;
 mod hunt;
+mod instances;
 mod journal;
 mod leases;
 mod ledger;
