@@ -13,6 +13,9 @@ use facilitator_store::{Access, Store};
 use serde::Serialize;
 use std::collections::BTreeMap;
 
+/// Heartbeats and changes of status that `stats --json` tells of each instance.
+const REMEMBERED: u32 = 50;
+
 /// One instance with its statistics, under the names of the heartbeat specification.
 #[derive(Serialize)]
 pub(crate) struct InstanceView {
@@ -38,6 +41,29 @@ pub(crate) struct InstanceView {
     total_inactive_secs: i64,
     total_voted_time_secs: i64,
     workers: Vec<WorkerView>,
+    /// Newest first.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    transitions: Vec<TransitionView>,
+    /// Newest first.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    heartbeats: Vec<HeartbeatView>,
+}
+
+#[derive(Serialize)]
+struct TransitionView {
+    at: String,
+    from: String,
+    to: String,
+    reason: String,
+}
+
+#[derive(Serialize)]
+struct HeartbeatView {
+    sent_at: String,
+    received_at: String,
+    status: String,
+    /// Why it was refused; none if it was accepted.
+    refusal: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -88,6 +114,8 @@ fn view(row: &InstanceRow, pid: Option<u32>, workers: Vec<WorkerView>, now: i64)
         total_inactive_secs: counted.total_inactive_ms / 1_000,
         total_voted_time_secs: counted.total_voted_ms / 1_000,
         workers,
+        transitions: Vec::new(),
+        heartbeats: Vec::new(),
     }
 }
 
@@ -198,9 +226,12 @@ pub(crate) async fn stats(args: StatsArgs) -> Result<Exit, Failure> {
     let loaded = context::load_config(&context::selection(&args.pair), &context::home()?).await?;
     let views = match context::open_if_made(&loaded).await? {
         Some(store) => {
-            let views = views(&store, now_ms()).await;
+            let mut views = views(&store, now_ms()).await?;
+            for view in &mut views {
+                remember(&store, view).await?;
+            }
             store.close().await;
-            views?
+            views
         }
         None => Vec::new(),
     };
@@ -212,6 +243,25 @@ pub(crate) async fn stats(args: StatsArgs) -> Result<Exit, Failure> {
         output::line(&table(&views));
     }
     Ok(Exit::Done)
+}
+
+/// What has happened to an instance of late.
+async fn remember(store: &Store, view: &mut InstanceView) -> Result<(), Failure> {
+    let Some(row) = store.instance(&view.instance).await? else { return Ok(()) };
+    let time = super::status::time;
+    view.transitions = store.transitions(row.id, REMEMBERED).await?.into_iter().map(|moved| TransitionView {
+        at: time(moved.at_ms),
+        from: moved.from.to_string(),
+        to: moved.to.to_string(),
+        reason: moved.reason,
+    }).collect();
+    view.heartbeats = store.heartbeats(row.id, REMEMBERED).await?.into_iter().map(|beat| HeartbeatView {
+        sent_at: time(beat.sent_at_ms),
+        received_at: time(beat.received_at_ms),
+        status: beat.status.to_string(),
+        refusal: beat.refusal,
+    }).collect();
+    Ok(())
 }
 
 /// `facilitator params`.

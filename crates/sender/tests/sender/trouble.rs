@@ -3,7 +3,7 @@
 use crate::{
     chain::{Chain, TARGET, fine},
     http::FakeNode,
-    world::{CHAIN, accept, key, plain, settings, submit},
+    world::{admit, CHAIN, accept, key, plain, settings, submit},
 };
 use facilitator_chain::rpc::{Rpc, RpcOptions};
 use facilitator_eth::{Address, U256};
@@ -104,6 +104,7 @@ impl Scene {
         let pair = Pair { origin_chain_id: 3, auxiliary_chain_id: CHAIN };
         let patience = Patience { limit: Duration::from_secs(5) };
         let store = Store::open(&place, Access::Owner, pair, patience, 0).await.unwrap();
+        admit(&store, "one", &[key(1), key(2)], 0).await;
         let node = FakeNode::start(Chain::new(Some(100))).await;
         let keep = Faulty { records: Records::new(&store, CHAIN), faults: Rc::new(RefCell::new(faults)) };
         let (held, answers) = (Vec::new(), BTreeMap::new());
