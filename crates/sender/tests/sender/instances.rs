@@ -14,8 +14,11 @@ const SENT: &str = "eth_sendRawTransaction";
 
 /// The instance is silent: nothing of it counts from now on.
 async fn retire(world: &World, name: &str) {
-    let params = Params { heartbeat_frequency_ms: 1, ..Params::default() };
-    world.store.tend_instances(name, &params, world.now + 1_000).await.unwrap();
+    let (params, then) = (Params { heartbeat_frequency_ms: 1, ..Params::default() }, world.now + 1_000);
+    for other in world.store.instances().await.unwrap().iter().filter(|other| other.name != name) {
+        world.store.instance_heartbeat(&other.name, then, &params, then).await.unwrap().unwrap();
+    }
+    world.store.tend_instances(name, &params, then).await.unwrap();
     let one = world.store.instance(name).await.unwrap().unwrap();
     assert!(!one.instance.status.may_sign(), "{one:?}");
 }
@@ -74,7 +77,6 @@ async fn what_a_silent_instance_has_signed_is_sent_and_ended_by_another_with_the
     blocks(&mut world, &mut other, 3).await;
     assert_eq!(world.node.chain().seen.len(), 0, "the instance works: its transactions are its own");
     retire(&world, "one").await;
-    world.store.tend_instances("two", &Params::default(), world.now).await.unwrap();
     // Whoever judges frees its accounts; it judged itself here.
     world.now += 60_000;
     let again = other.submit(vec![Submit { from: None, ..plain(1) }], world.now).await.unwrap();
