@@ -71,7 +71,9 @@ impl Two {
     }
 
     async fn until(&self, name: &str, status: &str) -> Result<Value> {
-        until(&self.world.operator, name, |one| one["status"] == status).await.with_context(|| format!("{name}: {status}"))
+        until(&self.world.operator, name, |one| one["status"] == status)
+            .await
+            .with_context(|| format!("{name}: {status}"))
     }
 }
 
@@ -252,7 +254,10 @@ async fn ht3_one_missed_heartbeat_is_no_silence() -> Result<()> {
     let missed = missed?;
     ensure!(missed["status"] == "active", "{missed:#}");
     let again = until(&two.other, &a, |one| one["missed_heartbeats"] == 0).await?;
-    ensure!(again["status"] == "active" && again["transitions"].as_array().is_some_and(|all| all.len() == 1), "{again:#}");
+    ensure!(
+        again["status"] == "active" && again["transitions"].as_array().is_some_and(|all| all.len() == 1),
+        "{again:#}"
+    );
     two.other.stop(second).await?;
     two.world.operator.stop(first).await
 }

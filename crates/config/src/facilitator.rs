@@ -6,8 +6,8 @@ mod prices;
 mod shapes;
 
 use crate::{
-    ChainRef, ChainSettings, ConfigError, Endpoint, Error, HeartbeatSettings, Home, HunterSettings, MonitorSettings, Names, Secret,
-    Settings, json,
+    ChainRef, ChainSettings, ConfigError, Endpoint, Error, HeartbeatSettings, Home, HunterSettings, MonitorSettings,
+    Names, Secret, Settings, json,
 };
 use facilitator_eth::Address;
 pub use prices::{ChainPrices, Prices};

@@ -8,7 +8,8 @@ mod common;
 
 use common::{facilitator, fixture_json};
 use facilitator_config::{
-    ChainSettings, GatewayConfig, Home, HeartbeatSettings, HunterSettings, MonitorSettings, Mosaic, Scope, Settings, table,
+    ChainSettings, GatewayConfig, HeartbeatSettings, Home, HunterSettings, MonitorSettings, Mosaic, Scope, Settings,
+    table,
 };
 use serde_json::{Map, Value};
 use std::{

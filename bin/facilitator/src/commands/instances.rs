@@ -121,7 +121,8 @@ fn view(row: &InstanceRow, pid: Option<u32>, workers: Vec<WorkerView>, now: i64)
 
 /// Columns for people.
 pub(crate) fn table(views: &[InstanceView]) -> String {
-    let head = ["INSTANCE", "HOST", "PID", "STATUS", "LAST ACTIVE", "MISSED", "SIGNED", "EVER SIGNED", "DOWNTIME", "NOW DOWN"];
+    let head =
+        ["INSTANCE", "HOST", "PID", "STATUS", "LAST ACTIVE", "MISSED", "SIGNED", "EVER SIGNED", "DOWNTIME", "NOW DOWN"];
     let none = || "-".to_owned();
     let row = |one: &InstanceView| {
         vec![
@@ -249,18 +250,28 @@ pub(crate) async fn stats(args: StatsArgs) -> Result<Exit, Failure> {
 async fn remember(store: &Store, view: &mut InstanceView) -> Result<(), Failure> {
     let Some(row) = store.instance(&view.instance).await? else { return Ok(()) };
     let time = super::status::time;
-    view.transitions = store.transitions(row.id, REMEMBERED).await?.into_iter().map(|moved| TransitionView {
-        at: time(moved.at_ms),
-        from: moved.from.to_string(),
-        to: moved.to.to_string(),
-        reason: moved.reason,
-    }).collect();
-    view.heartbeats = store.heartbeats(row.id, REMEMBERED).await?.into_iter().map(|beat| HeartbeatView {
-        sent_at: time(beat.sent_at_ms),
-        received_at: time(beat.received_at_ms),
-        status: beat.status.to_string(),
-        refusal: beat.refusal,
-    }).collect();
+    view.transitions = store
+        .transitions(row.id, REMEMBERED)
+        .await?
+        .into_iter()
+        .map(|moved| TransitionView {
+            at: time(moved.at_ms),
+            from: moved.from.to_string(),
+            to: moved.to.to_string(),
+            reason: moved.reason,
+        })
+        .collect();
+    view.heartbeats = store
+        .heartbeats(row.id, REMEMBERED)
+        .await?
+        .into_iter()
+        .map(|beat| HeartbeatView {
+            sent_at: time(beat.sent_at_ms),
+            received_at: time(beat.received_at_ms),
+            status: beat.status.to_string(),
+            refusal: beat.refusal,
+        })
+        .collect();
     Ok(())
 }
 
@@ -302,13 +313,17 @@ fn stored_name(name: &str) -> Result<(&'static str, i64), Failure> {
     let known = Params::default().named();
     let find = |wanted: &str| known.iter().find(|(known, _)| *known == wanted).map(|(known, _)| *known);
     let in_seconds = name.trim_end_matches("_s");
-    find(name).map(|known| (known, 1)).or_else(|| find(&format!("{in_seconds}_ms")).map(|known| (known, 1_000))).ok_or_else(
-        || {
+    find(name)
+        .map(|known| (known, 1))
+        .or_else(|| find(&format!("{in_seconds}_ms")).map(|known| (known, 1_000)))
+        .ok_or_else(|| {
             let names: Vec<&str> = known.iter().map(|(known, _)| *known).collect();
             let names = names.join(", ");
-            Failure::new(Exit::Usage, format!("`{name}` is no parameter; there are {names}, and times in seconds without `_ms`"))
-        },
-    )
+            Failure::new(
+                Exit::Usage,
+                format!("`{name}` is no parameter; there are {names}, and times in seconds without `_ms`"),
+            )
+        })
 }
 
 fn whole(name: &str, text: &str, factor: i64) -> Result<i64, Failure> {

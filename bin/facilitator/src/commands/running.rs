@@ -3,8 +3,8 @@
 use super::start;
 use facilitator_config::Loaded;
 use facilitator_roles::parent::Standing;
-use facilitator_store::{Store, StoreError};
 use facilitator_store::processes::{Process, ProcessKind};
+use facilitator_store::{Store, StoreError};
 use std::fs;
 
 /// The name of this host.

@@ -110,7 +110,13 @@ async fn serve(
         return Err(failure);
     }
     kill_point!("parent.enrolled");
-    tracing::info!(instance, chain = chain_id, unfinished = freed, version = env!("CARGO_PKG_VERSION"), "facilitator begins");
+    tracing::info!(
+        instance,
+        chain = chain_id,
+        unfinished = freed,
+        version = env!("CARGO_PKG_VERSION"),
+        "facilitator begins"
+    );
     let setup = parent::Setup { monitor, ..setup::parent(loaded, &keys, process, logging)? };
     drop(keys);
     let result = parent::run(setup, store.clone(), on_ready(args.json, chain_id)).await;

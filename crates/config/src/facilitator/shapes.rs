@@ -3,7 +3,8 @@
 
 use super::{Db, KeyStore, prices};
 use crate::{
-    ChainRef, ChainSettings, ConfigError, Endpoint, HeartbeatSettings, Home, HunterSettings, MonitorSettings, Secret, Settings, chain_key,
+    ChainRef, ChainSettings, ConfigError, Endpoint, HeartbeatSettings, Home, HunterSettings, MonitorSettings, Secret,
+    Settings, chain_key,
     node::{Fields, Node},
 };
 use facilitator_eth::Address;
@@ -20,8 +21,18 @@ const PRICES: &str = "prices";
 const HUNTER: &str = "hunter";
 const HEARTBEAT: &str = "heartbeat";
 const MONITOR: &str = "monitor";
-const PUBLISHED: &[&str] =
-    &["originChain", "auxChainId", "database", "chains", "encryptedAccounts", HASH_LOCK_KEY, PRICES, HUNTER, HEARTBEAT, MONITOR];
+const PUBLISHED: &[&str] = &[
+    "originChain",
+    "auxChainId",
+    "database",
+    "chains",
+    "encryptedAccounts",
+    HASH_LOCK_KEY,
+    PRICES,
+    HUNTER,
+    HEARTBEAT,
+    MONITOR,
+];
 const TICKET: &[&str] = &[
     "version",
     "origin_chain_id",

@@ -276,7 +276,9 @@ impl Parent {
         if self.next_heartbeat <= now {
             self.next_heartbeat = now + self.setup.heartbeat;
             self.clerk.heartbeat(self.report());
-            if let Some(hunter) = self.setup.hunter.as_ref().filter(|_| self.is_working() && self.may_work() && self.is_taking_work()) {
+            if let Some(hunter) =
+                self.setup.hunter.as_ref().filter(|_| self.is_working() && self.may_work() && self.is_taking_work())
+            {
                 self.clerk.hunt(hunter.hunting);
             }
         }

@@ -157,7 +157,8 @@ impl<N: Ask, K: Keep> Sender<N, K> {
     /// Whether a queued entry comes after one that is not in the book.
     pub(super) fn waits_for_others(&self) -> bool {
         let waits = |flight: &Flight| flight.is_queued() && flight.dependency_done == DependencyDone::NotYet;
-        let absent = |flight: &Flight| flight.entry.after.as_deref().is_some_and(|after| self.book.by_intent(after).is_none());
+        let absent =
+            |flight: &Flight| flight.entry.after.as_deref().is_some_and(|after| self.book.by_intent(after).is_none());
         self.book.iter().any(|flight| waits(flight) && absent(flight))
     }
 }

@@ -3,7 +3,7 @@
 use crate::{
     chain::{Chain, TARGET, fine},
     http::FakeNode,
-    world::{admit, CHAIN, accept, key, plain, settings, submit},
+    world::{CHAIN, accept, admit, key, plain, settings, submit},
 };
 use facilitator_chain::rpc::{Rpc, RpcOptions};
 use facilitator_eth::{Address, U256};

@@ -25,9 +25,7 @@ pub(super) async fn free_claims(tx: &mut Tx) -> Result<u64> {
         return Ok(0);
     }
     requests::lock(tx, stray.into_iter()).await?;
-    let sql = format!(
-        "UPDATE requests SET claimed_by = NULL, pid = NULL, ready = 1, wakes = wakes + 1 WHERE {STRAY}"
-    );
+    let sql = format!("UPDATE requests SET claimed_by = NULL, pid = NULL, ready = 1, wakes = wakes + 1 WHERE {STRAY}");
     tx.execute(sql, Vec::new()).await
 }
 

@@ -10,8 +10,8 @@ mod row;
 mod sign;
 
 pub use board::Tending;
-pub(crate) use sign::{admit, check_claims};
 pub use row::{Heartbeat, InstanceKey, InstanceRow, Transition};
+pub(crate) use sign::{admit, check_claims};
 
 use crate::{
     Store,

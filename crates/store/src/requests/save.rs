@@ -174,13 +174,7 @@ struct Claimant<'a> {
     seq: Option<i64>,
 }
 
-async fn save_one(
-    tx: &mut Tx,
-    by: Claimant<'_>,
-    change: &Change,
-    now_ms: i64,
-    saved: &mut Saved,
-) -> Result<()> {
+async fn save_one(tx: &mut Tx, by: Claimant<'_>, change: &Change, now_ms: i64, saved: &mut Saved) -> Result<()> {
     let (id, kept, ready) = match change {
         Change::Started { id, pid } => {
             let sql = "UPDATE requests SET pid = $3

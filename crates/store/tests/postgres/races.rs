@@ -1,9 +1,9 @@
 //! Where SQLite has one writer and PostgreSQL many: two processes that act at the same moment, over and over. Each of
 //! these was right because of the one writer, and is kept by a lock here.
 
-use crate::support::{admit, 
-    AUXILIARY, Bed, ME, ORIGIN, PAIR, address, attempt, block, declared, log, park, patience, root, scan_stakes, set,
-    stake_requested, word,
+use crate::support::{
+    AUXILIARY, Bed, ME, ORIGIN, PAIR, address, admit, attempt, block, declared, log, park, patience, root, scan_stakes,
+    set, stake_requested, word,
 };
 use facilitator_eth::{Bytes, U256, tx::Fee};
 use facilitator_protocol::model::{RequestId, Step, Update, Wait};

@@ -72,7 +72,10 @@ async fn every_heartbeat_is_remembered_with_what_became_of_it() {
     assert_eq!(sent(3 * SECOND).await, Ok(Status::Active));
     let seen = store.heartbeats(row.id, 10).await.unwrap();
     assert_eq!(seen.len(), 2);
-    assert_eq!((seen[0].received_at_ms, seen[0].status, seen[0].refusal.as_deref()), (3 * SECOND, Status::Active, None));
+    assert_eq!(
+        (seen[0].received_at_ms, seen[0].status, seen[0].refusal.as_deref()),
+        (3 * SECOND, Status::Active, None)
+    );
     assert!(seen[1].refusal.as_ref().unwrap().contains("inactive"));
     assert_eq!(of(&store, "a").await.instance.statistics.last_active_ms, Some(3 * SECOND));
     sent(8 * 86_400 * SECOND).await.unwrap();

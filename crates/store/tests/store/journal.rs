@@ -1,6 +1,6 @@
 //! The journal: one live entry an intent, the same bytes for ever, fenced signatures, wake-ups with the outcome.
 
-use crate::support::{admit, Bed, ME, ORIGIN, address, claim, claim_and_park, scan_stakes, word};
+use crate::support::{Bed, ME, ORIGIN, address, admit, claim, claim_and_park, scan_stakes, word};
 use facilitator_eth::{Bytes, U256, tx::Fee};
 use facilitator_protocol::model::{RequestId, Step, Update, Wait};
 use facilitator_store::{

@@ -1,8 +1,8 @@
 //! The ledger: read back from journal and events, whatever was undone and done again.
 
-use crate::support::{admit, 
-    AUXILIARY, Bed, ME, ORIGIN, address, attempt, block, claim_and_park, declared, log, minted, scan, scan_stakes, set,
-    word,
+use crate::support::{
+    AUXILIARY, Bed, ME, ORIGIN, address, admit, attempt, block, claim_and_park, declared, log, minted, scan,
+    scan_stakes, set, word,
 };
 use facilitator_eth::{Address, B256, Bytes, U256, tx::Fee};
 use facilitator_protocol::{

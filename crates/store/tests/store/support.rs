@@ -2,12 +2,12 @@
 
 use crate::bed::Place;
 use facilitator_eth::{Address, B256, Bytes, U256};
+use facilitator_heartbeat::{Event as LifeEvent, Params};
 use facilitator_protocol::{
     events::{self, Event, Log},
     gateway::{GatewaySet, Mints},
     model::{Attempt, Park, Update, Wait},
 };
-use facilitator_heartbeat::{Event as LifeEvent, Params};
 use facilitator_store::{
     Access, Location, Pair, Patience, Result, Store,
     instances::NewInstance,

@@ -98,7 +98,11 @@ impl<'s, S: Scene + 's> Follower<'s, S> {
             return Ok(false);
         }
         let released = stored.map(|block| block.number);
-        tracing::warn!(chain = self.chain_id, ?released, "the chain was rewound, by the operator or after a fork that another instance saw: scanning again");
+        tracing::warn!(
+            chain = self.chain_id,
+            ?released,
+            "the chain was rewound, by the operator or after a fork that another instance saw: scanning again"
+        );
         self.go_on_at(stored).await?;
         Ok(true)
     }
