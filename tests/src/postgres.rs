@@ -21,7 +21,9 @@ impl Postgres {
     /// # Errors
     /// When PostgreSQL is missing and can't be installed, or does not come up.
     pub fn start() -> Result<Self> {
-        let folder = tempfile::Builder::new().prefix("postgres-").tempdir()?;
+        // Where `scripts/postgres run` ends whatever a killed test leaves.
+        let place = std::env::var_os("FACILITATOR_TEST_POSTGRES_PLACE").map_or_else(std::env::temp_dir, PathBuf::from);
+        let folder = tempfile::Builder::new().prefix("postgres-").tempdir_in(place)?;
         open_to_others(folder.path())?;
         let url = script("start", folder.path())?;
         Ok(Self { folder, url })

@@ -27,6 +27,16 @@ pub enum Database {
     Postgres,
 }
 
+impl Default for Database {
+    /// A file, unless `FACILITATOR_TEST_DATABASE=postgres` has the same tests run on servers.
+    fn default() -> Self {
+        match std::env::var("FACILITATOR_TEST_DATABASE").as_deref() {
+            Ok("postgres") => Self::Postgres,
+            Ok(_) | Err(_) => Self::Sqlite,
+        }
+    }
+}
+
 /// How a world is to be.
 #[derive(Debug, Clone)]
 pub struct WorldOptions {
@@ -58,7 +68,7 @@ impl Default for WorldOptions {
             funds: Funds::default(),
             confirmations: 0,
             poll: Duration::from_millis(100),
-            database: Database::Sqlite,
+            database: Database::default(),
         }
     }
 }

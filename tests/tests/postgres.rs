@@ -4,10 +4,13 @@ use anyhow::{Context as _, Result, ensure};
 use facilitator_tests::{
     anchoring::{Anchoring, Policy},
     anvil::Mining,
+    books::Books,
+    daemon::Daemon,
     devnet::DevnetOptions,
     node::Pace,
     operator::RequestRow,
     postgres::Postgres,
+    requesters::{Request, Requesters},
     stakers::Stakers,
     verify,
     world::{Database, World, WorldOptions},
@@ -30,44 +33,58 @@ fn server(world: &World) -> Result<&Postgres> {
     world.postgres.as_ref().context("the world has no server")
 }
 
-/// Neither arguments nor environment of any process of the facilitator hold the password.
-fn password_is_in_no_process(password: &str) -> Result<()> {
-    let mut looked_at = 0;
-    for entry in fs::read_dir("/proc")? {
-        let folder = entry?.path();
-        let Ok(arguments) = fs::read(folder.join("cmdline")) else { continue };
-        let arguments = String::from_utf8_lossy(&arguments).into_owned();
-        if !arguments.starts_with("facilitator") && !arguments.contains("/facilitator") {
-            continue;
-        }
-        looked_at += 1;
-        let environment = fs::read(folder.join("environ")).unwrap_or_default();
+/// `count` stakes and as many redeems, and the books as they were before.
+async fn ask_both_ways(world: &World, count: usize) -> Result<(Books, Vec<Request>)> {
+    let devnet = &world.devnet;
+    let (stakers, redeemers) =
+        (Requesters::new(devnet, 0, count).await?, Requesters::redeemers(devnet, 0, count).await?);
+    let books = Books::read(devnet, &world.operator).await?;
+    let (stakes, redeems) =
+        tokio::try_join!(stakers.request_all(devnet, Pace::Natural), redeemers.request_all(devnet, Pace::Natural))?;
+    Ok((books, [stakes, redeems].concat()))
+}
+
+/// Neither the arguments of a daemon and its children hold the password, nor the environment of its children, nor what
+/// they all have logged.
+fn password_stays_hidden(daemon: &Daemon, password: &str) -> Result<()> {
+    let children = daemon.children();
+    ensure!(!children.is_empty(), "it has no children");
+    let read = |pid: u32, what: &str| {
+        // Workers come and go.
+        String::from_utf8_lossy(&fs::read(format!("/proc/{pid}/{what}")).unwrap_or_default()).into_owned()
+    };
+    ensure!(!read(daemon.pid, "cmdline").contains(password), "in the arguments of the daemon");
+    for child in children {
+        let arguments = read(child, "cmdline");
         ensure!(!arguments.contains(password), "{arguments}");
-        ensure!(!String::from_utf8_lossy(&environment).contains(password), "in the environment of {arguments}");
+        ensure!(!read(child, "environ").contains(password), "in the environment of {arguments}");
     }
-    ensure!(looked_at > 0, "no process was found");
+    let log = fs::read_to_string(daemon.log())?;
+    let at = log.find(password).map(|at| &log[at.saturating_sub(200)..at]);
+    ensure!(at.is_none(), "in the log: {at:?}");
     Ok(())
 }
 
 #[tokio::test]
-async fn one_stake_ends_as_minted_tokens_and_the_password_stays_hidden() -> Result<()> {
+async fn a_stake_and_a_redeem_end_exact_to_the_wei_and_the_password_stays_hidden() -> Result<()> {
     let world = World::new(options()).await?;
     let (operator, chain) = (&world.operator, world.operator.chains[1].to_string());
     let postgres = server(&world)?;
+    operator.edit_config(|config| config["log_level"] = json!("trace"))?;
     let doctor = operator.run(&["doctor", "--chain-id", &chain]).await?;
     ensure!(doctor.stdout.contains("its tables are created by the first start"), "{doctor:?}");
-    let stakers = Stakers::new(&world.devnet, 0, 1).await?;
     let daemon = operator.start().await?;
-    let stakes = stakers.request_all(&world.devnet, Pace::Natural).await?;
-    world.finish(&daemon, &stakes, LIMIT).await?;
-    operator.wait_requests(LIMIT, all_in("COMPLETE", 1)).await?;
-    password_is_in_no_process(postgres.password()?)?;
+    let (books, requests) = ask_both_ways(&world, 1).await?;
+    world.finish_exactly(&daemon, &requests, &books, LIMIT).await?;
+    world.nothing_reverted().await?;
+    password_stays_hidden(&daemon, postgres.password()?)?;
     let listed = operator.run(&["list", "--json"]).await?.json()?;
     ensure!(listed[0]["status"] == "active", "{listed}");
-    let mut said = daemon.log_tail();
+    let mut said = String::new();
     for command in [
         &["doctor", "--chain-id", &chain][..],
         &["status", "--chain-id", &chain],
+        &["ledger", "--chain-id", &chain],
         &["db", "check", "--chain-id", &chain],
         &["recover", "--set-aside", "--chain-id", &chain],
         &["db", "copy", "--chain-id", &chain, "--to", "/tmp/never.db"],
@@ -100,18 +117,20 @@ async fn ten_stakes_outlive_a_server_that_ends_and_begins_again() -> Result<()> 
     world.operator.stop(daemon).await
 }
 
+/// The password is in the environment alone here.
 #[tokio::test]
-async fn stakes_outlive_deaths_of_the_facilitator_and_the_loss_of_the_database() -> Result<()> {
-    let world = World::new(WorldOptions { anchoring: None, ..options() }).await?;
-    let stakers = Stakers::new(&world.devnet, 0, 3).await?;
-    let mut daemon = world.operator.start().await?;
-    let stakes = stakers.request_all(&world.devnet, Pace::Natural).await?;
-    for _ in 0..3 {
-        tokio::time::sleep(Duration::from_millis(400)).await;
-        daemon.kill().await?;
-        daemon = world.operator.start().await?;
-    }
-    world.operator.wait_requests(LIMIT, all_in("ACCEPTED", 3)).await?;
+async fn requests_outlive_deaths_of_the_facilitator_and_the_loss_of_the_database() -> Result<()> {
+    let mut world = World::new(WorldOptions { anchoring: None, ..options() }).await?;
+    let password = server(&world)?.password()?.to_owned();
+    world.operator.set_variable("PGPASSWORD", &password);
+    world.operator.edit_config(|config| {
+        let _moved = config["db"].as_object_mut().and_then(|db| db.remove("password"));
+    })?;
+    let daemon = world.operator.start().await?;
+    let (books, requests) = ask_both_ways(&world, 2).await?;
+    let daemon = world.kill_and_start(daemon).await?;
+    world.operator.wait_requests(LIMIT, all_in("ACCEPTED", 4)).await?;
+    password_stays_hidden(&daemon, &password)?;
     world.operator.stop(daemon).await?;
 
     server(&world)?.lose()?;
@@ -119,9 +138,9 @@ async fn stakes_outlive_deaths_of_the_facilitator_and_the_loss_of_the_database()
     let told = world.operator.run(&["recover", "--chain-id", &chain, "--json"]).await?;
     ensure!(told.code == Some(0), "{told:?}");
     let daemon = world.operator.start().await?;
-    world.operator.wait_requests(LIMIT, all_in("ACCEPTED", 3)).await?;
+    world.operator.wait_requests(LIMIT, all_in("ACCEPTED", 4)).await?;
     let _anchoring = Anchoring::start(&world.devnet, Policy::default());
-    world.finish(&daemon, &stakes, LIMIT).await?;
+    world.finish_exactly(&daemon, &requests, &books, LIMIT).await?;
     world.operator.stop(daemon).await
 }
 

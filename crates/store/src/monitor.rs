@@ -62,7 +62,8 @@ impl Store {
     /// # Errors
     /// [`crate::StoreError`] of the database.
     pub async fn begin_monitor_run(&self, owner: &str, ttl_ms: i64, now_ms: i64) -> Result<Begun> {
-        let mut tx = self.db.begin().await?;
+        // Alone: of two that look at the same time neither would see the other.
+        let mut tx = self.db.begin_alone().await?;
         let sql = "SELECT owner, alive_until_ms FROM monitor_runs
             WHERE finished_at_ms IS NULL AND alive_until_ms > $1 ORDER BY id DESC LIMIT 1";
         if let Some(mut row) = tx.fetch_one(sql, args![now_ms]).await? {

@@ -4,7 +4,11 @@
 //! the node, `sent`. A death between two of them leaves an entry that [`Journal::live`] shows in the earlier state, and
 //! the next step is done again with the same bytes.
 
-use super::{EntryId, Failed, Inclusion, Journal, Notify, Sent, Signature, read::CHUNK};
+use super::{
+    EntryId, Failed, Inclusion, Journal, Notify, Sent, Signature,
+    fence::{Fences, fenced},
+    read::CHUNK,
+};
 use crate::{
     db::{Row, Tx, Value, args, in_list},
     error::Result,
@@ -37,7 +41,8 @@ impl Journal {
         self.check_leases(&mut tx, leases, signed, now_ms).await?;
         instances::check_claims(&mut tx, &signing).await?;
         for signature in signed {
-            self.sign_one(&mut tx, signature, now_ms).await?;
+            let lease = self.lease_of(leases, signature.account)?;
+            self.sign_one(&mut tx, lease, signature, now_ms).await?;
         }
         tx.commit().await
     }
@@ -50,12 +55,15 @@ impl Journal {
         Ok(())
     }
 
-    async fn sign_one(&self, tx: &mut Tx, signature: &Signature, now_ms: i64) -> Result<()> {
+    async fn sign_one(&self, tx: &mut Tx, lease: &Lease, signature: &Signature, now_ms: i64) -> Result<()> {
         let sql =
-            "UPDATE transactions SET state = 'signed', account = $3, nonce = $4, waiting_for = NULL, updated_at_ms = $5
+            "UPDATE transactions SET state = 'signed', account = $5, nonce = $6, waiting_for = NULL, updated_at_ms = $7
             WHERE id = $1 AND chain_id = $2 AND state IN ('queued', 'signed', 'broadcast')
-              AND (nonce IS NULL OR nonce = $4) AND (account IS NULL OR account = $3)";
-        let args = args![signature.id, self.chain_id, signature.account, signature.nonce, now_ms];
+              AND (nonce IS NULL OR nonce = $6) AND (account IS NULL OR account = $5)
+              AND EXISTS (SELECT 1 FROM leases AS held WHERE held.chain_id = $2 AND held.account = $5
+                AND held.owner = $3 AND held.token = $4)";
+        let Signature { id, account, nonce, .. } = signature;
+        let args = args![id, self.chain_id, lease.owner, lease.token, account, nonce, now_ms];
         if tx.execute(sql, args).await? == 0 {
             return Err(self.wrong_state(tx, signature.id, "signed").await);
         }
@@ -78,17 +86,19 @@ impl Journal {
     /// [`crate::StoreError::LeaseLost`]; [`crate::StoreError`] of the database. Harmless: the same bytes are handed over again.
     pub async fn sent(&self, leases: &[Lease], sent: &[Sent], now_ms: i64) -> Result<()> {
         let mut tx = self.db.begin().await?;
-        self.fence_entries(&mut tx, leases, sent.iter().map(|mark| mark.id)).await?;
+        let fences = self.fence_entries(&mut tx, leases, sent.iter().map(|mark| mark.id)).await?;
         for mark in sent {
             let sql = "UPDATE attempts SET broadcast_at_ms = COALESCE(broadcast_at_ms, $3),
                     broadcast_block = COALESCE(broadcast_block, $4)
                 WHERE transaction_id = $1 AND hash = $2";
             tx.execute(sql, args![mark.id, mark.hash, now_ms, mark.block]).await?;
             // Only the newest attempt makes the entry `broadcast`: of a newer one it is not known yet.
-            let sql = "UPDATE transactions SET state = 'broadcast', updated_at_ms = $4
+            let sql = fenced!(
+                "UPDATE transactions SET state = 'broadcast', updated_at_ms = $6
                 WHERE id = $1 AND chain_id = $2 AND state = 'signed'
-                  AND $3 = (SELECT hash FROM attempts WHERE transaction_id = $1 ORDER BY number DESC LIMIT 1)";
-            tx.execute(sql, args![mark.id, self.chain_id, mark.hash, now_ms]).await?;
+                  AND $5 = (SELECT hash FROM attempts WHERE transaction_id = $1 ORDER BY number DESC LIMIT 1)"
+            );
+            tx.execute(sql, with(fences.args(mark.id)?, args![mark.hash, now_ms])).await?;
         }
         tx.commit().await
     }
@@ -105,15 +115,16 @@ impl Journal {
         now_ms: i64,
     ) -> Result<()> {
         let mut tx = self.db.begin().await?;
-        self.fence_entries(&mut tx, leases, mined.iter().map(|(id, _)| *id)).await?;
+        let fences = self.fence_entries(&mut tx, leases, mined.iter().map(|(id, _)| *id)).await?;
         lock_waiting(&mut tx, mined.iter().map(|(id, _)| *id), notify).await?;
         for (id, inclusion) in mined {
-            let sql = "UPDATE transactions SET state = 'mined', waiting_for = NULL, updated_at_ms = $3,
-                    hash = $4, block_number = $5, block_hash = $6, gas_used = $7, gas_price = $8
-                WHERE id = $1 AND chain_id = $2 AND state IN ('signed', 'broadcast', 'mined')";
-            let mut args = args![id, self.chain_id, now_ms];
-            args.extend(inclusion_args(Some(inclusion))?);
-            self.change(&mut tx, *id, "mined", sql, args).await?;
+            let sql = fenced!(
+                "UPDATE transactions SET state = 'mined', waiting_for = NULL, updated_at_ms = $5,
+                    hash = $6, block_number = $7, block_hash = $8, gas_used = $9, gas_price = $10
+                WHERE id = $1 AND chain_id = $2 AND state IN ('signed', 'broadcast', 'mined')"
+            );
+            let args = with(args![now_ms], inclusion_args(Some(inclusion))?);
+            self.change(&mut tx, &fences, *id, "mined", sql, args).await?;
             wake(&mut tx, *id, notify).await?;
         }
         tx.commit().await
@@ -125,12 +136,14 @@ impl Journal {
     /// [`crate::StoreError::LeaseLost`]; [`crate::StoreError::WrongState`] if one is not mined.
     pub async fn finalise(&self, leases: &[Lease], ids: &[EntryId], notify: Notify, now_ms: i64) -> Result<()> {
         let mut tx = self.db.begin().await?;
-        self.fence_entries(&mut tx, leases, ids.iter().copied()).await?;
+        let fences = self.fence_entries(&mut tx, leases, ids.iter().copied()).await?;
         lock_waiting(&mut tx, ids.iter().copied(), notify).await?;
         for id in ids {
-            let sql = "UPDATE transactions SET state = 'final', updated_at_ms = $3
-                WHERE id = $1 AND chain_id = $2 AND state IN ('mined', 'final')";
-            self.change(&mut tx, *id, "made final", sql, args![id, self.chain_id, now_ms]).await?;
+            let sql = fenced!(
+                "UPDATE transactions SET state = 'final', updated_at_ms = $5
+                WHERE id = $1 AND chain_id = $2 AND state IN ('mined', 'final')"
+            );
+            self.change(&mut tx, &fences, *id, "made final", sql, args![now_ms]).await?;
             wake(&mut tx, *id, notify).await?;
         }
         tx.commit().await
@@ -142,12 +155,14 @@ impl Journal {
     /// [`crate::StoreError::LeaseLost`]; [`crate::StoreError::WrongState`] if one was not mined.
     pub async fn reopen(&self, leases: &[Lease], ids: &[EntryId], now_ms: i64) -> Result<()> {
         let mut tx = self.db.begin().await?;
-        self.fence_entries(&mut tx, leases, ids.iter().copied()).await?;
+        let fences = self.fence_entries(&mut tx, leases, ids.iter().copied()).await?;
         for id in ids {
-            let sql = "UPDATE transactions SET state = 'broadcast', updated_at_ms = $3,
+            let sql = fenced!(
+                "UPDATE transactions SET state = 'broadcast', updated_at_ms = $5,
                     hash = NULL, block_number = NULL, block_hash = NULL, gas_used = NULL, gas_price = NULL
-                WHERE id = $1 AND chain_id = $2 AND state IN ('mined', 'final')";
-            self.change(&mut tx, *id, "sent again", sql, args![id, self.chain_id, now_ms]).await?;
+                WHERE id = $1 AND chain_id = $2 AND state IN ('mined', 'final')"
+            );
+            self.change(&mut tx, &fences, *id, "sent again", sql, args![now_ms]).await?;
         }
         tx.commit().await
     }
@@ -161,11 +176,13 @@ impl Journal {
     /// [`crate::StoreError::LeaseLost`]; [`crate::StoreError`] of the database.
     pub async fn supersede(&self, leases: &[Lease], ids: &[EntryId], now_ms: i64) -> Result<()> {
         let mut tx = self.db.begin().await?;
-        self.fence_entries(&mut tx, leases, ids.iter().copied()).await?;
+        let fences = self.fence_entries(&mut tx, leases, ids.iter().copied()).await?;
         for id in ids {
-            let sql = "UPDATE transactions SET intent = intent || '#' || id, updated_at_ms = $3
-                WHERE id = $1 AND chain_id = $2 AND state = 'final' AND intent NOT LIKE '%#' || id";
-            tx.execute(sql, args![id, self.chain_id, now_ms]).await?;
+            let sql = fenced!(
+                "UPDATE transactions SET intent = intent || '#' || id, updated_at_ms = $5
+                WHERE id = $1 AND chain_id = $2 AND state = 'final' AND intent NOT LIKE '%#' || id"
+            );
+            tx.execute(sql, with(fences.args(*id)?, args![now_ms])).await?;
         }
         tx.commit().await
     }
@@ -177,11 +194,13 @@ impl Journal {
     /// [`crate::StoreError::LeaseLost`]; [`crate::StoreError::WrongState`] if one is mined or has ended.
     pub async fn requeue(&self, leases: &[Lease], ids: &[EntryId], now_ms: i64) -> Result<()> {
         let mut tx = self.db.begin().await?;
-        self.fence_entries(&mut tx, leases, ids.iter().copied()).await?;
+        let fences = self.fence_entries(&mut tx, leases, ids.iter().copied()).await?;
         for id in ids {
-            let sql = "UPDATE transactions SET state = 'queued', nonce = NULL, updated_at_ms = $3
-                WHERE id = $1 AND chain_id = $2 AND state IN ('queued', 'signed', 'broadcast')";
-            self.change(&mut tx, *id, "queued again", sql, args![id, self.chain_id, now_ms]).await?;
+            let sql = fenced!(
+                "UPDATE transactions SET state = 'queued', nonce = NULL, updated_at_ms = $5
+                WHERE id = $1 AND chain_id = $2 AND state IN ('queued', 'signed', 'broadcast')"
+            );
+            self.change(&mut tx, &fences, *id, "queued again", sql, args![now_ms]).await?;
         }
         tx.commit().await
     }
@@ -192,17 +211,18 @@ impl Journal {
     /// [`crate::StoreError::LeaseLost`]; [`crate::StoreError::WrongState`] if one is final or has failed already.
     pub async fn fail(&self, leases: &[Lease], failed: &[Failed], now_ms: i64) -> Result<()> {
         let mut tx = self.db.begin().await?;
-        self.fence_entries(&mut tx, leases, failed.iter().map(|failed| failed.id)).await?;
+        let fences = self.fence_entries(&mut tx, leases, failed.iter().map(|failed| failed.id)).await?;
         lock_waiting(&mut tx, failed.iter().map(|failed| failed.id), Notify::Waiting).await?;
         for Failed { id, inclusion, failure } in failed {
-            let sql = "UPDATE transactions SET state = 'failed', waiting_for = NULL, updated_at_ms = $3,
-                    hash = $4, block_number = $5, block_hash = $6, gas_used = $7, gas_price = $8,
-                    failure_kind = $9, failure = $10, failure_detail = $11
-                WHERE id = $1 AND chain_id = $2 AND state IN ('queued', 'signed', 'broadcast', 'mined')";
-            let mut args = args![id, self.chain_id, now_ms];
-            args.extend(inclusion_args(inclusion.as_ref())?);
+            let sql = fenced!(
+                "UPDATE transactions SET state = 'failed', waiting_for = NULL, updated_at_ms = $5,
+                    hash = $6, block_number = $7, block_hash = $8, gas_used = $9, gas_price = $10,
+                    failure_kind = $11, failure = $12, failure_detail = $13
+                WHERE id = $1 AND chain_id = $2 AND state IN ('queued', 'signed', 'broadcast', 'mined')"
+            );
+            let mut args = with(args![now_ms], inclusion_args(inclusion.as_ref())?);
             args.extend(args![failure.kind, failure.message, failure.detail]);
-            self.change(&mut tx, *id, "failed", sql, args).await?;
+            self.change(&mut tx, &fences, *id, "failed", sql, args).await?;
             wake(&mut tx, *id, Notify::Waiting).await?;
         }
         tx.commit().await
@@ -214,10 +234,11 @@ impl Journal {
     /// [`crate::StoreError::LeaseLost`]; [`crate::StoreError`] of the database.
     pub async fn note(&self, leases: &[Lease], notes: &[(EntryId, Option<String>)], now_ms: i64) -> Result<()> {
         let mut tx = self.db.begin().await?;
-        self.fence_entries(&mut tx, leases, notes.iter().map(|(id, _)| *id)).await?;
+        let fences = self.fence_entries(&mut tx, leases, notes.iter().map(|(id, _)| *id)).await?;
         for (id, text) in notes {
-            let sql = "UPDATE transactions SET waiting_for = $3, updated_at_ms = $4 WHERE id = $1 AND chain_id = $2";
-            tx.execute(sql, args![id, self.chain_id, text, now_ms]).await?;
+            let sql =
+                fenced!("UPDATE transactions SET waiting_for = $5, updated_at_ms = $6 WHERE id = $1 AND chain_id = $2");
+            tx.execute(sql, with(fences.args(*id)?, args![text, now_ms])).await?;
         }
         tx.commit().await
     }
@@ -225,16 +246,22 @@ impl Journal {
     async fn change(
         &self,
         tx: &mut Tx,
+        fences: &Fences<'_>,
         id: EntryId,
         change: &'static str,
         sql: &'static str,
         args: Vec<Value>,
     ) -> Result<()> {
-        if tx.execute(sql, args).await? == 0 {
+        if tx.execute(sql, with(fences.args(id)?, args)).await? == 0 {
             return Err(self.wrong_state(tx, id, change).await);
         }
         Ok(())
     }
+}
+
+fn with(mut first: Vec<Value>, more: Vec<Value>) -> Vec<Value> {
+    first.extend(more);
+    first
 }
 
 fn inclusion_args(inclusion: Option<&Inclusion>) -> Result<Vec<Value>> {

@@ -61,7 +61,8 @@ impl Store {
     /// # Errors
     /// [`StoreError`] of the database; then nothing is changed.
     pub async fn hunt(&self, hunting: &Hunting, now_ms: i64) -> Result<u64> {
-        let mut tx = self.db.begin().await?;
+        // Alone: what was left is looked for first, and two that look at the same time would take it up twice.
+        let mut tx = self.db.begin_alone().await?;
         let mut rows = tx.fetch(LEFT, args![hunting.after_blocks, hunting.limit]).await?;
         let left: Vec<Left> = rows.iter_mut().map(left).collect::<Result<_>>()?;
         let sets = if left.is_empty() { Vec::new() } else { gateways::read(&mut tx).await? };

@@ -187,7 +187,7 @@ async fn save_one(tx: &mut Tx, by: Claimant<'_>, change: &Change, now_ms: i64, s
             if kept && leave.update.state.is_some_and(|state| GIVEN_UP.contains(&state)) {
                 reconsider(tx, *id, leave.wakes_seen, now_ms).await?;
             }
-            (*id, kept, kept && park(tx, *id, leave, *retry_at_ms).await?)
+            (*id, kept, kept && park(tx, owner, *id, leave, *retry_at_ms).await?)
         }
         Change::Release { id, retry_at_ms, error } => {
             let ready = release(tx, by, *id, *retry_at_ms, error.as_deref(), now_ms).await?;
@@ -295,7 +295,7 @@ async fn reconsider(tx: &mut Tx, id: RequestId, wakes_seen: i64, now_ms: i64) ->
 /// Ends the claim; whether the request may be claimed again at once. A root that is anchored already, or a wake-up that
 /// came after the worker had looked, is not waited for; but a pause after a failure lasts, else a step that fails at once
 /// would be woken by its own failure.
-async fn park(tx: &mut Tx, id: RequestId, park: &Park, retry_at_ms: Option<i64>) -> Result<bool> {
+async fn park(tx: &mut Tx, owner: &str, id: RequestId, park: &Park, retry_at_ms: Option<i64>) -> Result<bool> {
     let (chain, anchor, block) = match park.wait {
         Wait::Root { chain_id, anchor, at_least } => (Some(chain_id), Some(anchor), Some(at_least)),
         Wait::Nothing | Wait::Happening | Wait::Clock | Wait::End => (None, None, None),
@@ -307,8 +307,9 @@ async fn park(tx: &mut Tx, id: RequestId, park: &Park, retry_at_ms: Option<i64>)
                 WHEN $4 = 'root' AND EXISTS (SELECT 1 FROM anchored_roots
                     WHERE chain_id = $5 AND anchor = $6 AND height >= $7) THEN 1
                 ELSE 0 END
-        WHERE id = $1 RETURNING CASE WHEN ready = 1 AND done = 0 THEN 1 ELSE 0 END";
-    let args = args![id, park.waiting_for, retry_at_ms, park.wait.name(), chain, anchor, block, park.wakes_seen];
+        WHERE id = $1 AND claimed_by = $9 RETURNING CASE WHEN ready = 1 AND done = 0 THEN 1 ELSE 0 END";
+    let (text, wait) = (&park.waiting_for, park.wait.name());
+    let args = args![id, text, retry_at_ms, wait, chain, anchor, block, park.wakes_seen, owner];
     flag(tx.fetch_one(sql, args).await?)
 }
 

@@ -10,10 +10,18 @@ mod brief;
 mod ends;
 #[path = "../store/halfway.rs"]
 mod halfway;
+#[path = "../store/hunt.rs"]
+mod hunt;
+#[path = "../store/instances.rs"]
+mod instances;
 #[path = "../store/journal.rs"]
 mod journal;
 #[path = "../store/leases.rs"]
 mod leases;
+#[path = "../store/ledger.rs"]
+mod ledger;
+#[path = "../store/monitor.rs"]
+mod monitor;
 #[path = "../store/processes.rs"]
 mod processes;
 #[path = "../store/requests.rs"]

@@ -2,17 +2,18 @@
 //! these was right because of the one writer, and is kept by a lock here.
 
 use crate::support::{
-    AUXILIARY, Bed, ME, ORIGIN, PAIR, address, admit, attempt, block, declared, log, park, patience, root, scan_stakes,
-    set, stake_requested, word,
+    AUXILIARY, Bed, ME, ORIGIN, PAIR, address, admit, attempt, block, declared, log, park, patience, root, scan,
+    scan_stakes, set, stake_requested, word,
 };
 use facilitator_eth::{Bytes, U256, tx::Fee};
-use facilitator_protocol::model::{RequestId, Step, Update, Wait};
+use facilitator_protocol::model::{RequestId, State, Step, Update, Wait};
 use facilitator_store::{
     Access, Store, StoreError,
     journal::{EntryState, Failed, Failure, Inclusion, NewEntry, Notify, Signature, Visibility},
     leases::{Acquired, Lease},
+    monitor::Begun,
     processes::{NewProcess, ProcessKind, Registered},
-    requests::Change,
+    requests::{Change, Hunting},
     scan::ScanCommit,
 };
 
@@ -178,6 +179,26 @@ async fn nothing_is_signed_while_the_lease_goes_to_another() {
     }
 }
 
+/// An entry that is nobody's yet is signed for by one sender while another gives it up.
+#[tokio::test]
+async fn what_another_signs_at_this_moment_is_not_given_up() {
+    let bed = Bed::new();
+    let (store, other) = (bed.store().await, another(&bed).await);
+    let (journal, second) = (store.journal(ORIGIN), other.journal(ORIGIN));
+    scan_stakes(&store, 0..1).await;
+    let held = [lease(&store, ME, 1).await];
+    for round in 0..ROUNDS {
+        let id = journal.queue(&[], &[intent(&format!("i{round}"), 1)], 2).await.unwrap()[0].entry.id;
+        let signed = [signature(id, round)];
+        let failure = Failure { kind: "refused".to_owned(), message: "no".to_owned(), detail: None };
+        let failed = [Failed { id, inclusion: None, failure }];
+        let outcomes = tokio::join!(second.fail(&[], &failed, 3), journal.sign(&held, &signed, 3));
+        assert!(outcomes.0.is_ok() != outcomes.1.is_ok(), "round {round}: {outcomes:?}");
+        let state = store.journal(ORIGIN).entry(id).await.unwrap().unwrap().state;
+        assert_eq!(state == EntryState::Signed, outcomes.1.is_ok(), "round {round}: {state:?}");
+    }
+}
+
 #[tokio::test]
 async fn of_two_that_register_with_one_key_one_is_refused() {
     let bed = Bed::new();
@@ -256,4 +277,46 @@ async fn several_claim_at_once_and_skip_what_others_take() {
     all.sort_unstable();
     all.dedup();
     assert_eq!((all.len(), count), (60, 60));
+}
+
+#[tokio::test]
+async fn of_two_monitors_that_begin_at_once_one_runs() {
+    let bed = Bed::new();
+    let (one, two) = (bed.store().await, another(&bed).await);
+    for round in 0..ROUNDS {
+        let outcomes = tokio::join!(one.begin_monitor_run("a", 100, 1), two.begin_monitor_run("b", 100, 1));
+        let running = match (outcomes.0.unwrap(), outcomes.1.unwrap()) {
+            (Begun::As(run), Begun::Refused { .. }) | (Begun::Refused { .. }, Begun::As(run)) => run,
+            both => panic!("round {round}: {both:?}"),
+        };
+        one.end_monitor_run(running, "{}", 2).await.unwrap();
+    }
+}
+
+/// Found first, and taken up again after they were left alone.
+#[tokio::test]
+async fn of_two_that_hunt_at_once_one_takes_up_each_message() {
+    const LEFT: u64 = 10;
+    let hunting = Hunting { after_blocks: 5, recheck_ms: 1_000, limit: 100 };
+    let bed = Bed::new();
+    let (one, two) = (bed.store().await, another(&bed).await);
+    scan(&one, AUXILIARY, 1, Vec::new()).await;
+    let all = (0..LEFT).map(|number| (log(set().gateway, 10, number), declared(number, word(500 + number))));
+    scan(&one, ORIGIN, 10, all.collect()).await;
+    scan(&one, ORIGIN, 16, Vec::new()).await;
+    for round in 0..i64::try_from(ROUNDS).unwrap() {
+        let now = 10_000 * (round + 1);
+        let found = tokio::join!(one.hunt(&hunting, now), two.hunt(&hunting, now));
+        assert_eq!(found.0.unwrap() + found.1.unwrap(), LEFT, "round {round}");
+        let claimed = one.claim_ready(ME, 100, now).await.unwrap();
+        assert_eq!(claimed.len(), usize::try_from(LEFT).unwrap());
+        let skipped = || Update { state: Some(State::Skipped), ..Update::default() };
+        let parked = |request: &facilitator_protocol::model::Request| Change::Park {
+            id: request.id,
+            park: park(skipped(), Wait::End, request.wakes),
+            retry_at_ms: None,
+        };
+        let changes: Vec<Change> = claimed.iter().map(parked).collect();
+        one.save(ME, &changes, now).await.unwrap();
+    }
 }

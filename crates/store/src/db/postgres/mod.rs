@@ -9,7 +9,8 @@
 //!
 //! - An advisory lock for the length of the transaction: [`Order::Shared`] for changes of single rows that each
 //!   statement guards itself, [`Order::Alone`] for those that first look and then act on what they saw in other rows
-//!   (a checkpoint that is compared, events and the requests they are about, the registration of a process, the schema).
+//!   (a checkpoint that is compared, events and the requests they are about, messages that others left, the registration
+//!   of a process, the beginning of a monitor's run, the schema).
 //!   Whoever is alone may touch rows in any order.
 //! - Row locks, among those who share: the lease under which something is written (`leases.rs`), the entry whose end is
 //!   waited for (`journal/queue.rs`), the requests that a transaction will change, in the order of their numbers
