@@ -10,7 +10,7 @@ use facilitator_tests::{
     anvil::Mining,
     daemon::Daemon,
     devnet::DevnetOptions,
-    node::{Node, Pace, quantity},
+    node::{Node, Pace},
     operator::Operator,
     requesters::Request,
     stakers::Stakers,
@@ -161,7 +161,8 @@ fn signal_all(daemon: &Daemon, signal: Signal) -> Result<()> {
 async fn sent_by(node: &Node, accounts: &[Address]) -> Result<u64> {
     let mut sent = 0;
     for account in accounts {
-        sent += quantity(&node.call("eth_getTransactionCount", json!([account, "latest"])).await?)?;
+        let count = node.call("eth_getTransactionCount", json!([account, "latest"])).await?;
+        sent += u64::from_str_radix(count.as_str().context("no count")?.trim_start_matches("0x"), 16)?;
     }
     Ok(sent)
 }

@@ -187,7 +187,7 @@ async fn save_one(tx: &mut Tx, by: Claimant<'_>, change: &Change, now_ms: i64, s
             if kept && leave.update.state.is_some_and(|state| GIVEN_UP.contains(&state)) {
                 reconsider(tx, *id, leave.wakes_seen, now_ms).await?;
             }
-            (*id, kept, kept && park(tx, owner, *id, leave, *retry_at_ms).await?)
+            (*id, kept, kept && park(tx, by.owner, *id, leave, *retry_at_ms).await?)
         }
         Change::Release { id, retry_at_ms, error } => {
             let ready = release(tx, by, *id, *retry_at_ms, error.as_deref(), now_ms).await?;
