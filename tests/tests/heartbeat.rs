@@ -15,7 +15,7 @@ use facilitator_tests::{
     requesters::Request,
     stakers::Stakers,
     verify,
-    world::{World, WorldOptions},
+    world::{Database, World, WorldOptions},
 };
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
@@ -30,6 +30,12 @@ const DEREGISTER: Duration = Duration::from_secs(20);
 fn options() -> WorldOptions {
     let devnet = DevnetOptions { mining: Mining::Every(Duration::from_millis(250)), ..DevnetOptions::default() };
     WorldOptions { devnet, ..WorldOptions::default() }
+}
+
+/// On a server, where a process that stands still in the middle of a transaction keeps nobody waiting for long. Of an
+/// SQLite file it may hold the only lock.
+fn on_a_server() -> WorldOptions {
+    WorldOptions { database: Database::Postgres, ..options() }
 }
 
 /// One operator with two instances, neither of which runs.
@@ -210,7 +216,7 @@ async fn ht1_a_new_instance_is_inactive_until_a_tick_and_gives_signs_of_life_onl
 
 #[tokio::test]
 async fn ht2_a_silent_instance_is_taken_over_and_signs_nothing_with_what_it_lost() -> Result<()> {
-    let two = Two::new(WorldOptions { anchoring: None, ..options() }).await?;
+    let two = Two::new(WorldOptions { anchoring: None, ..on_a_server() }).await?;
     let (world, operator) = (&two.world, &two.world.operator);
     let stakers = Stakers::new(&world.devnet, 0, 2).await?;
     let first = operator.start().await?;
@@ -244,7 +250,7 @@ async fn ht2_a_silent_instance_is_taken_over_and_signs_nothing_with_what_it_lost
 
 #[tokio::test]
 async fn ht3_one_missed_heartbeat_is_no_silence() -> Result<()> {
-    let two = Two::new(options()).await?;
+    let two = Two::new(on_a_server()).await?;
     let (first, second) = two.start().await?;
     let a = two.first().await?;
     let last = two.of(&a).await?["last_active_timestamp"].clone();

@@ -5,7 +5,6 @@ use crate::{
     anvil::Mining,
     daemon::Daemon,
     devnet::DevnetOptions,
-    kind::Kind,
     node::{Node, Pace, quantity},
     operator::Operator,
     requesters::{Request, Requesters},

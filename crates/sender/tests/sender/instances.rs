@@ -106,7 +106,8 @@ async fn what_a_silent_instance_has_not_signed_is_signed_by_who_asks_for_it_agai
     retire(&world, "one").await;
     other.submit(vec![plain(1)], world.now).await.unwrap();
     blocks(&mut world, &mut other, 5).await;
-    assert_eq!((world.node.chain().effects(&fine(1)), world.node.chain().count(key(7).address())), (1, 1));
+    let chain = world.node.chain();
+    assert_eq!((chain.effects(&fine(1)), chain.count(key(7).address())), (1, 1));
 }
 
 #[tokio::test]
