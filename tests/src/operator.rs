@@ -25,9 +25,10 @@ use tokio::{
     process::{Child, Command},
 };
 
-/// The passwords of the worker keys.
-const ORIGIN_PASSWORD: &str = "origin password";
-const AUXILIARY_PASSWORD: &str = "auxiliary password";
+/// Of the origin workers.
+pub const ORIGIN_PASSWORD: &str = "origin password";
+/// Of the auxiliary workers.
+pub const AUXILIARY_PASSWORD: &str = "auxiliary password";
 /// Longest wait for any command but `start`.
 const COMMAND_LIMIT: Duration = Duration::from_secs(60);
 

@@ -296,7 +296,15 @@ impl DirectStaker {
     /// # Errors
     /// When the transaction fails.
     pub async fn declare(&self, devnet: &Devnet) -> Result<Message> {
-        let (staker, nonce, ask) = (self.account.address, U256::ZERO, self.ask);
+        self.declare_next(devnet, 0).await
+    }
+
+    /// Declares a message with this nonce.
+    ///
+    /// # Errors
+    /// When the transaction fails.
+    pub async fn declare_next(&self, devnet: &Devnet, nonce: u64) -> Result<Message> {
+        let (staker, nonce, ask) = (self.account.address, U256::from(nonce), self.ask);
         let secret = secret(staker, nonce);
         let arguments = [
             uint(ask.amount),

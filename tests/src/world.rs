@@ -150,6 +150,24 @@ impl World {
         self.operator.edit_config(|config| config["gateway_configs"] = json!(["second-gateway.json"]))
     }
 
+    /// Gives the coins and tokens of both chains the price of one each.
+    ///
+    /// # Errors
+    /// When the config can't be written.
+    pub fn price_everything_at_one(&self) -> Result<()> {
+        let [origin, auxiliary] = self.operator.chains.map(|chain| chain.to_string());
+        let contracts = &self.devnet.contracts;
+        self.operator.edit_config(|config| {
+            let coin = json!({ "coin": "1", "tokens": {} });
+            config["prices"] = json!({ &origin: coin, &auxiliary: coin });
+            config["prices"][&origin]["tokens"][contracts.origin.base_token.to_string()] = json!("1");
+            for pair in contracts.pairs() {
+                config["prices"][&origin]["tokens"][pair.value_token.to_string()] = json!("1");
+                config["prices"][&auxiliary]["tokens"][pair.utility_token.to_string()] = json!("1");
+            }
+        })
+    }
+
     /// What passed the proxies so far: origin, auxiliary.
     #[must_use]
     pub fn counts(&self) -> [Counts; 2] {

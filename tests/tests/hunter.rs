@@ -6,7 +6,7 @@
 use anyhow::{Context as _, Result, ensure};
 use facilitator_eth::U256;
 use facilitator_tests::{
-    anchoring::Policy,
+    anchoring::{Anchoring, Policy},
     anvil::Mining,
     calls::{call, read_uint, word},
     deploy::{DeployOptions, tokens},
@@ -35,8 +35,9 @@ fn options() -> WorldOptions {
     WorldOptions { devnet, anchoring, confirmations: 1, ..WorldOptions::default() }
 }
 
-fn hunts(operator: &Operator, min_profit: &str) -> Result<()> {
-    operator.edit_config(|config| {
+fn hunts(world: &World, min_profit: &str) -> Result<()> {
+    world.price_everything_at_one()?;
+    world.operator.edit_config(|config| {
         config["hunter"] = json!({ "enabled": true, "after_blocks": 3, "min_profit": min_profit, "recheck_s": 1 });
     })
 }
@@ -91,7 +92,7 @@ async fn abandoned(world: &World, stranger: &Stranger, requests: &[Request]) -> 
 async fn left_at_each_state(kind: Kind) -> Result<()> {
     let world = World::new(options()).await?;
     let devnet = &world.devnet;
-    hunts(&world.operator, "0")?;
+    hunts(&world, "0")?;
     let stranger = Stranger::new(devnet).await?;
     let requesters = Requesters::at(devnet, kind, devnet.contracts.first(), 0, 7).await?;
     let requests = requesters.request_all(devnet, Pace::Natural).await?;
@@ -163,8 +164,10 @@ async fn what_does_not_pay_is_left_alone_with_its_reason_and_taken_up_once_it_do
     world.operator.stop(daemon).await?;
 
     // On, but asking for more than there is.
-    hunts(&world.operator, "1000000")?;
+    hunts(&world, "1000000")?;
     let daemon = world.operator.start().await?;
+    let doctor = world.operator.doctor().await?.stdout;
+    assert!(doctor.contains("which pays bounties, is worth 1"), "{doctor}");
     let both = [&declared, &confirmed];
     let left = |rows: &[RequestRow]| both.iter().all(|m| row(rows, m).is_some_and(|row| row.state == "SKIPPED"));
     let rows = world.operator.wait_requests(LIMIT, left).await?;
@@ -176,7 +179,7 @@ async fn what_does_not_pay_is_left_alone_with_its_reason_and_taken_up_once_it_do
     world.operator.stop(daemon).await?;
 
     // The same again with less asked for.
-    hunts(&world.operator, "0.000001")?;
+    hunts(&world, "0.000001")?;
     let daemon = world.operator.start().await?;
     world.finish(&daemon, &stakes, LIMIT).await?;
     world.operator.stop(daemon).await
@@ -186,7 +189,7 @@ async fn what_does_not_pay_is_left_alone_with_its_reason_and_taken_up_once_it_do
 async fn a_revocation_is_left_alone_but_for_one_that_can_no_longer_succeed() -> Result<()> {
     let world = World::new(options()).await?;
     let devnet = &world.devnet;
-    hunts(&world.operator, "0")?;
+    hunts(&world, "0")?;
     let stranger = Stranger::new(devnet).await?;
     let ask = Requesters::new(devnet, 0, 1).await?.ask(devnet, 0);
     let mut messages = Vec::new();
@@ -216,6 +219,36 @@ async fn a_revocation_is_left_alone_but_for_one_that_can_no_longer_succeed() -> 
     assert_eq!(statuses(devnet, unconfirmed).await?, status(3, 0));
     assert_eq!(statuses(devnet, confirmed).await?, status(3, 1));
     assert_eq!(statuses(devnet, minted).await?, status(2, 2));
+    world.operator.stop(daemon).await
+}
+
+/// Its predecessor can never be confirmed, since no root with it at Declared was anchored: so the inbox takes nothing
+/// more of that sender, and every proof for it would be burnt.
+#[tokio::test]
+async fn a_message_behind_one_that_is_stuck_costs_nothing() -> Result<()> {
+    let world = World::new(WorldOptions { anchoring: None, ..options() }).await?;
+    let devnet = &world.devnet;
+    hunts(&world, "0")?;
+    let stranger = Stranger::new(devnet).await?;
+    let staker = DirectStaker::new(devnet, 0, Requesters::new(devnet, 0, 1).await?.ask(devnet, 0)).await?;
+    let stuck = staker.declare(devnet).await?;
+    stranger.progress_source(devnet, &stuck).await?;
+    let behind = staker.declare_next(devnet, 1).await?;
+    let _anchoring = Anchoring::start(devnet, Policy { every_blocks: 2, ..Policy::default() });
+    let daemon = world.operator.start().await?;
+    let waits = |rows: &[RequestRow]| {
+        let why = row(rows, &behind).and_then(|row| row.waiting_for.clone()).unwrap_or_default();
+        why.contains("the sender's earlier message to be finished on the target chain")
+    };
+    world.operator.wait_requests(LIMIT, waits).await?;
+    // Roots come and go meanwhile.
+    tokio::time::sleep(Duration::from_secs(5)).await;
+    let rows = world.operator.requests().await?;
+    for message in [&stuck, &behind] {
+        let row = row(&rows, message).context("not found")?;
+        assert!(row.transactions.is_empty(), "{row:#?}");
+    }
+    assert_eq!(statuses(devnet, &behind).await?, status(1, 0));
     world.operator.stop(daemon).await
 }
 

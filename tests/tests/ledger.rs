@@ -211,13 +211,8 @@ async fn with_prices_requests_are_taken_by_their_expected_profit() -> Result<()>
     let world = World::new(WorldOptions { devnet, ..WorldOptions::default() }).await?;
     world.serve_second_pair()?;
     let pairs = world.devnet.contracts.pairs();
-    let [origin, auxiliary] = world.operator.chains.map(|chain| chain.to_string());
+    world.price_everything_at_one()?;
     world.operator.edit_config(|config| {
-        config["prices"] = json!({ &origin: { "coin": "1", "tokens": {} }, &auxiliary: { "coin": "1", "tokens": {} } });
-        for pair in &pairs {
-            config["prices"][&origin]["tokens"][pair.value_token.to_string()] = json!("1");
-            config["prices"][&auxiliary]["tokens"][pair.utility_token.to_string()] = json!("1");
-        }
         // With prices the par values say nothing.
         config["min_gas_price"] = json!("1000000000000000000000000");
     })?;

@@ -6,9 +6,10 @@ use facilitator_tests::{
     anvil::Mining,
     database,
     devnet::DevnetOptions,
+    kind::Kind,
     node::Pace,
     operator::RequestRow,
-    stakers::Stakers,
+    requesters::Requesters,
     verify,
     world::{World, WorldOptions},
 };
@@ -25,12 +26,27 @@ fn all_in<'a>(state: &'a str, count: usize) -> impl Fn(&[RequestRow]) -> bool + 
     move |rows| rows.len() == count && rows.iter().all(|row| row.state == state)
 }
 
+/// A world with three who will ask.
+async fn begin(kind: Kind) -> Result<(World, Requesters)> {
+    let world = World::new(without_anchors()).await?;
+    let requesters = Requesters::at(&world.devnet, kind, world.devnet.contracts.first(), 0, 3).await?;
+    Ok((world, requesters))
+}
+
 #[tokio::test]
 async fn stakes_that_were_accepted_before_the_database_was_lost_are_finished() -> Result<()> {
-    let world = World::new(without_anchors()).await?;
-    let stakers = Stakers::new(&world.devnet, 0, 3).await?;
+    accepted_ones_are_finished(Kind::Stake).await
+}
+
+#[tokio::test]
+async fn redeems_that_were_accepted_before_the_database_was_lost_are_finished() -> Result<()> {
+    accepted_ones_are_finished(Kind::Redeem).await
+}
+
+async fn accepted_ones_are_finished(kind: Kind) -> Result<()> {
+    let (world, requesters) = begin(kind).await?;
     let daemon = world.operator.start().await?;
-    let stakes = stakers.request_all(&world.devnet, Pace::Natural).await?;
+    let requests = requesters.request_all(&world.devnet, Pace::Natural).await?;
     world.operator.wait_requests(LIMIT, all_in("ACCEPTED", 3)).await?;
     world.operator.stop(daemon).await?;
 
@@ -38,7 +54,7 @@ async fn stakes_that_were_accepted_before_the_database_was_lost_are_finished() -
     let daemon = world.operator.start().await?;
     world.operator.wait_requests(LIMIT, all_in("ACCEPTED", 3)).await?;
     let _anchoring = Anchoring::start(&world.devnet, Policy::default());
-    let ledger = world.finish(&daemon, &stakes, LIMIT).await?;
+    let ledger = world.finish(&daemon, &requests, LIMIT).await?;
     verify::one_proof_per_height(&ledger)?;
     world.operator.wait_requests(LIMIT, all_in("COMPLETE", 3)).await?;
     world.operator.stop(daemon).await
@@ -46,10 +62,18 @@ async fn stakes_that_were_accepted_before_the_database_was_lost_are_finished() -
 
 #[tokio::test]
 async fn a_database_lost_between_sending_and_mining_does_not_double_an_accept() -> Result<()> {
-    let world = World::new(without_anchors()).await?;
-    let stakers = Stakers::new(&world.devnet, 0, 3).await?;
+    no_accept_is_doubled(Kind::Stake).await
+}
+
+#[tokio::test]
+async fn a_database_lost_between_sending_and_mining_does_not_double_the_accept_of_a_redeem() -> Result<()> {
+    no_accept_is_doubled(Kind::Redeem).await
+}
+
+async fn no_accept_is_doubled(kind: Kind) -> Result<()> {
+    let (world, requesters) = begin(kind).await?;
     let mut daemon = world.operator.start().await?;
-    let stakes = stakers.request_all(&world.devnet, Pace::Natural).await?;
+    let requests = requesters.request_all(&world.devnet, Pace::Natural).await?;
     // In the middle of approving and accepting, several times over.
     for _ in 0..4 {
         tokio::time::sleep(Duration::from_millis(350)).await;
@@ -58,6 +82,6 @@ async fn a_database_lost_between_sending_and_mining_does_not_double_an_accept() 
         daemon = world.operator.start().await?;
     }
     let _anchoring = Anchoring::start(&world.devnet, Policy::default());
-    world.finish(&daemon, &stakes, LIMIT).await?;
+    world.finish(&daemon, &requests, LIMIT).await?;
     world.operator.stop(daemon).await
 }

@@ -1,11 +1,21 @@
 //! The command line as `clap` reads it.
 #![allow(rustdoc::invalid_html_tags, reason = "these comments are the help texts, where <home> is a place-holder")]
 
+mod chains;
+mod db;
+mod init;
 mod instances;
 mod ledger;
+mod requests;
+mod run;
 
+pub(crate) use chains::{ConnectionsArgs, ScannerCommand, SyncCommand};
+pub(crate) use db::DbCommand;
+pub(crate) use init::InitArgs;
 pub(crate) use instances::{InstanceArgs, MaintenanceCommand, ParamsCommand, StatsArgs};
 pub(crate) use ledger::{LedgerArgs, Period};
+pub(crate) use requests::RequestsCommand;
+pub(crate) use run::{MonitorArgs, StartArgs, StopArgs};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
@@ -149,106 +159,6 @@ pub(crate) struct PairArgs {
     pub(crate) mosaic_config: Option<PathBuf>,
 }
 
-/// Arguments of `init`.
-#[derive(Debug, Args)]
-pub(crate) struct InitArgs {
-    /// Mosaic config with the contracts of the chain pair.
-    #[arg(long, value_name = "FILE", required_unless_present = "gateway_config", conflicts_with = "gateway_config")]
-    pub(crate) mosaic_config: Option<PathBuf>,
-    /// Gateway config of a gateway beside OST's own.
-    #[arg(long, value_name = "FILE")]
-    pub(crate) gateway_config: Option<PathBuf>,
-    /// Id of the auxiliary chain.
-    #[arg(long, value_name = "AUX")]
-    pub(crate) chain_id: u64,
-    /// A node of the origin chain; may be given several times.
-    #[arg(long, value_name = "URL", required = true)]
-    pub(crate) origin_rpc: Vec<String>,
-    /// A node of the auxiliary chain; may be given several times.
-    #[arg(long, value_name = "URL", required = true)]
-    pub(crate) aux_rpc: Vec<String>,
-    /// Password of the origin workers. Other users of this machine can see it in the process list: prefer
-    /// MOSAIC_ORIGIN_PASSWORD or the prompt.
-    #[arg(long, value_name = "PASSWORD")]
-    pub(crate) origin_password: Option<String>,
-    /// Password of the auxiliary workers; see --origin-password.
-    #[arg(long, value_name = "PASSWORD")]
-    pub(crate) aux_password: Option<String>,
-    /// SQLite database instead of <home>/<AUX>/facilitator.db.
-    #[arg(long, value_name = "FILE", conflicts_with = "db_url")]
-    pub(crate) db_path: Option<PathBuf>,
-    /// Database server, e.g. postgres://host/name.
-    #[arg(long, value_name = "URL")]
-    pub(crate) db_url: Option<String>,
-    /// User of the database server.
-    #[arg(long, value_name = "NAME", requires = "db_url")]
-    pub(crate) db_username: Option<String>,
-    /// Password of the database server.
-    #[arg(long, value_name = "PASSWORD", requires = "db_url")]
-    pub(crate) db_password: Option<String>,
-    /// Where to write the facilitator config.
-    #[arg(long, value_name = "OUT")]
-    pub(crate) facilitator_config: Option<PathBuf>,
-    /// Take the hash-lock key over from the config of another instance of the same operator.
-    #[arg(long, value_name = "CONFIG")]
-    pub(crate) join: Option<PathBuf>,
-    /// Worker keys for each chain.
-    #[arg(long, value_name = "N", default_value_t = 1)]
-    pub(crate) workers: u32,
-    /// Encrypt with cheap parameters: fast, weak, for tests.
-    #[arg(long)]
-    pub(crate) light_kdf: bool,
-    /// Replace files that exist, keeping a backup of each.
-    #[arg(long)]
-    pub(crate) force: bool,
-    /// Print JSON.
-    #[arg(long)]
-    pub(crate) json: bool,
-}
-
-/// Arguments of `start`.
-#[derive(Debug, Args)]
-pub(crate) struct StartArgs {
-    /// Id of the auxiliary chain; may be given several times. Without it all configured chains are started.
-    #[arg(long, value_name = "AUX")]
-    pub(crate) chain_id: Vec<u64>,
-    /// Facilitator config instead of <home>/<AUX>/facilitator-config.json.
-    #[arg(long, value_name = "FILE")]
-    pub(crate) facilitator_config: Option<PathBuf>,
-    /// Mosaic config instead of <home>/<AUX>/mosaic-config.json.
-    #[arg(long, value_name = "FILE")]
-    pub(crate) mosaic_config: Option<PathBuf>,
-    /// Also watch the gateways, as `facilitator monitor` does. Without nodes of its own it asks those of `chains`.
-    #[arg(long)]
-    pub(crate) monitor: bool,
-    /// Return once it is ready and let it run in the background, logging to <home>/<AUX>/facilitator.log.
-    #[arg(long)]
-    pub(crate) detach: bool,
-    /// Print the ready line as JSON.
-    #[arg(long)]
-    pub(crate) json: bool,
-    /// Read the passwords as lines `address password` from standard input: how `start` hands them to its own children.
-    #[arg(long, hide = true)]
-    pub(crate) passwords_from_stdin: bool,
-}
-
-/// Arguments of `stop`.
-#[derive(Debug, Args)]
-pub(crate) struct StopArgs {
-    /// Id of the auxiliary chain.
-    #[arg(long, value_name = "AUX", required_unless_present = "all", conflicts_with = "all")]
-    pub(crate) chain_id: Option<u64>,
-    /// End all running facilitators of this home.
-    #[arg(long)]
-    pub(crate) all: bool,
-    /// Seconds to wait for the end.
-    #[arg(long, value_name = "S", default_value_t = 30)]
-    pub(crate) timeout: u64,
-    /// Print JSON.
-    #[arg(long)]
-    pub(crate) json: bool,
-}
-
 /// Arguments of `status`.
 #[derive(Debug, Args)]
 pub(crate) struct StatusArgs {
@@ -286,173 +196,6 @@ pub(crate) struct RecoverArgs {
     /// Print JSON.
     #[arg(long)]
     pub(crate) json: bool,
-}
-
-/// Arguments of `connections`.
-#[derive(Debug, Args)]
-pub(crate) struct ConnectionsArgs {
-    /// Which facilitator.
-    #[command(flatten)]
-    pub(crate) pair: PairArgs,
-    /// Print JSON.
-    #[arg(long)]
-    pub(crate) json: bool,
-}
-
-/// Arguments of `monitor`.
-#[derive(Debug, Args)]
-pub(crate) struct MonitorArgs {
-    /// Id of the auxiliary chain; may be left out if only one is configured.
-    #[arg(long, value_name = "AUX")]
-    pub(crate) chain_id: Option<u64>,
-    /// Facilitator config instead of <home>/<AUX>/facilitator-config.json.
-    #[arg(long, value_name = "FILE")]
-    pub(crate) facilitator_config: Option<PathBuf>,
-    /// Mosaic config instead of <home>/<AUX>/mosaic-config.json.
-    #[arg(long, value_name = "FILE")]
-    pub(crate) mosaic_config: Option<PathBuf>,
-    /// One run; exit code 1 if anything failed.
-    #[arg(long, conflicts_with = "interval")]
-    pub(crate) once: bool,
-    /// Seconds between two runs.
-    #[arg(long, value_name = "S", value_parser = clap::value_parser!(u64).range(1..=86_400))]
-    pub(crate) interval: Option<u64>,
-    /// Begin at this block of each chain that was not watched before, instead of at its newest blocks.
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(..=1_000_000_000_000_000))]
-    pub(crate) from_block: Option<u64>,
-    /// Folder for a JSON file in which to keep what was done, instead of the database.
-    #[arg(long, value_name = "D")]
-    pub(crate) data_dir: Option<PathBuf>,
-    /// Print a failure to begin as JSON; reports always are.
-    #[arg(long)]
-    pub(crate) json: bool,
-}
-
-/// Commands about the reading of a chain.
-#[derive(Debug, Subcommand)]
-pub(crate) enum ScannerCommand {
-    /// Go back to a block and read the chain again from there.
-    ///
-    /// For a fork that is too deep to be followed by itself: everything that was learnt from later blocks is undone,
-    /// in one transaction, and learnt anew from the chain as it is now. Requests that were acted upon keep their secret
-    /// and are looked at again. A facilitator that runs notices by itself. If the block is not remembered, the next
-    /// lower one that is serves; if there is none, the chain is read from its start_block.
-    Rewind {
-        /// Id of the chain to rewind: of the auxiliary chain, or of the origin chain of a configured pair.
-        #[arg(long, value_name = "N")]
-        chain_id: u64,
-        /// The newest block to keep.
-        #[arg(long, value_name = "BLOCK")]
-        to: u64,
-        /// Facilitator config instead of <home>/<AUX>/facilitator-config.json.
-        #[arg(long, value_name = "FILE")]
-        facilitator_config: Option<PathBuf>,
-        /// Mosaic config instead of <home>/<AUX>/mosaic-config.json.
-        #[arg(long, value_name = "FILE")]
-        mosaic_config: Option<PathBuf>,
-        /// Print JSON.
-        #[arg(long)]
-        json: bool,
-    },
-}
-
-/// Commands about the synchronisation of the pair.
-#[derive(Debug, Subcommand)]
-pub(crate) enum SyncCommand {
-    /// Show stage, heights and what each chain waits for. No work is done before both are in stage `working`.
-    Status {
-        /// Which facilitator.
-        #[command(flatten)]
-        pair: PairArgs,
-        /// Print JSON.
-        #[arg(long)]
-        json: bool,
-    },
-}
-
-/// Commands about the database.
-#[derive(Debug, Subcommand)]
-pub(crate) enum DbCommand {
-    /// Make the database, or bring its schema up to date. `start` does so by itself.
-    Migrate {
-        /// Which facilitator.
-        #[command(flatten)]
-        pair: PairArgs,
-        /// Print JSON.
-        #[arg(long)]
-        json: bool,
-    },
-    /// Read all of it and say whether it is sound. Changes nothing.
-    ///
-    /// Checks version and chain pair, that every page or row can be read, and that what is stored does not contradict
-    /// itself. Exit code 8 if something is wrong.
-    Check {
-        /// Which facilitator.
-        #[command(flatten)]
-        pair: PairArgs,
-        /// Print JSON.
-        #[arg(long)]
-        json: bool,
-    },
-    /// Copy everything into another, empty database: from a file to a server, or back.
-    ///
-    /// In one transaction: all of it or nothing. Refused while the facilitator runs, and if the other database has
-    /// rows. This one is left as it is. Afterwards the command says what to change in the config.
-    Copy {
-        /// Which facilitator.
-        #[command(flatten)]
-        pair: PairArgs,
-        /// Where to: postgres://user@host/database, or the path of a file. A password in it is visible in the process
-        /// list; better set PGPASSWORD.
-        #[arg(long, value_name = "URL")]
-        to: String,
-        /// Print JSON.
-        #[arg(long)]
-        json: bool,
-    },
-}
-
-/// Commands about requests.
-#[derive(Debug, Subcommand)]
-pub(crate) enum RequestsCommand {
-    /// List requests, newest last.
-    List {
-        /// Which facilitator.
-        #[command(flatten)]
-        pair: PairArgs,
-        /// Only those in this state, e.g. COMPLETE.
-        #[arg(long, value_name = "STATE")]
-        state: Option<String>,
-        /// Print JSON.
-        #[arg(long)]
-        json: bool,
-    },
-    /// Show the whole life of a request: steps, transactions, gas, reward, what it waits for and what happens next.
-    Show {
-        /// Which facilitator.
-        #[command(flatten)]
-        pair: PairArgs,
-        /// Request hash or message hash; the first eight digits are enough if they are unique.
-        hash: String,
-        /// Print JSON.
-        #[arg(long)]
-        json: bool,
-    },
-    /// Take a request up again now: one that waits, failed, or was skipped.
-    Retry {
-        /// Which facilitator.
-        #[command(flatten)]
-        pair: PairArgs,
-        /// Request hash or message hash.
-        #[arg(required_unless_present = "state", conflicts_with = "state")]
-        hash: Option<String>,
-        /// All requests in this state, e.g. SKIPPED.
-        #[arg(long, value_name = "STATE")]
-        state: Option<String>,
-        /// Print JSON.
-        #[arg(long)]
-        json: bool,
-    },
 }
 
 impl Command {

@@ -144,6 +144,11 @@ fn assemble(file: &Path, draft: Draft, context: Context<'_>) -> Result<Facilitat
     let missing = |id: u64| ConfigError::new(file, format!("chains.{id}"), "missing");
     let mut take = |id: u64| chains.remove(&id).ok_or_else(|| missing(id));
     let prices = draft.prices.map(|draft| prices::of_pair(file, draft, origin, auxiliary)).transpose()?;
+    if draft.hunter.enabled && prices.is_none() {
+        let message = "needs `prices`: without them nothing says whether finishing a message pays; name the prices of \
+            the coins and of the tokens that bounties and rewards are paid in, or set it to false";
+        return Err(ConfigError::new(file, "hunter.enabled", message).into());
+    }
     let (origin, auxiliary) = (take(origin)?, take(auxiliary)?);
     for chain in [&origin, &auxiliary] {
         check_workers(file, chain, &draft.accounts)?;

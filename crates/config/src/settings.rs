@@ -194,7 +194,7 @@ settings! {
     "rpc_timeout_ms" rpc_timeout: Duration = Duration::from_secs(10), Millis(50, 600_000);
     /// Most calls in one HTTP request.
     "max_batch" max_batch: u32 = 100, Small("calls", 1, 1_000);
-    /// A worker with less of the chain's coin than this takes no new request.
+    /// What an accept must leave of the chain's coin on a worker; one with less takes no new request.
     "min_balance" min_balance: U256 = U256::ZERO, Wei("wei");
 }
 
@@ -262,15 +262,15 @@ settings! {
 settings! {
     /// Optional settings of the object `hunter`: on what terms messages are finished that others left.
     HunterSettings, Scope::Hunter;
-    /// Whether messages that another facilitator or a direct staker or redeemer declared and left unfinished are finished by proof, for their bounty and reward.
+    /// Whether messages that another facilitator or a direct staker or redeemer declared and left unfinished are finished by proof, for their bounty and reward. Needs `prices`.
     "enabled" enabled: bool = false, Switch;
     /// Blocks without a further step after which a message counts as left, on the chain of its last step.
     "after_blocks" after_blocks: u64 = 1_000, count("blocks", 0, 100_000_000);
-    /// What the steps that are left must bring beyond their gas at the present fees; a message that brings less is left alone. Without `prices` a whole coin or token of 18 digits counts one, whichever it is.
+    /// What the steps that are left must bring beyond their gas at the present fees; a message that brings less is left alone.
     "min_profit" min_profit: Decimal = Decimal::ZERO, Fraction("unit of `prices`");
     /// Pause until a message that was left alone is judged anew at present prices; what happens to it meanwhile is judged at once.
     "recheck_s" recheck: Duration = Duration::from_secs(3_600), Seconds(1, 31_536_000);
-    /// Most messages that are taken up at one time; others follow after a few seconds.
+    /// Most such messages that are worked on at one time; the others wait, and own requests come before all of them.
     "max_at_once" max_at_once: u32 = 16, Small("messages", 1, 1_000);
 }
 

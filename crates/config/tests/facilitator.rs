@@ -309,6 +309,21 @@ fn loading_finds_files_in_their_order_and_compares_them() {
     assert!(error.message.contains("is 3, but the mosaic config has 1"), "{error}");
 }
 
+/// Without prices nobody could tell whether a message pays.
+#[test]
+fn the_hunter_needs_prices() {
+    let mut document = ticket();
+    document["hunter"] = json!({ "enabled": true });
+    let error = facilitator(&document).unwrap_err().to_string();
+    assert!(error.contains("hunter.enabled: needs `prices`") && error.contains("set it to false"), "{error}");
+    document["prices"] = json!({ "3": { "coin": "1" }, "1406": { "coin": "1" } });
+    assert!(facilitator(&document).unwrap().hunter.enabled);
+    let off = json!({ "enabled": false, "after_blocks": 5 });
+    document.as_object_mut().unwrap().remove("prices");
+    document["hunter"] = off;
+    assert!(facilitator(&document).is_ok(), "what is off needs none");
+}
+
 #[test]
 fn prices_are_read_by_chain_and_both_chains_must_have_them() {
     assert_eq!(facilitator(&ticket()).unwrap().prices, None);

@@ -21,7 +21,7 @@ use std::fmt;
 use zeroize::Zeroize;
 
 /// Version of all frames of this module; the first thing a child says.
-pub const PROTOCOL_VERSION: u32 = 9;
+pub const PROTOCOL_VERSION: u32 = 10;
 
 /// Names one question of a child, unique within that child, so that answers find their way back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Encode, Decode)]
@@ -166,8 +166,9 @@ pub struct Balance {
     pub address: Address,
     /// Base coin, wei.
     pub coin: Option<U256>,
-    /// Bounty token, smallest units; none on the auxiliary chain, whose bounties are base coin.
-    pub bounty_token: Option<U256>,
+    /// The bounty tokens of the configured gateways, each in its smallest units; none on the auxiliary chain, whose
+    /// bounties are base coin.
+    pub bounty_tokens: Vec<(Address, Option<U256>)>,
 }
 
 /// Scanner to parent.
@@ -316,9 +317,14 @@ pub struct WorkerKey {
     pub address: Address,
     /// Other unfinished requests that it has accepted, or is about to.
     pub in_flight: InFlight,
+    /// Other foreign messages that it has transactions under way for.
+    pub foreign: InFlight,
     /// Bounties that it has yet to pay for them: in the bounty token of the request's gateway on the origin chain, in
     /// base coin on the auxiliary one.
     pub bounties: U256,
+    /// Other requests with a leg on this chain that reveals their secret now: on its way and in no block yet, or about to
+    /// be sent.
+    pub reveals: InFlight,
 }
 
 /// Everything a worker needs to know to take its request one step further.

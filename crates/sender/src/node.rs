@@ -136,7 +136,7 @@ impl Ask for Node {
         let block = self.rpc.call("eth_getBlockByNumber", json!(["latest", false])).await?;
         let number = parse::<U256>(&block["number"])?.to_u64().ok_or_else(|| malformed("a block number"))?;
         let base_fee = if block["baseFeePerGas"].is_null() { None } else { Some(parse(&block["baseFeePerGas"])?) };
-        Ok(crate::Head { number, base_fee })
+        Ok(crate::Head { number, base_fee, gas_price: None })
     }
 
     async fn simulate(&self, asked: &[Simulate<'_>]) -> Answers<Value> {

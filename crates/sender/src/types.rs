@@ -234,4 +234,6 @@ pub struct Head {
     pub number: u64,
     /// Its base fee, wei per unit of gas; `None` on a chain that has none.
     pub base_fee: Option<U256>,
+    /// What the node suggests to pay on a chain without a base fee, wei per unit of gas; `None` if it was not asked.
+    pub gas_price: Option<U256>,
 }

@@ -7,7 +7,7 @@ use facilitator_eth::{Address, U256};
 use facilitator_protocol::gateway::GatewaySet;
 use facilitator_protocol::model::{Kind, Request, Side};
 use facilitator_protocol::transfer::Backoff;
-use facilitator_protocol::transfer::accept::Policy;
+use facilitator_protocol::transfer::accept::{InFlight, Policy};
 use facilitator_roles::messages::{AnchoredRoot, Job, WorkerKey};
 
 fn policy() -> Policy {
@@ -76,7 +76,8 @@ fn workers_in_turn(world: &mut World, request: &Request, side: Side) -> Vec<Work
     };
     let key = |address: &Address| {
         let (in_flight, bounties) = world.disk.in_flight_of(request, side, *address);
-        WorkerKey { address: *address, in_flight, bounties }
+        let reveals = world.disk.reveals_of(request, side, *address);
+        WorkerKey { address: *address, in_flight, foreign: InFlight::default(), bounties, reveals }
     };
     keys.iter().cycle().skip(first).take(keys.len()).map(key).collect()
 }

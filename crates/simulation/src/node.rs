@@ -161,7 +161,7 @@ impl Ask for Node {
 pub(crate) fn head_of(chain: &Chain) -> Head {
     let number = chain.head();
     let base_fee = chain.block(number).map(|block| U256::from(block.base_fee));
-    Head { number, base_fee }
+    Head { number, base_fee, gas_price: None }
 }
 
 fn receipt(chain: &Chain, hash: B256) -> Option<Receipt> {

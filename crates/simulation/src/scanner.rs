@@ -121,6 +121,10 @@ impl Scene for Scenery {
         found.map_err(|error| RpcError::malformed(error.to_string()))
     }
 
+    async fn gas_price(&self, _endpoint: EndpointId) -> Result<U256, RpcError> {
+        Err(RpcError::malformed("both chains have a base fee"))
+    }
+
     async fn headers(&self, _endpoint: EndpointId, numbers: &[u64]) -> Result<Vec<Header>, FetchError> {
         self.node(|world| numbers.iter().map(|number| header(world, self.side, *number)).collect()).await
     }

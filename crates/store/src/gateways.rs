@@ -5,6 +5,7 @@ use crate::{
     db::{Row, Tx, args},
     error::Result,
     ledger,
+    requests::served,
 };
 use facilitator_protocol::gateway::{GatewaySet, Mints};
 
@@ -14,13 +15,15 @@ const COLUMNS: &str = "origin_chain_id, auxiliary_chain_id, composer_address, ga
     stake_vault_address";
 
 impl Store {
-    /// Replaces the configured gateway pairs: from now on only events of these contracts count (law 10).
+    /// Replaces the configured gateway pairs: from now on only events of these contracts count (law 10). Requests of
+    /// those that are new among them are taken up.
     ///
     /// # Errors
     /// [`crate::StoreError`] of the database.
     pub async fn set_gateways(&self, sets: &[GatewaySet], now_ms: i64) -> Result<()> {
         // Two that replace them at once would both insert the same rows.
         let mut tx = self.db.begin_alone().await?;
+        let before = read(&mut tx).await?;
         tx.execute("DELETE FROM gateways", Vec::new()).await?;
         for set in sets {
             let sql = format!(
@@ -48,6 +51,7 @@ impl Store {
             ];
             tx.execute(sql, args).await?;
             ledger::remember(&mut tx, set).await?;
+            served::take_up(&mut tx, &before, set, now_ms).await?;
         }
         tx.commit().await
     }

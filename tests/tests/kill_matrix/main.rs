@@ -56,7 +56,7 @@ async fn plays(point: &str, kind: Kind) -> Result<bool> {
         (daemon, requesters.request_all(&world.devnet, pace).await?)
     };
     let deadline = Instant::now() + LIMIT;
-    let mut play = Play::new(scene);
+    let mut play = Play::new(scene, kind);
     let mut complete_since = None;
     while !complete(&world, scene).await || (scene != Scene::Stop && !mark.exists()) {
         ensure!(Instant::now() < deadline, "{point} not done; died: {}\n{}", mark.exists(), daemon.log_tail());

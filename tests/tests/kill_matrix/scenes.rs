@@ -28,9 +28,11 @@ use std::{
 };
 
 const PROVE: &str = "proveGateway(uint256,bytes,bytes)";
-const CONFIRM: &str = "confirmStakeIntent(address,uint256,address,uint256,uint256,uint256,bytes32,uint256,bytes)";
+const CONFIRM_STAKE: &str = "confirmStakeIntent(address,uint256,address,uint256,uint256,uint256,bytes32,uint256,bytes)";
+const CONFIRM_REDEEM: &str =
+    "confirmRedeemIntent(address,uint256,address,uint256,uint256,uint256,uint256,bytes32,bytes)";
 
-/// What happens around a stake whose processes die.
+/// What happens around a stake or redeem whose processes die.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Scene {
     /// Nothing but blocks at their own pace.
@@ -116,6 +118,7 @@ impl Scene {
     /// What is changed before the facilitator starts.
     pub(crate) async fn prepare(self, world: &World) -> Result<()> {
         if self == Self::Abandoned {
+            world.price_everything_at_one()?;
             world.operator.edit_config(|config| config["hunter"] = json!({ "enabled": true, "after_blocks": 2 }))?;
         }
         if self == Self::Cap {
@@ -176,6 +179,7 @@ pub(crate) fn comes_to(kind: Kind, point: &str) -> bool {
 /// A scene in progress.
 pub(crate) struct Play {
     scene: Scene,
+    kind: Kind,
     /// How often the scene has been moved on.
     act: u32,
     /// The block before the first of ours.
@@ -187,9 +191,24 @@ pub(crate) struct Play {
 }
 
 impl Play {
-    pub(crate) fn new(scene: Scene) -> Self {
+    pub(crate) fn new(scene: Scene, kind: Kind) -> Self {
         let lies = Arc::new(AtomicBool::new(true));
-        Self { scene, act: 0, start: None, foreign: Vec::new(), lies, anchoring: None }
+        Self { scene, kind, act: 0, start: None, foreign: Vec::new(), lies, anchoring: None }
+    }
+
+    /// The chain on which the requests stand and are accepted.
+    const fn source(&self) -> Side {
+        self.kind.source()
+    }
+
+    /// The nonce of the first accept: a stake's bounty has to be approved before.
+    const fn accept_nonce(&self) -> u64 {
+        self.kind.pick(1, 0)
+    }
+
+    /// Whether a message of the requests' kind is declared; the tokens of redeemers were staked before.
+    async fn declared(&self, world: &World) -> Result<bool> {
+        Ok(Ledger::read(&world.devnet).await?.messages.keys().any(|(kind, ..)| *kind == self.kind))
     }
 
     /// Whether the journal must account for every nonce: not where it is lost, or where what it has as final was undone
@@ -205,7 +224,7 @@ impl Play {
             Scene::Fork => self.fork(world).await?,
             Scene::DeepFork | Scene::DeepTheft => self.deep_fork(world).await?,
             Scene::RobbedApproval => self.rob(world, 0).await?,
-            Scene::RobbedAccept => self.rob(world, 1).await?,
+            Scene::RobbedAccept => self.rob(world, self.accept_nonce()).await?,
             Scene::Gap => self.gap(world).await?,
             Scene::Spike => self.spike(world, 30).await?,
             Scene::Cap => self.spike(world, 60).await?,
@@ -216,17 +235,18 @@ impl Play {
     }
 
     async fn fork(&mut self, world: &World) -> Result<()> {
-        if self.act == 0 && declared(world).await? {
-            world.fork(Side::Origin, 1).await?;
+        if self.act == 0 && self.declared(world).await? {
+            world.fork(self.source(), 1).await?;
             self.act = 1;
         }
         Ok(())
     }
 
-    /// Takes out everything that the worker had mined on the origin chain, once it is final and scanned.
+    /// Takes out everything that the worker had mined on the source chain, once it is final and scanned.
     async fn deep_fork(&mut self, world: &World) -> Result<()> {
-        let head = world.devnet.origin.head().await?;
-        if world.count(Side::Origin, "latest").await? == 0 {
+        let (side, node) = (self.source(), world.devnet.node(self.source()));
+        let head = node.head().await?;
+        if world.count(side, "latest").await? == 0 {
             self.start = Some(head);
         }
         let rows = world.operator.requests().await.unwrap_or_default();
@@ -238,35 +258,37 @@ impl Play {
         }
         self.act = 4;
         let depth = head - self.start.context("the accept was never pending")?;
-        let nonces = if self.scene == Scene::DeepTheft { world.count(Side::Origin, "latest").await? } else { 0 };
-        let stolen = (0..nonces).map(|nonce| world.sign_foreign(Side::Origin, nonce)).collect::<Result<Vec<_>>>()?;
+        let nonces = if self.scene == Scene::DeepTheft { world.count(side, "latest").await? } else { 0 };
+        let stolen = (0..nonces).map(|nonce| world.sign_foreign(side, nonce)).collect::<Result<Vec<_>>>()?;
         let pairs: Vec<_> = stolen.iter().map(|signed| json!([signed.raw, 0])).collect();
-        world.devnet.origin.call("anvil_reorg", json!([depth, pairs])).await?;
-        self.foreign = (0..nonces).map(|nonce| (Side::Origin, nonce)).collect();
-        ensure!(world.count(Side::Origin, "latest").await? == nonces, "the fork took out something else");
+        node.call("anvil_reorg", json!([depth, pairs])).await?;
+        self.foreign = (0..nonces).map(|nonce| (side, nonce)).collect();
+        ensure!(world.count(side, "latest").await? == nonces, "the fork took out something else");
         self.anchoring = Some(Anchoring::start(&world.devnet, Policy::default()));
         Ok(())
     }
 
     async fn rob(&mut self, world: &World, nonce: u64) -> Result<()> {
-        if self.act == 0 && world.pool(Side::Origin).await?.iter().any(|ours| ours.nonce == nonce) {
-            world.foreign(Side::Origin, nonce).await?;
-            self.foreign.push((Side::Origin, nonce));
+        let side = self.source();
+        if self.act == 0 && world.pool(side).await?.iter().any(|ours| ours.nonce == nonce) {
+            world.foreign(side, nonce).await?;
+            self.foreign.push((side, nonce));
             self.act = 1;
         }
         Ok(())
     }
 
     async fn gap(&mut self, world: &World) -> Result<()> {
-        let head = world.devnet.origin.head().await?;
+        let (side, stolen) = (self.source(), self.accept_nonce());
+        let head = world.devnet.node(side).head().await?;
         match self.act {
             0 => {
-                self.rob(world, 1).await?;
+                self.rob(world, stolen).await?;
                 self.start = Some(head);
             }
-            1 if world.pool(Side::Origin).await?.iter().any(|ours| ours.nonce >= 2) => {
-                world.fork(Side::Origin, head - self.start.context("no block")?).await?;
-                ensure!(world.count(Side::Origin, "latest").await? == 1, "the foreign transaction is still there");
+            1 if world.pool(side).await?.iter().any(|ours| ours.nonce > stolen) => {
+                world.fork(side, head - self.start.context("no block")?).await?;
+                ensure!(world.count(side, "latest").await? == stolen, "the foreign transaction is still there");
                 self.foreign.clear();
                 self.act = 2;
             }
@@ -277,13 +299,14 @@ impl Play {
 
     /// Seven blocks at a price that no transaction in flight pays.
     async fn spike(&mut self, world: &World, gwei: u64) -> Result<()> {
-        let waits = self.act > 0 || world.pool(Side::Origin).await?.iter().any(|ours| ours.nonce == 1);
+        let (side, accept) = (self.source(), self.accept_nonce());
+        let waits = self.act > 0 || world.pool(side).await?.iter().any(|ours| ours.nonce == accept);
         if waits && self.act < 7 {
             self.act += 1;
-            world.set_base_fee(Side::Origin, gwei).await?;
+            world.set_base_fee(side, gwei).await?;
         } else if self.act == 7 {
             self.act += 1;
-            world.set_base_fee(Side::Origin, 1).await?;
+            world.set_base_fee(side, 1).await?;
         }
         Ok(())
     }
@@ -295,8 +318,12 @@ impl Play {
             self.anchoring = Some(Anchoring::start(&world.devnet, Policy::default()));
             let lies = Arc::clone(&self.lies);
             let starts = |signature: &str| format!("0x{}", hex::encode(abi::selector(signature)));
-            let (prove, confirm) = (starts(PROVE), starts(CONFIRM));
-            world.auxiliary_proxy.set_edit(move |method, params, answer| {
+            let (prove, confirm) = (starts(PROVE), starts(self.kind.pick(CONFIRM_STAKE, CONFIRM_REDEEM)));
+            let proxy = match self.kind.target() {
+                Side::Origin => &world.origin_proxy,
+                Side::Auxiliary => &world.auxiliary_proxy,
+            };
+            proxy.set_edit(move |method, params, answer| {
                 let data = params[0]["data"].as_str().or_else(|| params[0]["input"].as_str()).unwrap_or_default();
                 let denied = (method == "eth_call" && data.starts_with(&prove))
                     || (method == "eth_estimateGas" && data.starts_with(&confirm));
@@ -306,19 +333,20 @@ impl Play {
                 }
             });
         }
-        let ledger = Ledger::read(&world.devnet).await?;
-        if !ledger.proven.is_empty() {
+        let (ledger, target) = (Ledger::read(&world.devnet).await?, self.kind.target());
+        let proven = || ledger.proven.iter().filter(|((side, ..), _)| *side == target).map(|(_, proofs)| proofs);
+        if proven().next().is_some() {
             // Without newer roots the same one has to be proven again.
             self.anchoring = None;
         }
-        if ledger.proven.values().any(|(new, vain)| new.len() + vain.len() > 1) {
+        if proven().any(|(new, vain)| new.len() + vain.len() > 1) {
             self.lies.store(false, Ordering::Relaxed);
         }
         Ok(())
     }
 
     async fn lose_database(&mut self, world: &World, daemon: Daemon) -> Result<Daemon> {
-        if self.act > 0 || !declared(world).await? {
+        if self.act > 0 || !self.declared(world).await? {
             return Ok(daemon);
         }
         self.act = 1;
@@ -333,8 +361,4 @@ impl Play {
         self.anchoring = Some(Anchoring::start(&world.devnet, Policy::default()));
         world.operator.spawn()
     }
-}
-
-async fn declared(world: &World) -> Result<bool> {
-    Ok(Ledger::read(&world.devnet).await?.lives.values().any(|life| !life.declared.is_empty()))
 }

@@ -164,7 +164,7 @@ pub(super) async fn enroll(store: &Store, loaded: &Loaded) -> Result<(), Failure
         name: start::instance(loaded),
         host: running::host(),
         weight: loaded.facilitator.heartbeat.weight.into(),
-        keys: start::keys(loaded),
+        keys: start::keys_by_chain(loaded),
     };
     let row = store.enroll(&new, now_ms()).await?;
     match row.instance.status {

@@ -154,7 +154,7 @@ async fn rebuild(
 ) -> Result<Report, Failure> {
     store.begin_rebuilding().await?;
     let shown = progress::Shown::default();
-    let found = recovery::run(setup, store, reach, gateways, &|progress| shown.tell(&progress)).await;
+    let found = Box::pin(recovery::run(setup, store, reach, gateways, &|progress| shown.tell(&progress))).await;
     shown.end();
     let found = found.map_err(|error| failure(&error))?;
     store.end_rebuilding().await?;

@@ -1,6 +1,7 @@
 //! `facilitator start`: checks everything that can be checked before the first child, unlocks, and runs the parent.
 
 mod background;
+mod manager;
 mod setup;
 
 use super::key_guard::KeyGuard;
@@ -119,7 +120,10 @@ async fn serve(
     );
     let setup = parent::Setup { monitor, ..setup::parent(loaded, &keys, process, logging)? };
     drop(keys);
-    let result = parent::run(setup, store.clone(), on_ready(args.json, chain_id)).await;
+    end_hunts(&store, loaded).await?;
+    manager::starting();
+    let result = parent::run(setup, store.clone(), on_ready(args.json, chain_id), manager::watchdog()).await;
+    manager::stopping();
     kill_point!("parent.children_gone");
     store.deregister(process).await?;
     kill_point!("parent.deregistered");
@@ -133,6 +137,24 @@ async fn serve(
     }
 }
 
+/// With the hunter off nothing more is sent for what others left, but for what was signed already.
+async fn end_hunts(store: &Store, loaded: &Loaded) -> Result<(), Failure> {
+    if loaded.facilitator.hunter.enabled {
+        return Ok(());
+    }
+    let ended = store.end_queued_hunts(&keys_by_chain(loaded), now_ms()).await?;
+    if ended > 0 {
+        tracing::info!(transactions = ended, "the hunter is off: what was queued for others' messages is not sent");
+    }
+    Ok(())
+}
+
+/// The worker keys, each with its chain.
+pub(super) fn keys_by_chain(loaded: &Loaded) -> Vec<(u64, Address)> {
+    let chains = [&loaded.facilitator.origin, &loaded.facilitator.auxiliary].into_iter();
+    chains.flat_map(|chain| chain.workers.iter().map(|worker| (chain.chain_id, *worker))).collect()
+}
+
 fn on_ready(json: bool, chain_id: u64) -> OnReady {
     Box::new(move || {
         let pid = std::process::id();
@@ -141,6 +163,7 @@ fn on_ready(json: bool, chain_id: u64) -> OnReady {
         } else {
             output::line("ready");
         }
+        manager::ready();
     })
 }
 
@@ -162,18 +185,12 @@ async fn refuse_second(loaded: &Loaded) -> Result<(), Failure> {
     let Some(store) = context::open_if_readable(loaded).await? else { return Ok(()) };
     let found = running::all(&store, now_ms()).await;
     store.close().await;
-    let (instance, keys) = (setup::instance(loaded), keys(loaded));
+    let (instance, keys) = (setup::instance(loaded), keys_by_chain(loaded));
     let is_in_the_way = |process: &&Process| {
         let other = &process.registered;
         other.instance == instance || keys.iter().any(|key| other.keys.contains(key))
     };
     found?.iter().find(is_in_the_way).map_or(Ok(()), |process| Err(already_running(process)))
-}
-
-/// The worker keys of a configuration, with their chains.
-pub(super) fn keys(loaded: &Loaded) -> Vec<(u64, Address)> {
-    let chains = [&loaded.facilitator.origin, &loaded.facilitator.auxiliary].into_iter();
-    chains.flat_map(|chain| chain.workers.iter().map(|worker| (chain.chain_id, *worker))).collect()
 }
 
 /// Name of the instance that a configuration is.
@@ -206,7 +223,6 @@ pub(super) fn already_running(process: &Process) -> Failure {
 pub(super) async fn register(store: &Store, loaded: &Loaded) -> Result<i64, Failure> {
     let host = running::host();
     let pid = std::process::id();
-    let facilitator = &loaded.facilitator;
     let new = NewProcess {
         kind: ProcessKind::Facilitator,
         instance: setup::instance(loaded),
@@ -214,8 +230,8 @@ pub(super) async fn register(store: &Store, loaded: &Loaded) -> Result<i64, Fail
         host: host.clone(),
         pid,
         pid_started: running::started(pid).unwrap_or_default(),
-        config: Some(facilitator.file.display().to_string()),
-        keys: keys(loaded),
+        config: Some(loaded.facilitator.file.display().to_string()),
+        keys: keys_by_chain(loaded),
     };
     let now = now_ms();
     match store.register(&new, &move |process| running::is_alive(process, &host, now), now).await? {
@@ -224,7 +240,7 @@ pub(super) async fn register(store: &Store, loaded: &Loaded) -> Result<i64, Fail
     }
 }
 
-/// All keys, with passwords from the environment, from standard input, or asked for.
+/// All keys, with passwords from the environment, from the service manager, from standard input, or asked for.
 pub(super) fn unlocked(passwords_from_stdin: bool, loaded: &Loaded) -> Result<Keys, Failure> {
     let passwords = passwords(passwords_from_stdin, loaded)?;
     tracing::info!(keys = loaded.facilitator.workers().len(), "unlocking the worker keys");
@@ -232,7 +248,7 @@ pub(super) fn unlocked(passwords_from_stdin: bool, loaded: &Loaded) -> Result<Ke
 }
 
 fn passwords(from_stdin: bool, loaded: &Loaded) -> Result<Passwords, Failure> {
-    let mut passwords = Passwords::from_env(std::env::vars_os())?;
+    let mut passwords = Passwords::from_env(std::env::vars_os().chain(manager::credentials()?))?;
     if from_stdin {
         read_passwords(&mut passwords)?;
     }

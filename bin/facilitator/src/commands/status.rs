@@ -7,7 +7,7 @@ use crate::failure::{Exit, Failure};
 use crate::output;
 use facilitator_config::Loaded;
 use facilitator_roles::clock::now_ms;
-use facilitator_roles::parent::{ChildStanding, Standing};
+use facilitator_roles::parent::{ChildStanding, Standing, WorkerBalance};
 use facilitator_store::Store;
 use facilitator_store::requests::Record;
 use serde::Serialize;
@@ -237,17 +237,26 @@ fn show_balances(standing: &Standing) {
     for chain in &standing.chains {
         for worker in &chain.workers {
             let amount = |amount: &Option<String>| amount.clone().unwrap_or_else(|| "-".to_owned());
-            rows.push(vec![
-                worker.address.clone(),
-                chain.side.clone(),
-                amount(&worker.coin),
-                amount(&worker.bounty_token),
-            ]);
+            rows.push(vec![worker.address.clone(), chain.side.clone(), amount(&worker.coin), bounty_tokens(worker)]);
         }
     }
     if rows.len() > 1 {
         output::line("");
         output::line(&output::table(&rows));
+    }
+}
+
+/// One token needs no name.
+fn bounty_tokens(worker: &WorkerBalance) -> String {
+    let amount = |amount: &Option<String>| amount.clone().unwrap_or_else(|| "-".to_owned());
+    match worker.bounty_tokens.as_slice() {
+        [] => amount(&worker.bounty_token),
+        [one] => amount(&one.amount),
+        several => {
+            let all: Vec<String> =
+                several.iter().map(|held| format!("{} of {}", amount(&held.amount), held.token)).collect();
+            all.join(", ")
+        }
     }
 }
 

@@ -12,9 +12,9 @@ use super::{
 };
 use crate::{
     rpc::{Call, Rpc, RpcError},
-    types::{Header, parse_checked_header, parse_logs, parse_u64},
+    types::{Header, parse_checked_header, parse_logs, parse_quantity, parse_u64},
 };
-use facilitator_eth::B256;
+use facilitator_eth::{B256, U256};
 use facilitator_protocol::events::{DecodeError, Event, Log, decode};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -98,6 +98,14 @@ fn read_header(number: u64, value: &Value) -> Result<Header, FetchError> {
 /// As the call.
 pub async fn fetch_chain_id(rpc: &Rpc) -> Result<u64, RpcError> {
     parse_u64("chain id", &rpc.call("eth_chainId", json!([])).await?)
+}
+
+/// What the node suggests to pay for a unit of gas, wei.
+///
+/// # Errors
+/// As the call.
+pub async fn fetch_gas_price(rpc: &Rpc) -> Result<U256, RpcError> {
+    parse_quantity("gas price", &rpc.call("eth_gasPrice", json!([])).await?)
 }
 
 /// The newest block.

@@ -15,7 +15,8 @@ mod proven;
 
 pub use ancestor::{AncestorSearch, SearchStep};
 pub use fetch::{
-    Entry, FetchError, FetchedRange, fetch_chain_id, fetch_events, fetch_hash, fetch_head, fetch_headers, fetch_range,
+    Entry, FetchError, FetchedRange, fetch_chain_id, fetch_events, fetch_gas_price, fetch_hash, fetch_head,
+    fetch_headers, fetch_range,
 };
 pub use filter::LogFilter;
 pub use plan::{Failed, ScanPlan, Span};

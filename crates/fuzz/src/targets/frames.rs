@@ -141,7 +141,7 @@ fn draw(rng: &mut Rng) -> Sample {
             Balance {
                 address: Address([1; 20]),
                 coin: Some(U256::ONE),
-                bounty_token: None
+                bounty_tokens: vec![(Address([2; 20]), None)]
             };
             rng.index(4)
         ])),

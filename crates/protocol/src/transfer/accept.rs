@@ -8,12 +8,13 @@ mod facts;
 mod funds;
 mod reasons;
 
-pub use facts::{AcceptFacts, ActiveMessage, FeeLevel, InFlight, Policy, WorkerFacts};
+pub use facts::{AcceptFacts, ActiveMessage, FeeLevel, Former, InFlight, Payment, Policy, WorkerFacts};
+pub(super) use funds::{gas_cost, gas_of_others, reserve};
 pub use reasons::{Hold, Refusal};
 
 use crate::model::{Kind, MessageStatus, Request};
 use crate::transfer::profit::Estimate;
-use facilitator_eth::{Address, U256};
+use facilitator_eth::{Address, B256, U256};
 
 /// What the checklist says.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -63,7 +64,7 @@ pub fn judge(request: &Request, facts: &AcceptFacts, policy: &Policy) -> Verdict
         .and_then(|()| gateway(facts, policy))
         .and_then(|()| profit(request, facts, policy))
         .and_then(|()| order_of_messages(request, facts))
-        .and_then(|()| beneficiary(request, facts))
+        .and_then(|()| payment(request, facts.payment))
         .and_then(|()| escrow(request, facts))
         .and_then(|()| funds::workers(request, facts, policy));
     match checks {
@@ -73,6 +74,13 @@ pub fn judge(request: &Request, facts: &AcceptFacts, policy: &Policy) -> Verdict
 }
 
 fn pending(request: &Request, facts: &AcceptFacts) -> Result<(), Verdict> {
+    if let Some(Former { message, is_final }) = facts.former {
+        return Err(match is_final {
+            false => Verdict::Hold(Hold::ClosingNotFinal),
+            true if message.nonce == request.terms.nonce => Verdict::Refuse(Refusal::TakenByOther(message.hash)),
+            true => Verdict::Refuse(Refusal::TakenLongAgo),
+        });
+    }
     if facts.pending_latest {
         return Ok(());
     }
@@ -98,7 +106,8 @@ fn gateway(facts: &AcceptFacts, policy: &Policy) -> Result<(), Verdict> {
     Ok(())
 }
 
-/// Expected profit, where prices are given. Fees rise and fall: only what could not pay even if gas were free is refused.
+/// Expected profit, where prices are given. Fees rise and fall, and so does the gas that is counted: only what could not
+/// pay even if gas were free and all of its limit counted is refused.
 fn profit(request: &Request, facts: &AcceptFacts, policy: &Policy) -> Result<(), Verdict> {
     let Some(prices) = &policy.prices else { return Ok(()) };
     let offered = (request.terms.gas_price, request.terms.gas_limit);
@@ -106,9 +115,9 @@ fn profit(request: &Request, facts: &AcceptFacts, policy: &Policy) -> Result<(),
     let estimate = prices
         .estimate(request.kind, offered, facts.reward_in, fees)
         .map_err(|token| Verdict::Hold(Hold::NoPrice(token)))?;
-    let (Estimate { earns, costs }, least) = (estimate, prices.min_profit);
+    let (Estimate { earns, at_most, costs }, least) = (estimate, prices.min_profit);
     if !estimate.can_ever_bring(least) {
-        return Err(Verdict::Refuse(Refusal::Unprofitable { earns, costs, least }));
+        return Err(Verdict::Refuse(Refusal::Unprofitable { at_most, costs, least }));
     }
     if !estimate.brings(least) {
         return Err(Verdict::Hold(Hold::Unprofitable { earns, costs, least }));
@@ -132,28 +141,35 @@ fn order_of_messages(request: &Request, facts: &AcceptFacts) -> Result<(), Verdi
     if next < wanted {
         return Err(Verdict::Hold(Hold::NonceAhead { next, wanted }));
     }
-    let (next, finished) = match facts.inbox {
-        None => (U256::ZERO, true),
-        Some(message) => (message.nonce.saturating_add(U256::ONE), message.is_finished()),
-    };
-    // The same message again after a reorg of the source chain: the inbox has it already.
-    let ours = facts.inbox.is_some_and(|message| Some(message.hash) == request.message_hash);
-    if ours || (next == wanted && finished) {
-        return Ok(());
-    }
-    Err(Verdict::Hold(Hold::EarlierMessageOnTarget { next, wanted }))
+    order_on_target(wanted, facts.inbox, request.message_hash).map_err(Verdict::Hold)
 }
 
-fn beneficiary(request: &Request, facts: &AcceptFacts) -> Result<(), Verdict> {
+/// The target chain takes a message only with the next nonce of its sender, and while none before it is unfinished
+/// (protocol.md R9). `message`: its hash, as far as it has one.
+pub(super) fn order_on_target(wanted: U256, inbox: Option<ActiveMessage>, message: Option<B256>) -> Result<(), Hold> {
+    let (next, finished) = match inbox {
+        None => (U256::ZERO, true),
+        Some(last) => (last.nonce.saturating_add(U256::ONE), last.is_finished()),
+    };
+    // The same message again after a reorg of the source chain: the inbox has it already.
+    let is_there = inbox.is_some_and(|last| Some(last.hash) == message);
+    if is_there || (next == wanted && finished) {
+        return Ok(());
+    }
+    Err(Hold::EarlierMessageOnTarget { next, wanted })
+}
+
+/// Whether the target leg can pay the beneficiary (protocol.md R11).
+pub(super) fn payment(request: &Request, payment: Payment) -> Result<(), Verdict> {
     let beneficiary = request.terms.beneficiary;
-    if !facts.beneficiary_exists {
+    if !payment.beneficiary_exists {
         return Err(Verdict::Refuse(Refusal::UnknownBeneficiary(beneficiary)));
     }
-    let (holds, needs) = (facts.vault.unwrap_or(U256::MAX), request.terms.amount);
+    let (holds, needs) = (payment.vault.unwrap_or(U256::MAX), request.terms.amount);
     if holds < needs {
         return Err(Verdict::Hold(Hold::VaultTooLow { holds, needs }));
     }
-    if !facts.beneficiary_takes_payment {
+    if !payment.goes_through {
         return Err(Verdict::Hold(match request.kind {
             Kind::Stake => Hold::MintWouldRevert(beneficiary),
             Kind::Redeem => Hold::UnstakeWouldRevert(beneficiary),
@@ -172,4 +188,4 @@ fn escrow(request: &Request, facts: &AcceptFacts) -> Result<(), Verdict> {
 
 #[cfg(test)]
 #[path = "accept_tests.rs"]
-mod tests;
+pub(super) mod tests;

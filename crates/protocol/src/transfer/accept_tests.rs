@@ -10,7 +10,7 @@ const FIRST: Address = Address([0xa1; 20]);
 const SECOND: Address = Address([0xa2; 20]);
 const TARGET: Address = Address([0xb1; 20]);
 
-fn request() -> Request {
+pub(in crate::transfer) fn request() -> Request {
     Request {
         id: RequestId(1),
         kind: Kind::Stake,
@@ -99,10 +99,9 @@ fn facts() -> AcceptFacts {
         proxy: PROXY,
         next_nonce: U256::from(4u64),
         outbox: finished(3),
+        former: None,
         inbox: finished(3),
-        beneficiary_exists: true,
-        beneficiary_takes_payment: true,
-        vault: None,
+        payment: Payment { beneficiary_exists: true, goes_through: true, vault: None },
         reward_in: RewardIn::Coin,
         bounty: U256::from(50u64),
         escrow: U256::from(1_000_001u64),
@@ -158,7 +157,7 @@ fn what_can_never_be_finished_is_refused() {
     assert!(matches!(refusal(|r, _| r.terms.gas_price = U256::from(9u64)), Refusal::GasPriceTooLow { .. }));
     assert!(matches!(refusal(|r, _| r.terms.gas_limit = U256::from(99_999u64)), Refusal::GasLimitTooLow { .. }));
     assert_eq!(refusal(|_, f| f.activated = false), Refusal::GatewayDeactivated);
-    assert!(matches!(refusal(|_, f| f.beneficiary_exists = false), Refusal::UnknownBeneficiary(_)));
+    assert!(matches!(refusal(|_, f| f.payment.beneficiary_exists = false), Refusal::UnknownBeneficiary(_)));
     assert_eq!(refusal(|_, f| f.proxy = Address::ZERO), Refusal::ProxyDestroyed);
     assert!(matches!(refusal(|_, f| f.next_nonce = U256::from(5u64)), Refusal::NonceUsed { .. }));
 }
@@ -187,6 +186,18 @@ fn a_closed_request_ends_by_who_closed_it_and_only_once_that_is_final() {
         f.outbox = Some(ActiveMessage { nonce: U256::from(5u64), ..foreign });
     });
     assert_eq!((long_ago.state(), long_ago), (State::TakenByOther, Refusal::TakenLongAgo));
+}
+
+/// Pending is the same request made again by way of another proxy: that one has a row of its own.
+#[test]
+fn a_request_whose_former_proxy_has_used_its_nonce_is_not_accepted_again() {
+    let judged = |nonce, is_final| {
+        let message = finished(nonce).unwrap();
+        verdict(|_, f| f.former = Some(Former { message, is_final }))
+    };
+    assert_eq!(judged(4, false), Verdict::Hold(Hold::ClosingNotFinal));
+    assert_eq!(judged(4, true), Verdict::Refuse(Refusal::TakenByOther(B256([6; 32]))));
+    assert_eq!(judged(5, true), Verdict::Refuse(Refusal::TakenLongAgo));
 }
 
 #[test]
@@ -237,7 +248,7 @@ fn lacking_funds_say_who_lacks_how_much() {
     let lack = hold(|_, f| f.source_workers.iter_mut().for_each(|w| w.bounties = U256::from(100u64)));
     assert_eq!(lack, Hold::NoBountyFunds { account: FIRST, has: U256::from(50u64), needs: U256::from(150u64) });
     assert!(matches!(hold(|_, f| f.bounty = U256::from(51u64)), Hold::BountyTooHigh { .. }));
-    assert!(matches!(hold(|_, f| f.beneficiary_takes_payment = false), Hold::MintWouldRevert(_)));
+    assert!(matches!(hold(|_, f| f.payment.goes_through = false), Hold::MintWouldRevert(_)));
     assert!(matches!(hold(|_, f| f.source_workers.clear()), Hold::NoWhitelistedWorker { .. }));
     assert!(matches!(hold(|_, f| f.escrow = U256::ONE), Hold::EscrowDrained { .. }));
 }
@@ -245,7 +256,7 @@ fn lacking_funds_say_who_lacks_how_much() {
 fn redeem(change: impl FnOnce(&mut Request, &mut AcceptFacts)) -> Verdict {
     verdict(|request, facts| {
         request.kind = Kind::Redeem;
-        facts.vault = Some(request.terms.amount);
+        facts.payment.vault = Some(request.terms.amount);
         facts.source_workers.iter_mut().for_each(|worker| worker.bounty_token = U256::ZERO);
         change(request, facts);
     })
@@ -267,10 +278,10 @@ fn a_redeem_passes_by_the_same_checklist() {
 
 #[test]
 fn a_redeem_waits_for_what_its_unstake_would_pay_from() {
-    let low = redeem(|_, f| f.vault = Some(U256::from(1_000_000u64)));
+    let low = redeem(|_, f| f.payment.vault = Some(U256::from(1_000_000u64)));
     let (holds, needs) = (U256::from(1_000_000u64), U256::from(1_000_001u64));
     assert_eq!(low, Verdict::Hold(Hold::VaultTooLow { holds, needs }));
-    let refused = redeem(|_, f| f.beneficiary_takes_payment = false);
+    let refused = redeem(|_, f| f.payment.goes_through = false);
     assert_eq!(refused, Verdict::Hold(Hold::UnstakeWouldRevert(Address([2; 20]))));
 }
 
@@ -287,15 +298,26 @@ fn the_bounty_of_a_redeem_comes_out_of_the_same_coin_as_its_gas() {
     let has = enough.saturating_sub(U256::ONE);
     let lack = Hold::NoCoin { account: FIRST, has, needs: enough, bounties: U256::from(50u64) };
     assert_eq!(with(has), Verdict::Hold(lack));
-    // What the key keeps is beside the bounty, and the chain's own minimum counts.
+}
+
+/// `min_balance` is what stays on a key, beside bounty and gas of the accept itself: the sender asks the same.
+#[test]
+fn what_a_key_keeps_is_what_an_accept_leaves_on_it() {
     let mut policy = policy();
-    policy.min_auxiliary_balance = U256::from(5_000_000u64);
-    let (mut request, mut facts) = (request(), facts());
-    (request.kind, facts.vault) = (Kind::Redeem, Some(request.terms.amount));
-    facts.source_workers.iter_mut().for_each(|worker| worker.coin = U256::from(5_000_049u64));
-    assert!(matches!(judge(&request, &facts, &policy), Verdict::Hold(Hold::NoCoin { .. })));
-    facts.source_workers.iter_mut().for_each(|worker| worker.coin = U256::from(5_000_050u64));
-    assert!(matches!(judge(&request, &facts, &policy), Verdict::Accept { .. }));
+    let kept = U256::from(5_000_000u64);
+    (policy.min_auxiliary_balance, policy.min_origin_balance) = (kept, kept);
+    // (50,000 + 410,000) gas of a stake at 2 wei and 150 %; 360,000 of a redeem, and its bounty.
+    for (kind, enough) in [(Kind::Stake, 6_380_000_u64), (Kind::Redeem, 6_080_050)] {
+        let judged = |coin: u64| {
+            let (request, mut facts) = (Request { kind, ..request() }, facts());
+            facts.payment.vault = (kind == Kind::Redeem).then_some(request.terms.amount);
+            facts.source_workers.iter_mut().for_each(|worker| worker.coin = U256::from(coin));
+            judge(&request, &facts, &policy)
+        };
+        let lack = judged(enough - 1);
+        assert!(matches!(lack, Verdict::Hold(Hold::NoCoin { .. } | Hold::NoGasFunds { .. })), "{kind}: {lack:?}");
+        assert!(matches!(judged(enough), Verdict::Accept { .. }), "{kind}");
+    }
 }
 
 /// A key of the auxiliary chain is the target of stakes and the source of redeems: both draw on the same coin.
@@ -334,7 +356,7 @@ fn judged_by_profit(kind: Kind, gas_price: u64, change: impl FnOnce(&mut AcceptF
     let gas = |present: u64| FeeLevel { per_gas: U256::ONE, present: U256::from(present) };
     let mut facts = AcceptFacts {
         escrow: U256::MAX,
-        vault: (kind == Kind::Redeem).then_some(U256::MAX),
+        payment: Payment { vault: (kind == Kind::Redeem).then_some(U256::MAX), ..facts().payment },
         source_fee: gas(1_000_000_000),
         target_fee: gas(1_000_000_000),
         reward_in: match kind {
@@ -370,7 +392,9 @@ fn what_cannot_pay_even_with_free_gas_is_refused_and_says_what_it_would_earn_and
     let free =
         |facts: &mut AcceptFacts| (facts.source_fee.present, facts.target_fee.present) = (U256::ZERO, U256::ZERO);
     for kind in Kind::ALL.iter().copied() {
-        for (gas_price, least, with_free_gas) in [(0, "0", true), (1_000_000_000, "1", true), (0, "0", false)] {
+        // The whole limit at that price would be 18,446,744,073.7 coins.
+        let (price, too_much) = (1_000_000_000, "18446744074");
+        for (gas_price, least, with_free_gas) in [(0, "0", true), (price, too_much, true), (0, "0", false)] {
             let refused = judged_by_profit(kind, gas_price, |facts, policy| {
                 policy.prices.as_mut().unwrap().min_profit = least.parse().unwrap();
                 if with_free_gas {
@@ -384,6 +408,17 @@ fn what_cannot_pay_even_with_free_gas_is_refused_and_says_what_it_would_earn_and
     let refused = judged_by_profit(Kind::Stake, 0, |_, _| {});
     let Verdict::Refuse(refusal) = refused else { panic!("{refused:?}") };
     assert!(refusal.to_string().contains("earn 0 at most, and cost 0.001561 "), "{refusal}");
+}
+
+/// How much gas counts is known afterwards alone: a request may bring more than is expected of it.
+#[test]
+fn what_the_whole_gas_limit_would_pay_for_is_never_refused_for_good() {
+    for kind in Kind::ALL.iter().copied() {
+        let held = judged_by_profit(kind, 1_000_000_000, |_, policy| {
+            policy.prices.as_mut().unwrap().min_profit = "18446744073".parse().unwrap();
+        });
+        assert!(matches!(held, Verdict::Hold(Hold::Unprofitable { .. })), "{kind}: {held:?}");
+    }
 }
 
 #[test]

@@ -2,6 +2,15 @@
 
 use crate::contracts::gateway::Leg;
 use crate::model::{Kind, Step};
+use facilitator_eth::U256;
+
+/// Base coin that a key must have to accept a request, wei: what the accept itself takes, and what must be left for the
+/// rest of its work, which is never less than what the operator wants it to keep (`min_balance`). The checklist and the
+/// sender both ask here: what one lets pass the other must not refuse by another rule.
+#[must_use]
+pub fn needed_to_accept(accept: U256, rest: U256, min_balance: U256) -> U256 {
+    accept.saturating_add(rest.max(min_balance))
+}
 
 /// Upper end of the gas measured for a step on the published contracts. Used to judge funds and profit beforehand;
 /// what is sent is always estimated against the node.

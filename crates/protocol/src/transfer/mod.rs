@@ -26,4 +26,4 @@ pub mod profit;
 
 pub use backoff::Backoff;
 pub use decide::{Awaited, BoxStatus, Decision, Legs, Statuses, decide};
-pub use gas::{expected_gas, expected_gas_by_proof};
+pub use gas::{expected_gas, expected_gas_by_proof, needed_to_accept};

@@ -1,7 +1,8 @@
 //! Whether a request pays: what its reward is worth against what its steps cost at present (protocol.md R20).
 //!
-//! The reward is taken at its bound: the request's gas price by the gas that is expected to be counted, or by its gas
-//! limit if that is lower. The bounty is no cost, since it comes back. A gateway proof counts in full, though others may
+//! The reward is taken as expected: the request's gas price by the gas that is expected to be counted, or by its gas
+//! limit if that is lower. How much gas will be counted is an estimate from below, so that for good only what would not
+//! pay at the whole gas limit is refused. The bounty is no cost, since it comes back. A gateway proof counts in full, though others may
 //! share it.
 
 use super::expected_gas;
@@ -49,8 +50,10 @@ pub enum RewardIn {
 /// What a request is expected to earn and cost, in the operator's common unit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Estimate {
-    /// Its reward at most.
+    /// Its reward as expected.
     pub earns: Decimal,
+    /// Its reward at most: with all of its gas limit counted.
+    pub at_most: Decimal,
     /// Its gas on both chains.
     pub costs: Decimal,
 }
@@ -62,10 +65,10 @@ impl Estimate {
         self.earns >= self.costs.saturating_add(min_profit)
     }
 
-    /// Whether it could be, if gas were free.
+    /// Whether it could be, if gas were free and the contracts counted all that they may.
     #[must_use]
     pub fn can_ever_bring(self, min_profit: Decimal) -> bool {
-        !self.earns.is_zero() && self.earns >= min_profit
+        !self.at_most.is_zero() && self.at_most >= min_profit
     }
 }
 
@@ -97,14 +100,15 @@ impl Prices {
                 price.zip(decimals).ok_or(address)?
             }
         };
-        let reward = gas_price.saturating_mul(gas_limit.min(U256::from(COUNTED_GAS)));
+        let reward = |gas: U256| price.worth(gas_price.saturating_mul(gas), decimals);
+        let (earns, at_most) = (reward(gas_limit.min(U256::from(COUNTED_GAS))), reward(gas_limit));
         let cost = |side: Side, steps: &[Step], per_gas: U256| {
             let gas: u64 = steps.iter().map(|step| expected_gas(kind, *step)).sum();
             self.of(side).coin.worth(per_gas.saturating_mul(U256::from(gas)), COIN_DECIMALS)
         };
         let source = cost(kind.source(), source_steps(kind), at_source);
         let target = cost(kind.target(), &[Step::ProveGateway, Step::Confirm, Step::ProgressTarget], at_target);
-        Ok(Estimate { earns: price.worth(reward, decimals), costs: source.saturating_add(target) })
+        Ok(Estimate { earns, at_most, costs: source.saturating_add(target) })
     }
 }
 
@@ -151,6 +155,8 @@ mod tests {
         assert_eq!(coin(100_000), decimal("1"));
         assert_eq!(coin(405_000), decimal("4.05"));
         assert_eq!(coin(u64::MAX), decimal("4.05"));
+        let at_most = |limit| estimate(Kind::Stake, 10_000 * GWEI, limit, RewardIn::Coin).at_most;
+        assert_eq!((at_most(100_000), at_most(1_000_000)), (decimal("1"), decimal("10")));
     }
 
     #[test]
@@ -182,13 +188,17 @@ mod tests {
 
     #[test]
     fn what_pays_must_bring_the_least_profit_too() {
-        let of = |earns, costs| Estimate { earns: decimal(earns), costs: decimal(costs) };
+        let of = |earns, at_most, costs| {
+            let [earns, at_most, costs] = [earns, at_most, costs].map(decimal);
+            Estimate { earns, at_most, costs }
+        };
         for (estimate, least, now, ever) in [
-            (of("3", "1"), "2", true, true),
-            (of("3", "1.000000000000000001"), "2", false, true),
-            (of("3", "0"), "4", false, false),
-            (of("1", "1"), "0", true, true),
-            (of("0", "0"), "0", true, false),
+            (of("3", "3", "1"), "2", true, true),
+            (of("3", "3", "1.000000000000000001"), "2", false, true),
+            (of("3", "3", "0"), "4", false, false),
+            (of("3", "4", "0"), "4", false, true),
+            (of("1", "1", "1"), "0", true, true),
+            (of("0", "0", "0"), "0", true, false),
         ] {
             assert_eq!(estimate.brings(decimal(least)), now, "{estimate:?}");
             assert_eq!(estimate.can_ever_bring(decimal(least)), ever, "{estimate:?}");

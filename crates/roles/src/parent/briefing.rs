@@ -4,10 +4,10 @@ use super::{PerSide, Setup};
 use crate::messages::{AnchoredRoot, FailedStep, Hunt, Job, WorkerKey};
 use facilitator_eth::Address;
 use facilitator_protocol::gateway::GatewaySet;
-use facilitator_protocol::model::{Kind, Request, Side};
+use facilitator_protocol::model::{Kind, Request, Side, Step};
 use facilitator_protocol::transfer::accept::InFlight;
 use facilitator_sender::Head;
-use facilitator_store::requests::Brief;
+use facilitator_store::requests::{Brief, Reveals};
 use std::collections::HashMap;
 
 /// What a worker is told beside its row.
@@ -24,28 +24,60 @@ pub(crate) struct Briefing<'a> {
     pub(crate) booked: &'a mut Booked,
 }
 
-/// Requests that were briefed together and have no lock yet: the database counts none of them, so that each would find
-/// the keys idle and take what all of them need (protocol.md R22).
+/// Whose work it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+enum Work {
+    Own,
+    Foreign,
+}
+
+impl Work {
+    const fn of(request: &Request) -> Self {
+        if request.hunted { Self::Foreign } else { Self::Own }
+    }
+}
+
+/// Requests that were briefed together: the database counts none of them, so that each would find the keys idle and take
+/// what all of them need.
 #[derive(Debug, Default)]
-pub(crate) struct Booked(HashMap<(Side, Address), InFlight>);
+pub(crate) struct Booked {
+    /// Those that nothing is under way of yet (protocol.md R22).
+    accepts: HashMap<(Work, Side, Address), InFlight>,
+    /// Those whose secret may go out, beside those that the database counts (protocol.md R4).
+    reveals: Reveals,
+}
 
 impl Booked {
-    fn with(&self, side: Side, key: Address, known: InFlight) -> InFlight {
-        let more = self.0.get(&(side, key)).copied().unwrap_or_default();
-        InFlight {
-            stakes: known.stakes.saturating_add(more.stakes),
-            redeems: known.redeems.saturating_add(more.redeems),
-        }
+    /// Nothing yet, where so many reveal already.
+    pub(crate) fn beside(reveals: Reveals) -> Self {
+        Self { reveals, ..Self::default() }
+    }
+
+    fn with(&self, work: Work, side: Side, key: Address, known: InFlight) -> InFlight {
+        known.plus(self.accepts.get(&(work, side, key)).copied().unwrap_or_default())
     }
 
     /// The keys whose turn it is are those that will most likely be taken.
-    fn book(&mut self, kind: Kind, keys: [(Side, Option<&WorkerKey>); 2]) {
+    fn book(&mut self, work: Work, kind: Kind, keys: [(Side, Option<&WorkerKey>); 2]) {
         for (side, key) in keys {
             let Some(key) = key else { continue };
-            let booked = self.0.entry((side, key.address)).or_default();
-            match kind {
-                Kind::Stake => booked.stakes = booked.stakes.saturating_add(1),
-                Kind::Redeem => booked.redeems = booked.redeems.saturating_add(1),
+            let booked = self.accepts.entry((work, side, key.address)).or_default();
+            *booked = booked.plus(InFlight::many(kind, 1));
+        }
+    }
+
+    /// A request whose legs may be sent by the worker that is briefed.
+    fn book_reveal(&mut self, request: &Request, alive: &[Step]) {
+        let is_open = request.declared_block.is_some() && request.unlock_secret.is_none();
+        let is_counted = alive.contains(&Step::ProgressSource) || alive.contains(&Step::ProgressTarget);
+        if !is_open || is_counted {
+            return;
+        }
+        let keys =
+            [(request.origin_chain_id, request.origin_worker), (request.auxiliary_chain_id, request.auxiliary_worker)];
+        for (chain_id, key) in keys {
+            if let Some(key) = key {
+                self.reveals.add(chain_id, key, request.kind);
             }
         }
     }
@@ -64,9 +96,12 @@ impl Briefing<'_> {
         let target_workers = self.workers_in_turn(target, &request, brief);
         // What another instance began is finished with own keys: those that it chose sign elsewhere.
         let request = taken_over(request, &[(source, &source_workers), (target, &target_workers)]);
-        if request.hash_lock.is_none() {
-            self.booked.book(request.kind, [(source, source_workers.first()), (target, target_workers.first())]);
+        let is_counted = if request.hunted { !brief.alive.is_empty() } else { request.hash_lock.is_some() };
+        if !is_counted {
+            let keys = [(source, source_workers.first()), (target, target_workers.first())];
+            self.booked.book(Work::of(&request), request.kind, keys);
         }
+        self.booked.book_reveal(&request, &brief.alive);
         Some(Job {
             gateway: self.gateway_of(&request),
             policy,
@@ -125,8 +160,10 @@ impl Briefing<'_> {
         let keys = keys.iter().cycle().skip(first).take(keys.len()).copied();
         let key = |address| WorkerKey {
             address,
-            in_flight: self.booked.with(side, address, brief.in_flight_of(chain_id, address)),
+            in_flight: self.booked.with(Work::Own, side, address, brief.in_flight_of(chain_id, address)),
+            foreign: self.booked.with(Work::Foreign, side, address, brief.foreign_of(chain_id, address)),
             bounties: brief.bounties_of(chain_id, address, takes),
+            reveals: self.booked.reveals.of(chain_id, address),
         };
         keys.map(key).collect()
     }
@@ -167,20 +204,5 @@ const fn assigned(request: &Request, side: Side) -> Option<Address> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_is_briefed_together_counts_for_those_that_come_after() {
-        let (one, other) = (Address([1; 20]), Address([2; 20]));
-        let key = |address| WorkerKey { address, in_flight: InFlight::default(), bounties: Default::default() };
-        let (source, target) = (key(one), key(other));
-        let mut booked = Booked::default();
-        booked.book(Kind::Stake, [(Side::Origin, Some(&source)), (Side::Auxiliary, Some(&target))]);
-        booked.book(Kind::Redeem, [(Side::Auxiliary, Some(&target)), (Side::Origin, None)]);
-        let known = InFlight { stakes: 3, redeems: 0 };
-        assert_eq!(booked.with(Side::Auxiliary, other, known), InFlight { stakes: 4, redeems: 1 });
-        assert_eq!(booked.with(Side::Origin, one, known), InFlight { stakes: 4, redeems: 0 });
-        assert_eq!(booked.with(Side::Origin, other, known), known, "another chain's key");
-    }
-}
+#[path = "briefing_tests.rs"]
+mod tests;

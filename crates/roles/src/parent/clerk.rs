@@ -14,7 +14,7 @@ use facilitator_kill::kill_point;
 use facilitator_protocol::gateway::GatewaySet;
 use facilitator_protocol::model::{Park, Request, RequestId, Side, Update};
 use facilitator_protocol::transfer::Backoff;
-use facilitator_store::requests::{Brief, Change, Claimed, Hunting};
+use facilitator_store::requests::{Brief, Change, Claimed, Hunting, Places, Reveals};
 use facilitator_store::{Store, StoreError};
 use std::time::Duration;
 use tokio::sync::mpsc;
@@ -34,7 +34,7 @@ pub struct ClerkError(#[from] pub StoreError);
 /// Something to be stored.
 enum Order {
     Change(Box<Claimed>, Receipt),
-    Claim(u32),
+    Claim(Places),
     Gateways(Vec<GatewaySet>),
     Addresses(Side, Vec<GatewaySet>),
     Heartbeat(String),
@@ -86,7 +86,7 @@ pub(super) enum Report {
     Parked(WorkerNo),
     /// The row belongs to somebody else by now: the worker must end.
     Lost(RequestId),
-    Claimed(Vec<Taken>),
+    Claimed(Vec<Taken>, Reveals),
     /// The gateways are known to the database.
     Gateways(Vec<GatewaySet>),
     /// Their addresses are, as far as the chain of that side needs them.
@@ -149,13 +149,14 @@ impl Clerk {
         self.change(claim, release, Receipt::Nobody);
     }
 
-    /// Asks for rows; `false` if the last answer is still to come.
-    pub(super) fn claim(&mut self, limit: usize) -> bool {
+    /// Asks for rows, with so many messages of others worked on at a time; `false` if the last answer is still to come.
+    pub(super) fn claim(&mut self, limit: usize, foreign: u32) -> bool {
         if self.claiming {
             return false;
         }
         self.claiming = true;
-        self.order(Order::Claim(u32::try_from(limit).unwrap_or(u32::MAX)));
+        let all = u32::try_from(limit).unwrap_or(u32::MAX);
+        self.order(Order::Claim(Places { all, foreign }));
         true
     }
 
@@ -279,7 +280,7 @@ impl Desk {
             self.save(&mut changes, &mut receipts).await?;
             match order {
                 Order::Change(..) => {}
-                Order::Claim(limit) => self.claim(limit).await?,
+                Order::Claim(places) => self.claim(places).await?,
                 Order::Gateways(gateways) => {
                     self.persist(|| self.store.set_gateways(&gateways, now_ms())).await?;
                     kill_point!("parent.gateways_committed");
@@ -348,12 +349,13 @@ impl Desk {
         Ok(())
     }
 
-    async fn claim(&self, limit: u32) -> Result<(), StoreError> {
-        let requests = self.persist(|| self.store.claim_ready(&self.owner, limit, now_ms())).await?;
+    async fn claim(&self, places: Places) -> Result<(), StoreError> {
+        let requests = self.persist(|| self.store.claim(&self.owner, places, now_ms())).await?;
         kill_point!("parent.claimed");
         let briefs = self.persist(|| self.store.brief(&requests)).await?;
+        let reveals = self.persist(|| self.store.reveals(&requests)).await?;
         let claimed = requests.into_iter().zip(briefs).map(|(request, brief)| Taken { request, brief });
-        self.report(Report::Claimed(claimed.collect())).await;
+        self.report(Report::Claimed(claimed.collect(), reveals)).await;
         Ok(())
     }
 

@@ -9,13 +9,13 @@ use facilitator_kill::kill_point;
 use facilitator_protocol::gateway::GatewaySet;
 use facilitator_protocol::model::{Request, Side};
 use facilitator_sender::Head;
-use facilitator_store::requests::Brief;
+use facilitator_store::requests::{Brief, Reveals};
 use facilitator_supervisor::watch;
 
 impl Parent {
     /// Starts a worker for each row, or puts the row back.
-    pub(super) fn hire(&mut self, claimed: Vec<Taken>) {
-        let mut booked = Booked::default();
+    pub(super) fn hire(&mut self, claimed: Vec<Taken>, reveals: Reveals) {
+        let mut booked = Booked::beside(reveals);
         for Taken { request, brief } in claimed {
             let claim = Claim::of(&request);
             match self.job(request, &brief, &mut booked) {

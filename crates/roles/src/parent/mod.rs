@@ -18,7 +18,7 @@ mod stop;
 mod watcher;
 
 pub use clerk::ClerkError;
-pub use report::{ChainStanding, ChildStanding, Standing, WorkerBalance};
+pub use report::{ChainStanding, ChildStanding, Standing, TokenBalance, WorkerBalance};
 pub use setup::{Hunter, PerSide, Setup, addresses};
 
 use crate::connections::Connections;
@@ -90,13 +90,16 @@ fn unfit_text(unfit: &Unfit) -> &str {
 /// What the caller is told once both chains are in working mode.
 pub type OnReady = Box<dyn FnOnce()>;
 
+/// What the caller is told about as often as a heartbeat is due ([`Setup::heartbeat`]): that the parent's loop goes round.
+pub type OnBeat = Box<dyn FnMut()>;
+
 /// Runs until a signal asks it to stop. To be called from the main thread.
 ///
 /// # Errors
 /// [`ParentError`]. All children are gone when this returns.
-pub async fn run(setup: Setup, store: Store, on_ready: OnReady) -> Result<(), ParentError> {
+pub async fn run(setup: Setup, store: Store, on_ready: OnReady, on_beat: OnBeat) -> Result<(), ParentError> {
     let mut signals = Signals::new().map_err(ParentError::Signals)?;
-    let (mut parent, mut inbox) = Parent::new(setup, store, on_ready);
+    let (mut parent, mut inbox) = Parent::new(setup, store, on_ready, on_beat);
     let result = parent.serve(&mut inbox, &mut signals).await;
     parent.clerk.close().await;
     result
@@ -150,6 +153,7 @@ struct Parent {
     clerk: Clerk,
     phase: Phase,
     on_ready: Option<OnReady>,
+    on_beat: OnBeat,
     /// To be said once the database knows it.
     announcement: Option<OnReady>,
     /// Why it ends, if not because it was asked to.
@@ -183,7 +187,7 @@ struct Parent {
 }
 
 impl Parent {
-    fn new(setup: Setup, store: Store, on_ready: OnReady) -> (Self, Inbox) {
+    fn new(setup: Setup, store: Store, on_ready: OnReady, on_beat: OnBeat) -> (Self, Inbox) {
         let (scanners, from_scanners) = mpsc::channel(INBOX);
         let (senders, from_senders) = mpsc::channel(INBOX);
         let (workers, from_workers) = mpsc::channel(INBOX);
@@ -204,6 +208,7 @@ impl Parent {
             clerk,
             phase: Phase::Working,
             on_ready: Some(on_ready),
+            on_beat,
             announcement: None,
             error: None,
             claim_wanted: true,
@@ -275,6 +280,7 @@ impl Parent {
         self.beat(now);
         if self.next_heartbeat <= now {
             self.next_heartbeat = now + self.setup.heartbeat;
+            (self.on_beat)();
             self.clerk.heartbeat(self.report());
             if let Some(hunter) =
                 self.setup.hunter.as_ref().filter(|_| self.is_working() && self.may_work() && self.is_taking_work())
@@ -317,10 +323,12 @@ impl Parent {
         }
     }
 
-    /// Takes as many rows as there are free places, oldest first.
+    /// Takes as many rows as there are free places, own requests before what others left, each oldest first.
     fn claim(&mut self) {
         let free = self.crew.free();
-        if self.claim_wanted && free > 0 && self.is_working() && self.may_work() && self.clerk.claim(free) {
+        // With the hunter off what is left of its rows ends in one look.
+        let foreign = self.setup.hunter.as_ref().map_or(u32::MAX, |hunter| hunter.hunting.limit);
+        if self.claim_wanted && free > 0 && self.is_working() && self.may_work() && self.clerk.claim(free, foreign) {
             self.claim_wanted = false;
         }
         self.crew.end_the_hung();

@@ -65,8 +65,20 @@ pub struct WorkerBalance {
     pub address: String,
     /// Base coin in wei, decimal.
     pub coin: Option<String>,
-    /// Bounty token in its smallest units, decimal; none on the auxiliary chain.
+    /// Bounty token of the first gateway in its smallest units, decimal; none on the auxiliary chain.
     pub bounty_token: Option<String>,
+    /// Those of all gateways.
+    #[serde(default)]
+    pub bounty_tokens: Vec<TokenBalance>,
+}
+
+/// What a worker key holds of one token, as last read.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TokenBalance {
+    /// The token.
+    pub token: String,
+    /// In its smallest units, decimal; none where it could not be read.
+    pub amount: Option<String>,
 }
 
 /// One long-lived child.

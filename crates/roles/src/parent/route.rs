@@ -3,7 +3,7 @@
 use super::asks::{Answerer, Open, Question, WorkerNo};
 use super::clerk::Report;
 use super::stop::Phase;
-use super::{Parent, ParentError, WorkerBalance};
+use super::{Parent, ParentError, TokenBalance, WorkerBalance};
 use crate::connections::Connections;
 use crate::messages::{Ask, Balance, FromScanner, FromSender, FromWorker, ToScanner, ToSender, ToWorker, Unfit};
 use facilitator_chain::reader::{Answer, Query};
@@ -236,9 +236,9 @@ impl Parent {
             Report::Gateways(sets) => self.gateways_stored(sets),
             Report::Addresses(side) => self.addresses_stored(side),
             Report::Lost(request) => self.crew.dismiss(request),
-            Report::Claimed(claimed) => {
+            Report::Claimed(claimed, reveals) => {
                 self.clerk.claimed();
-                self.hire(claimed);
+                self.hire(claimed, reveals);
             }
             Report::Life(status) => {
                 self.clerk.pulsed();
@@ -254,11 +254,19 @@ impl Parent {
 }
 
 fn balance_text(balance: &Balance) -> WorkerBalance {
+    let tokens = balance.bounty_tokens.iter();
+    let bounty_tokens: Vec<TokenBalance> =
+        tokens.map(|(token, held)| TokenBalance { token: token.to_string(), amount: text(*held) }).collect();
     WorkerBalance {
         address: balance.address.to_string(),
-        coin: balance.coin.map(|amount| amount.to_string()),
-        bounty_token: balance.bounty_token.map(|amount| amount.to_string()),
+        coin: text(balance.coin),
+        bounty_token: bounty_tokens.first().and_then(|first| first.amount.clone()),
+        bounty_tokens,
     }
+}
+
+fn text<T: ToString>(amount: Option<T>) -> Option<String> {
+    amount.map(|amount| amount.to_string())
 }
 
 fn note_end(role: &str, side: Side, end: &End, follows: &str, phase: Phase) {

@@ -10,44 +10,48 @@ use facilitator_protocol::model::Side;
 /// Reads and tells, without anybody waiting for it.
 pub(super) fn report(setup: &ScannerSetup, reader: &Reader, parent: &ToParent) {
     let (reader, parent, workers) = (reader.clone(), parent.clone(), setup.workers.clone());
-    let gateway = match setup.chain.side {
-        Side::Origin => setup.gateways.first().map(|gateway| gateway.gateway),
-        Side::Auxiliary => None,
+    let gateways = match setup.chain.side {
+        Side::Origin => setup.gateways.iter().map(|gateway| gateway.gateway).collect(),
+        Side::Auxiliary => Vec::new(),
     };
     tokio::spawn(async move {
-        let balances = read(&reader, &workers, gateway).await;
+        let balances = read(&reader, &workers, &gateways).await;
         if let Err(error) = parent.send(&FromScanner::Balances(balances)).await {
             tracing::debug!(%error, "the funds of the workers were not delivered");
         }
     });
 }
 
-async fn read(reader: &Reader, workers: &[Address], gateway: Option<Address>) -> Vec<Balance> {
-    let bounty_token = match gateway {
-        Some(gateway) => base_token(reader, gateway).await,
-        None => None,
-    };
+async fn read(reader: &Reader, workers: &[Address], gateways: &[Address]) -> Vec<Balance> {
+    let tokens = base_tokens(reader, gateways).await;
     let mut queries: Vec<Query> =
         workers.iter().map(|address| Query::Balance { address: *address, at: At::Latest }).collect();
-    if let Some(to) = bounty_token {
-        queries.extend(workers.iter().map(|worker| call(to, token::balance_of(*worker).data)));
+    for token in &tokens {
+        queries.extend(workers.iter().map(|worker| call(*token, token::balance_of(*worker).data)));
     }
     let answers = reader.ask(queries).await;
-    let (coins, tokens) = answers.split_at(workers.len().min(answers.len()));
+    let amount = |row: usize, column: usize| answers.get(row * workers.len() + column).and_then(number);
     let one = |(index, address): (usize, &Address)| Balance {
         address: *address,
-        coin: coins.get(index).and_then(number),
-        bounty_token: tokens.get(index).and_then(number),
+        coin: amount(0, index),
+        bounty_tokens: (1..).zip(&tokens).map(|(row, token)| (*token, amount(row, index))).collect(),
     };
     workers.iter().enumerate().map(one).collect()
 }
 
-async fn base_token(reader: &Reader, at: Address) -> Option<Address> {
+/// What bounties are paid in, each token once, in the order of the gateways.
+async fn base_tokens(reader: &Reader, gateways: &[Address]) -> Vec<Address> {
     let view = gateway::base_token();
-    match reader.ask_one(call(at, view.data.clone())).await {
-        Answer::Data(data) => view.decode(&data).ok(),
-        Answer::Reverted(_) | Answer::Number(_) | Answer::Proof(_) | Answer::Root(_) | Answer::Failed(_) => None,
+    let answers = reader.ask(gateways.iter().map(|at| call(*at, view.data.clone())).collect()).await;
+    let mut tokens = Vec::new();
+    for answer in &answers {
+        let token = match answer {
+            Answer::Data(data) => view.decode(data).ok(),
+            Answer::Reverted(_) | Answer::Number(_) | Answer::Proof(_) | Answer::Root(_) | Answer::Failed(_) => None,
+        };
+        tokens.extend(token.filter(|token| !tokens.contains(token)));
     }
+    tokens
 }
 
 const fn call(to: Address, data: Bytes) -> Query {

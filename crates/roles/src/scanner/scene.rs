@@ -12,10 +12,11 @@ use facilitator_chain::connector::EndpointId;
 use facilitator_chain::reader::Reader;
 use facilitator_chain::rpc::RpcError;
 use facilitator_chain::scan::{
-    FetchError, FetchedRange, LogFilter, Span, fetch_chain_id, fetch_events, fetch_hash, fetch_head, fetch_headers,
-    fetch_range,
+    FetchError, FetchedRange, LogFilter, Span, fetch_chain_id, fetch_events, fetch_gas_price, fetch_hash, fetch_head,
+    fetch_headers, fetch_range,
 };
 use facilitator_chain::types::Header;
+use facilitator_eth::U256;
 use facilitator_store::scan::{Block, BlockRef, Committed, Rewound, RolledBack, ScanCommit};
 use facilitator_store::{Store, StoreError};
 use std::time::Instant;
@@ -29,6 +30,8 @@ pub trait Scene {
     async fn head(&self, endpoint: EndpointId, with_chain_id: bool) -> Result<(Option<u64>, Header), RpcError>;
     /// An endpoint's hash at a height; `None` if it does not have the block.
     async fn hash(&self, endpoint: EndpointId, number: u64) -> Result<Option<facilitator_eth::B256>, RpcError>;
+    /// What an endpoint suggests to pay for a unit of gas.
+    async fn gas_price(&self, endpoint: EndpointId) -> Result<U256, RpcError>;
     /// An endpoint's headers, in the order of the heights.
     async fn headers(&self, endpoint: EndpointId, numbers: &[u64]) -> Result<Vec<Header>, FetchError>;
     /// The events of a range, with the headers of its ends and of the blocks that have some.
@@ -143,6 +146,10 @@ impl<A: Audience> Scene for Live<A> {
 
     async fn hash(&self, endpoint: EndpointId, number: u64) -> Result<Option<facilitator_eth::B256>, RpcError> {
         fetch_hash(&self.endpoints.get(endpoint), number).await
+    }
+
+    async fn gas_price(&self, endpoint: EndpointId) -> Result<U256, RpcError> {
+        fetch_gas_price(&self.endpoints.get(endpoint)).await
     }
 
     async fn headers(&self, endpoint: EndpointId, numbers: &[u64]) -> Result<Vec<Header>, FetchError> {

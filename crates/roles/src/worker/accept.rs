@@ -88,7 +88,7 @@ async fn adopt<D: Errands>(
     gateway: &GatewaySet,
     facts: &AcceptFacts,
 ) -> Result<Option<Park>, Leave> {
-    if facts.pending_latest {
+    if facts.pending_latest && facts.former.is_none() {
         return Ok(None);
     }
     let own = own_messages(desk, case, facts).await?;
@@ -120,7 +120,8 @@ async fn own_messages<D: Errands>(
 ) -> Result<Vec<(Address, Attempt)>, Leave> {
     let request = case.request();
     let mut proxies = vec![request.terms.sender_proxy];
-    if facts.proxy != request.terms.sender_proxy && !facts.proxy.is_zero() {
+    // What the new proxy sends after the old one sent the request's message is of the same request made again.
+    if facts.former.is_none() && facts.proxy != request.terms.sender_proxy && !facts.proxy.is_zero() {
         proxies.push(facts.proxy);
     }
     let mut own = Vec::with_capacity(2 * proxies.len());

@@ -127,6 +127,20 @@ async fn transactions<D: Errands>(
     Ok(Err(Lack { from: exhibit.from, at_least, complaint }))
 }
 
+/// The target leg, to be handed over together with the confirmation of the same proof: the contract takes both by it, and
+/// whoever comes second gets no reward (protocol.md R5, §5.4). It reveals nothing, so nothing hinges on the finality of
+/// the confirmation: what takes the one out of the chain takes the other out with it.
+pub(super) fn behind_confirmation(
+    case: &Case,
+    gateway: &GatewaySet,
+    message: B256,
+    account: &AccountProof,
+    confirmation: String,
+) -> Option<Submit> {
+    let leg = legs_of(case.kind(), Legs::Target).into_iter().next()?;
+    progress(case, gateway, &leg, message, (account, MessageStatus::Declared), Some(confirmation))
+}
+
 /// Public: it reveals nothing. The effect, and so the intent, is the same as with the secret.
 fn progress(
     case: &Case,

@@ -11,7 +11,7 @@ use facilitator_protocol::contracts::gateway as gateways;
 use facilitator_protocol::gateway::GatewaySet;
 use facilitator_protocol::model::{Kind, MessageStatus, Park, Request, Side, Stage, State, Step, Update, Wait};
 use facilitator_protocol::secret::SecretInput;
-use facilitator_protocol::transfer::accept::FeeLevel;
+use facilitator_protocol::transfer::accept::{FeeLevel, InFlight};
 use facilitator_protocol::transfer::{BoxStatus, Statuses};
 use facilitator_sender::Failure;
 
@@ -70,6 +70,12 @@ impl Case {
             Side::Origin => self.job.request.origin_worker,
             Side::Auxiliary => self.job.request.auxiliary_worker,
         }
+    }
+
+    /// Other requests that reveal their secret at the expense of this key now.
+    pub(super) fn reveals_on(&self, side: Side, account: Address) -> InFlight {
+        let keys = if side == self.source() { &self.job.source_workers } else { &self.job.target_workers };
+        keys.iter().find(|key| key.address == account).map(|key| key.reveals).unwrap_or_default()
     }
 
     pub(super) const fn target_worker(&self) -> Option<Address> {

@@ -11,7 +11,7 @@ use facilitator_protocol::contracts::gateway::ActiveProcess;
 use facilitator_protocol::contracts::{gateway as gateways, organization, pool, token, vault};
 use facilitator_protocol::gateway::GatewaySet;
 use facilitator_protocol::model::{Kind, MessageStatus, Side};
-use facilitator_protocol::transfer::accept::{AcceptFacts, ActiveMessage, FeeLevel, WorkerFacts};
+use facilitator_protocol::transfer::accept::{AcceptFacts, ActiveMessage, FeeLevel, Former, Payment, WorkerFacts};
 use facilitator_protocol::transfer::profit::RewardIn;
 use facilitator_sender::Head;
 
@@ -21,13 +21,19 @@ pub(super) async fn read<D: Errands>(desk: &mut D, case: &Case, gateway: &Gatewa
     let answers = desk.read_many(reads).await?;
     let mut source = read_source(case, answers_of(&answers, 0))?;
     let mut target = read_target(case, gateway, answers_of(&answers, 1))?;
+    let mut former = None;
     if source.proxy != case.request().terms.sender_proxy && !source.proxy.is_zero() {
-        let (next_nonce, outbox, inbox) = read_other_proxy(desk, case, gateway, source.proxy).await?;
-        (source.next_nonce, source.active, target.active) = (next_nonce, outbox, inbox);
+        let other = read_other_proxy(desk, case, gateway, source.proxy).await?;
+        let wanted = case.request().terms.nonce;
+        if source.next_nonce > wanted {
+            let last = with_nonce(desk, gateway, source_side, source.active).await?;
+            former = last.map(|message| Former { message, is_final: other.former_nonce > wanted });
+        }
+        (source.next_nonce, source.active, target.active) = (other.next_nonce, other.outbox, other.inbox);
     }
     let outbox = with_nonce(desk, gateway, source_side, source.active).await?;
     let inbox = with_nonce(desk, gateway, target_side, target.active).await?;
-    Ok(combine(case, source, target, outbox, inbox))
+    Ok(AcceptFacts { former, ..combine(case, source, target, outbox, inbox) })
 }
 
 fn answers_of(answers: &[Vec<Answer>], index: usize) -> &[Answer] {
@@ -49,10 +55,9 @@ fn combine(
         proxy: source.proxy,
         next_nonce: source.next_nonce,
         outbox,
+        former: None,
         inbox,
-        beneficiary_exists: target.beneficiary_exists,
-        beneficiary_takes_payment: target.beneficiary_takes_payment,
-        vault: target.vault,
+        payment: target.payment,
         reward_in: target.reward_in,
         bounty: source.bounty,
         escrow: source.escrow,
@@ -64,9 +69,13 @@ fn combine(
     }
 }
 
-/// What the sender's fee policy offers at this head; on a chain without a base fee the priority fee stands for it.
+/// What the sender's fee policy offers at this head. On a chain without a base fee it is what the node suggests, and while
+/// the node does not say so, when the sender signs nothing, the priority fee stands for it.
 pub(super) fn fee_level(head: Head, priority: U256) -> FeeLevel {
-    let base = head.base_fee.unwrap_or(U256::ZERO);
+    let Some(base) = head.base_fee else {
+        let price = head.gas_price.unwrap_or(priority);
+        return FeeLevel { per_gas: price, present: price };
+    };
     let present = base.saturating_add(priority);
     FeeLevel { per_gas: base.saturating_add(present), present }
 }
@@ -132,7 +141,7 @@ fn read_source(case: &Case, answers: &[Answer]) -> Result<SourceFacts, Leave> {
 
 fn read_source_workers(reading: &mut Reading<'_>, kind: Kind, keys: &[WorkerKey]) -> Result<Vec<WorkerFacts>, Leave> {
     let mut workers = Vec::with_capacity(keys.len());
-    for WorkerKey { address, in_flight, bounties } in keys.iter().copied() {
+    for WorkerKey { address, in_flight, bounties, .. } in keys.iter().copied() {
         let expires_at = reading.view(&organization::expiration_height(address))?;
         let coin = reading.number()?;
         let bounty_token = match kind {
@@ -148,23 +157,39 @@ fn target_queries(case: &Case, gateway: &GatewaySet) -> Vec<Query> {
     let terms = &case.request().terms;
     let at_box = gateway.box_on(case.target());
     let mut queries = vec![latest(at_box, &gateways::inbox_active_process(terms.sender_proxy))];
-    // In the gateway's name: exactly what the target leg will do, down to a beneficiary that refuses OSTPrime's payment
-    // or that the value token refuses.
-    let (to, data) = match case.kind() {
-        Kind::Stake => {
-            queries.push(latest(gateway.utility_token, &token::exists(terms.beneficiary)));
-            (gateway.utility_token, token::increase_supply(terms.beneficiary, terms.amount))
-        }
-        Kind::Redeem => {
-            queries.push(latest(gateway.value_token, &token::balance_of(gateway.stake_vault)));
-            (gateway.stake_vault, vault::release_to(terms.beneficiary, terms.amount))
-        }
-    };
-    queries.push(Query::Call { from: Some(at_box), to, data, at: At::Latest });
+    queries.extend(payment_queries(case, gateway));
     queries.extend(priced_token(case, gateway).map(|token| latest(token, &token::decimals())));
     let balances = case.job.target_workers.iter();
     queries.extend(balances.map(|worker| Query::Balance { address: worker.address, at: At::Latest }));
     queries
+}
+
+/// What tells of the payment to the beneficiary.
+pub(super) fn payment_queries(case: &Case, gateway: &GatewaySet) -> [Query; 2] {
+    let terms = &case.request().terms;
+    // In the gateway's name: exactly what the target leg will do, down to a beneficiary that refuses OSTPrime's payment
+    // or that the value token refuses.
+    let (known, to, data) = match case.kind() {
+        Kind::Stake => {
+            let exists = latest(gateway.utility_token, &token::exists(terms.beneficiary));
+            (exists, gateway.utility_token, token::increase_supply(terms.beneficiary, terms.amount))
+        }
+        Kind::Redeem => {
+            let held = latest(gateway.value_token, &token::balance_of(gateway.stake_vault));
+            (held, gateway.stake_vault, vault::release_to(terms.beneficiary, terms.amount))
+        }
+    };
+    let from = Some(gateway.box_on(case.target()));
+    [known, Query::Call { from, to, data, at: At::Latest }]
+}
+
+/// In the order of [`payment_queries`].
+pub(super) fn read_payment(case: &Case, gateway: &GatewaySet, reading: &mut Reading<'_>) -> Result<Payment, Leave> {
+    let (beneficiary_exists, vault) = match case.kind() {
+        Kind::Stake => (reading.view(&token::exists(case.request().terms.beneficiary))?, None),
+        Kind::Redeem => (true, Some(reading.view(&token::balance_of(gateway.stake_vault))?)),
+    };
+    Ok(Payment { beneficiary_exists, goes_through: reading.simulation()?.is_ok(), vault })
 }
 
 /// The token that the reward is paid in, where its worth is asked for.
@@ -174,9 +199,7 @@ fn priced_token(case: &Case, gateway: &GatewaySet) -> Option<Address> {
 
 struct TargetFacts {
     active: Option<(B256, MessageStatus)>,
-    beneficiary_exists: bool,
-    beneficiary_takes_payment: bool,
-    vault: Option<U256>,
+    payment: Payment,
     reward_in: RewardIn,
     workers: Vec<WorkerFacts>,
 }
@@ -186,11 +209,7 @@ fn read_target(case: &Case, gateway: &GatewaySet, answers: &[Answer]) -> Result<
     let terms = &case.request().terms;
     let mut reading = Reading::new(case.target(), answers);
     let active = known(reading.view(&gateways::inbox_active_process(terms.sender_proxy))?);
-    let (beneficiary_exists, vault) = match case.kind() {
-        Kind::Stake => (reading.view(&token::exists(terms.beneficiary))?, None),
-        Kind::Redeem => (true, Some(reading.view(&token::balance_of(terms.beneficiary))?)),
-    };
-    let beneficiary_takes_payment = reading.simulation()?.is_ok();
+    let payment = read_payment(case, gateway, &mut reading)?;
     let decimals = match priced_token(case, gateway) {
         Some(_) => u32::try_from(reading.view(&token::decimals())?).ok(),
         None => None,
@@ -200,46 +219,56 @@ fn read_target(case: &Case, gateway: &GatewaySet, answers: &[Answer]) -> Result<
         None => RewardIn::Coin,
     };
     let mut workers = Vec::with_capacity(case.job.target_workers.len());
-    for WorkerKey { address, in_flight, bounties } in case.job.target_workers.iter().copied() {
+    for WorkerKey { address, in_flight, bounties, .. } in case.job.target_workers.iter().copied() {
         let coin = reading.number()?;
         let (expires_at, bounty_token) = (U256::MAX, U256::MAX);
         workers.push(WorkerFacts { address, expires_at, coin, bounty_token, in_flight, bounties });
     }
-    Ok(TargetFacts { active, beneficiary_exists, beneficiary_takes_payment, vault, reward_in, workers })
+    Ok(TargetFacts { active, payment, reward_in, workers })
 }
 
-fn known(active: ActiveProcess) -> Option<(B256, MessageStatus)> {
+pub(super) fn known(active: ActiveProcess) -> Option<(B256, MessageStatus)> {
     (!active.message_hash.is_zero()).then_some((active.message_hash, active.status))
 }
 
-type Active = Option<(B256, MessageStatus)>;
+pub(super) type Active = Option<(B256, MessageStatus)>;
 
-/// The sender destroyed its proxy and has a new one (protocol.md R10): what counts is the new one.
+/// What the new proxy has, and the old one's next nonce where nothing is taken back any more.
+struct OtherProxy {
+    next_nonce: U256,
+    outbox: Active,
+    inbox: Active,
+    former_nonce: U256,
+}
+
+/// The sender destroyed its proxy and has a new one (protocol.md R10): what counts is the new one, unless the old one had
+/// the request's message.
 async fn read_other_proxy<D: Errands>(
     desk: &mut D,
     case: &Case,
     gateway: &GatewaySet,
     proxy: Address,
-) -> Result<(U256, Active, Active), Leave> {
+) -> Result<OtherProxy, Leave> {
     let (source, target) = (case.source(), case.target());
-    let nonce = gateways::get_nonce(proxy);
+    let (nonce, former_nonce) = (gateways::get_nonce(proxy), gateways::get_nonce(case.request().terms.sender_proxy));
     let outbox = gateways::outbox_active_process(proxy);
     let inbox = gateways::inbox_active_process(proxy);
     let at_source = gateway.box_on(source);
     let reads = vec![
-        (source, vec![latest(at_source, &nonce), latest(at_source, &outbox)]),
+        (source, vec![latest(at_source, &nonce), latest(at_source, &outbox), ask(at_source, &former_nonce, At::Final)]),
         (target, vec![latest(gateway.box_on(target), &inbox)]),
     ];
     let answers = desk.read_many(reads).await?;
     let mut from_source = Reading::new(source, answers_of(&answers, 0));
     let next_nonce = from_source.view(&nonce)?;
     let outbox = known(from_source.view(&outbox)?);
+    let former_nonce = from_source.view(&former_nonce)?;
     let inbox = known(Reading::new(target, answers_of(&answers, 1)).view(&inbox)?);
-    Ok((next_nonce, outbox, inbox))
+    Ok(OtherProxy { next_nonce, outbox, inbox, former_nonce })
 }
 
 /// Nonce and lock of a message, which only `messages(hash)` tells.
-async fn with_nonce<D: Errands>(
+pub(super) async fn with_nonce<D: Errands>(
     desk: &mut D,
     gateway: &GatewaySet,
     side: Side,

@@ -8,7 +8,7 @@
 use super::answers::{Reading, latest};
 use super::case::Case;
 use super::desk::{Errands, Leave};
-use super::facts::fee_level;
+use super::facts::{fee_level, known, payment_queries, read_payment, with_nonce};
 use super::{by_proof, progress, prove};
 use crate::messages::WorkerKey;
 use facilitator_chain::reader::{Answer, At, Query};
@@ -18,9 +18,11 @@ use facilitator_protocol::contracts::gateway::{self as gateways, StoredMessage};
 use facilitator_protocol::contracts::token;
 use facilitator_protocol::gateway::GatewaySet;
 use facilitator_protocol::hashes;
-use facilitator_protocol::model::{FinePrint, Kind, Park, Request, Side, State, Step, Terms, Update};
+use facilitator_protocol::model::{FinePrint, Kind, Park, Request, Side, Stage, State, Step, Terms, Update};
 use facilitator_protocol::transfer::Statuses;
-use facilitator_protocol::transfer::hunt::{HuntFacts, HuntStep, Means, Opening, Purse, Unworthy, decide_hunt, worth};
+use facilitator_protocol::transfer::hunt::{
+    HuntFacts, HuntStep, MOST_FAILURES, MOST_HOLDS, Means, Opening, Purse, Unworthy, decide_hunt, worth,
+};
 use facilitator_protocol::transfer::profit::RewardIn;
 
 /// Penalty of a revocation in percent of the bounty (protocol.md §5.5).
@@ -55,15 +57,19 @@ pub(super) async fn run<D: Errands>(
     let Some(policy) = case.job.hunt.as_ref().map(|hunt| hunt.policy.clone()) else {
         return Ok(leave(case, None, "finishing what others left is turned off (`hunter.enabled`)"));
     };
-    let Some((print, facts)) = read(desk, case, gateway, statuses, secret_is_public).await? else {
+    if let Some(reason) = failed_too_often(case, &steps) {
+        // The other leg may still bring what it was sent for.
+        return Ok(if under_way > 0 { case.wait_for_happening(SENT.to_owned()) } else { leave(case, None, &reason) });
+    }
+    let Some((print, facts)) = read(desk, case, gateway, statuses, step).await? else {
         return Ok(leave(case, None, "neither contract has its gas price, gas limit and hash lock any more"));
     };
-    let workers = match worth(case.kind(), &facts, step, &policy) {
+    let workers = match worth(case.request(), &facts, step, &policy, &case.job.policy) {
         Ok(workers) => workers,
         // What was sent is waited for, whatever the prices say now: afterwards the rest is judged.
         Err(_) if under_way > 0 => return Ok(case.wait_for_happening(SENT.to_owned())),
-        Err(lack @ Unworthy::NoGasFunds { .. }) => return Ok(case.hold(lack.to_string())),
-        Err(unworthy @ (Unworthy::Loss { .. } | Unworthy::NoPrice(_))) => {
+        Err(lack @ (Unworthy::NoGasFunds { .. } | Unworthy::NotYet(_))) => return Ok(hold(case, print, &lack)),
+        Err(unworthy @ (Unworthy::Loss { .. } | Unworthy::NoPrice(_) | Unworthy::Never(_))) => {
             return Ok(leave(case, Some(print), &unworthy.to_string()));
         }
     };
@@ -100,20 +106,62 @@ fn leave(case: &Case, print: Option<FinePrint>, reason: &str) -> Park {
     park
 }
 
+/// Time or the operator may mend it; but not for ever, since whoever is looked at keeps others from being.
+fn hold(case: &Case, print: FinePrint, lack: &Unworthy) -> Park {
+    let looks = case.request().holds.saturating_add(1);
+    if looks < MOST_HOLDS {
+        return case.hold(lack.to_string());
+    }
+    let mut park = leave(case, Some(print), &format!("it has waited in {looks} looks for {lack}"));
+    park.update.holds = Some(looks);
+    park
+}
+
+/// Why nothing is tried any more, if a step that is left has failed too often: by the journal, which forgets only with
+/// `requests retry`, or in simulations in a row.
+fn failed_too_often(case: &Case, steps: &[Step]) -> Option<String> {
+    let matters = |step: Step| step == Step::ProveGateway || steps.contains(&step);
+    let failed = case.job.failed.iter().filter(|failed| failed.count >= MOST_FAILURES && matters(failed.step));
+    if let Some(failed) = failed.max_by_key(|failed| failed.count) {
+        let (step, count, error) = (failed.step, failed.count, &failed.error);
+        return Some(format!(
+            "its step {step} has failed {count} times, last: {error}; `facilitator requests retry` has it tried again"
+        ));
+    }
+    let request = case.request();
+    let State::Failed(stage) = request.state else { return None };
+    if request.failures < MOST_FAILURES || !matters(step_of(stage)) {
+        return None;
+    }
+    let error = request.last_error.as_deref().unwrap_or("no reason was kept");
+    Some(format!("{stage} has failed {} times in a row, last: {error}", request.failures))
+}
+
+const fn step_of(stage: Stage) -> Step {
+    match stage {
+        Stage::Accept => Step::Accept,
+        Stage::Prove => Step::ProveGateway,
+        Stage::Confirm => Step::Confirm,
+        Stage::ProgressSource => Step::ProgressSource,
+        Stage::ProgressTarget => Step::ProgressTarget,
+    }
+}
+
 /// Whether the chain has published the secret. The lock is not in the row before the first look; the contract has
 /// compared both then.
-fn has_public_secret(request: &Request) -> bool {
+pub(super) fn has_public_secret(request: &Request) -> bool {
     let opens = |secret: B256| request.hash_lock.is_none_or(|lock| hashes::hash_lock(&secret.0) == lock);
     request.unlock_secret.is_some_and(opens)
 }
 
-/// Reads what the judgement needs, in one round on both chains; `None` if neither contract keeps the message's terms.
+/// Reads what the judgement needs, in one round on both chains, and a second one before a confirmation of a sender that
+/// has had messages before; `None` if neither contract keeps the message's terms.
 async fn read<D: Errands>(
     desk: &mut D,
     case: &Case,
     gateway: &GatewaySet,
     statuses: Statuses,
-    secret_is_public: bool,
+    step: HuntStep,
 ) -> Result<Option<(FinePrint, HuntFacts)>, Leave> {
     let (Some(message), Some(hunt)) = (case.request().message_hash, case.job.hunt.as_ref()) else {
         return Err(Leave::OutOfTurn("a foreign message without a hash, or nobody who hunts"));
@@ -123,29 +171,35 @@ async fn read<D: Errands>(
     let (source_box, job) = (gateway.box_on(source), &case.job);
     let mut on_source = vec![latest(source_box, &stored), bounty_query(case.kind(), source_box, message)];
     on_source.extend(balances(&job.source_workers));
-    // Digits of tokens are asked for only where a price makes them matter.
-    let priced = |token: Option<Address>| token.filter(|_| hunt.policy.prices.is_some());
     let (bounty_token, reward_token) = (bounty_token(case.kind(), gateway), gateway.reward_token(case.kind()));
-    let digits = |token: Option<Address>| priced(token).map(|token| latest(token, &token::decimals()));
+    let digits = |token: Option<Address>| token.map(|token| latest(token, &token::decimals()));
     on_source.extend(digits(bounty_token));
     let mut on_target = vec![latest(gateway.box_on(target), &stored)];
     on_target.extend(balances(&job.target_workers));
     on_target.extend(digits(reward_token));
+    let active = gateways::inbox_active_process(sender_of(case.request()));
+    on_target.extend(step.confirms().then(|| latest(gateway.box_on(target), &active)));
+    on_target.extend(step.pays_out().then(|| payment_queries(case, gateway)).into_iter().flatten());
     let answers = desk.read_many(vec![(source, on_source), (target, on_target)]).await?;
     let answers_of = |index: usize| answers.get(index).map_or(&[] as &[Answer], Vec::as_slice);
     let mut reading = Reading::new(source, answers_of(0));
     let declared = reading.view(&stored)?;
     let bounty = bounty(case.kind(), &mut reading, message)?;
-    let source_workers = purses(&mut reading, &job.source_workers)?;
-    let bounty_in = asset(&mut reading, bounty_token, priced(bounty_token))?;
+    let source_workers = purses(&mut reading, source, &job.source_workers)?;
+    let bounty_in = asset(&mut reading, bounty_token)?;
     let mut reading = Reading::new(target, answers_of(1));
     let confirmed = reading.view(&stored)?;
-    let target_workers = purses(&mut reading, &job.target_workers)?;
-    let reward_in = asset(&mut reading, reward_token, priced(reward_token))?;
+    let target_workers = purses(&mut reading, target, &job.target_workers)?;
+    let reward_in = asset(&mut reading, reward_token)?;
+    let last = if step.confirms() { known(reading.view(&active)?) } else { None };
+    let payment = if step.pays_out() { Some(read_payment(case, gateway, &mut reading)?) } else { None };
+    let inbox = with_nonce(desk, gateway, target, last).await?;
     let Some(print) = fine_print(case.request(), message, &[declared, confirmed]) else { return Ok(None) };
     let facts = HuntFacts {
         statuses,
-        secret_is_public,
+        secret_is_public: has_public_secret(case.request()),
+        inbox,
+        payment,
         bounty,
         bounty_in,
         reward_in,
@@ -169,12 +223,13 @@ const fn bounty_token(kind: Kind, gateway: &GatewaySet) -> Option<Address> {
     }
 }
 
-fn asset(reading: &mut Reading<'_>, token: Option<Address>, priced: Option<Address>) -> Result<RewardIn, Leave> {
-    let decimals = match priced {
-        Some(_) => u32::try_from(reading.view(&token::decimals())?).ok(),
-        None => None,
-    };
-    Ok(token.map_or(RewardIn::Coin, |address| RewardIn::Token { address, decimals }))
+fn asset(reading: &mut Reading<'_>, token: Option<Address>) -> Result<RewardIn, Leave> {
+    let Some(address) = token else { return Ok(RewardIn::Coin) };
+    Ok(RewardIn::Token { address, decimals: u32::try_from(reading.view(&token::decimals())?).ok() })
+}
+
+fn sender_of(request: &Request) -> Address {
+    request.message_sender.unwrap_or(request.terms.sender_proxy)
 }
 
 /// The terms that give the message's hash: those of the row, else those that a contract keeps. A node that answers with
@@ -186,7 +241,7 @@ fn fine_print(request: &Request, message: B256, stored: &[StoredMessage]) -> Opt
         let StoredMessage { hash_lock, gas_price, gas_limit, .. } = *kept;
         FinePrint { hash_lock, gas_price, gas_limit }
     });
-    let sender = request.message_sender.unwrap_or(request.terms.sender_proxy);
+    let sender = sender_of(request);
     known.into_iter().chain(kept).find(|print| {
         let FinePrint { hash_lock, gas_price, gas_limit } = *print;
         let terms = Terms { gas_price, gas_limit, ..request.terms.clone() };
@@ -198,8 +253,17 @@ fn balances(workers: &[WorkerKey]) -> impl Iterator<Item = Query> {
     workers.iter().map(|worker| Query::Balance { address: worker.address, at: At::Latest })
 }
 
-fn purses(reading: &mut Reading<'_>, workers: &[WorkerKey]) -> Result<Vec<Purse>, Leave> {
-    let purse = |worker: &WorkerKey| reading.number().map(|coin| Purse { address: worker.address, coin });
+fn purses(reading: &mut Reading<'_>, side: Side, workers: &[WorkerKey]) -> Result<Vec<Purse>, Leave> {
+    let purse = |worker: &WorkerKey| {
+        // Those that reveal are among those in flight.
+        let WorkerKey { address, in_flight: own, foreign, bounties, reveals: _ } = *worker;
+        // Bounties of stakes are tokens.
+        let bounties = match side {
+            Side::Origin => U256::ZERO,
+            Side::Auxiliary => bounties,
+        };
+        reading.number().map(|coin| Purse { address, coin, own, foreign, bounties })
+    };
     workers.iter().map(purse).collect()
 }
 

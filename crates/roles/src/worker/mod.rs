@@ -76,7 +76,8 @@ async fn step<D: Errands>(desk: &mut D, case: &mut Case) -> Result<Park, Leave> 
     };
     let statuses = case.read_statuses(desk, &gateway).await?;
     if case.request().hunted {
-        return hunt::run(desk, case, &gateway, statuses).await;
+        // Rare and large: on the heap, so that the others need no room for it.
+        return Box::pin(hunt::run(desk, case, &gateway, statuses)).await;
     }
     match decide(statuses) {
         Decision::Inspect => accept::run(desk, case, &gateway).await,

@@ -138,7 +138,12 @@ fn unpaid(case: &Case, leg: &Leg, account: Address, has: U256) -> Option<Hold> {
     let fee = case.fee_on(leg.side).per_gas;
     // With what the sender adds to its estimate.
     let percent = U256::from(case.job.policy.funds_safety_percent);
-    let gas = U256::from(expected_gas(case.kind(), leg.step));
+    // Those that reveal at the same time draw on the same balance.
+    let others = case.reveals_on(leg.side, account);
+    let step_of = |kind: Kind| if kind.source() == leg.side { Step::ProgressSource } else { Step::ProgressTarget };
+    let gas_of = |kind: &Kind| expected_gas(*kind, step_of(*kind)).saturating_mul(others.of(*kind));
+    let own = expected_gas(case.kind(), leg.step);
+    let gas = U256::from(Kind::ALL.iter().map(gas_of).fold(own, u64::saturating_add));
     let needs = gas.saturating_mul(fee).saturating_mul(percent).checked_div(U256::from(100u64)).unwrap_or(U256::MAX);
     (has < needs).then_some(Hold::NoGasFunds { account, has, needs })
 }

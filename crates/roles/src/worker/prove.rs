@@ -1,12 +1,14 @@
 //! ACCEPTED to STAKE_INTENT_CONFIRMED: the gateway's storage root, then the message's own proof.
 //!
 //! Both transactions are handed over together; the sender holds the confirmation back until the gateway proof is mined.
+//! Behind the confirmation of a foreign message, whose secret nobody knows, goes its target leg by the same proof.
 //! A death anywhere here repeats reads and finds the submitted intents again.
 
 use super::answers::{Reading, latest};
 use super::carry::{Exhibit, candidates, next_height, oldest_first};
 use super::case::Case;
 use super::desk::{Errands, Leave};
+use super::{by_proof, hunt};
 use facilitator_chain::reader::{At, Query};
 use facilitator_eth::U256;
 use facilitator_kill::kill_point;
@@ -120,13 +122,15 @@ async fn submit<D: Errands>(
     let Some(confirm) = confirm_transaction(case, gateway, account, after) else {
         return Err(Leave::OutOfTurn("a request to be confirmed has no message"));
     };
-    let submits = prove.into_iter().chain([confirm]).map(|submit| (target, submit)).collect();
+    let leg = target_leg(case, gateway, account, &confirm);
+    let submits = prove.into_iter().chain([confirm]).chain(leg).map(|submit| (target, submit)).collect();
     kill_point!("worker.proof_checked");
     desk.save(Update { proof_height: Some(account.height), ..Update::default() }).await?;
     let stages = if proven { vec![Stage::Confirm] } else { vec![Stage::Prove, Stage::Confirm] };
     kill_point!("worker.proof_ready");
     let answers = desk.submit_many(submits).await?;
     kill_point!("worker.confirm_submitted");
+    // What became of the leg does not matter here: if need be it is handed over again once the confirmation is final.
     for (answer, stage) in answers.iter().zip(stages) {
         if let SubmitAnswer::Failed(failure) = answer {
             return Ok(case.submit_failed(stage, failure));
@@ -134,6 +138,16 @@ async fn submit<D: Errands>(
     }
     let what = format!("the confirmation with the state root of height {} to be mined and confirmed", account.height);
     Ok(case.wait_for_happening(what))
+}
+
+/// What goes behind the confirmation of a foreign message: with a secret that is public its target leg is cheaper.
+fn target_leg(case: &Case, gateway: &GatewaySet, account: &AccountProof, confirm: &Submit) -> Option<Submit> {
+    let request = case.request();
+    let message = request.message_hash.filter(|_| request.hunted && !hunt::has_public_secret(request))?;
+    if case.is_under_way(Step::ProgressTarget) {
+        return None;
+    }
+    by_proof::behind_confirmation(case, gateway, message, account, confirm.intent.clone())
 }
 
 fn confirm_transaction(

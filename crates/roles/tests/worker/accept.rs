@@ -15,7 +15,7 @@ use facilitator_protocol::model::{Attempt, Kind, MessageStatus, Side, Stage, Sta
 use facilitator_protocol::secret::SecretInput;
 use facilitator_protocol::transfer::profit::{ChainPrices, Prices};
 use facilitator_roles::messages::{FailedStep, Job};
-use facilitator_sender::{Allowance, Failure, SubmitAnswer, Visibility};
+use facilitator_sender::{Allowance, Failure, Head, SubmitAnswer, Visibility};
 
 const READS: [&str; 2] = ["read origin", "read auxiliary"];
 /// A message that is not ours.
@@ -178,6 +178,35 @@ async fn with_prices_what_does_not_pay_at_present_fees_waits_for_lower_ones() {
     assert!(waits.contains("it would earn") && waits.contains("`min_profit`"), "{waits}");
 }
 
+/// On a chain without a base fee the sender pays what its node suggests, whatever the priority fee is.
+#[tokio::test]
+async fn without_a_base_fee_funds_and_profit_are_judged_by_the_price_that_the_sender_pays() {
+    let legacy = |gas_price: u64| {
+        let mut job = requested();
+        job.source_head = Head { base_fee: None, gas_price: Some(uint(gas_price)), ..job.source_head };
+        job
+    };
+    // (50 + 410 + 105) thousand gas at 150 %: the key has 1,000,000,000 wei.
+    assert_eq!(play(legacy(1_000), |_| {}).await.submits().len(), 1);
+    let held = play(legacy(2_000), |_| {}).await;
+    assert!(held.submits().is_empty());
+    let waits = held.park().waiting_for.clone().unwrap_or_default();
+    assert!(waits.contains("gas funds") && waits.contains("need 1695000000 wei"), "{waits}");
+
+    let price = || ChainPrices { coin: "1".parse().unwrap(), tokens: Vec::new() };
+    let with_prices = |gas_price: u64| {
+        let mut job = legacy(gas_price);
+        (job.request.terms.gas_price, job.request.terms.amount) = (uint(1_000), U256::exp10(12));
+        job.policy.prices = Some(Prices { origin: price(), auxiliary: price(), min_profit: Decimal::ZERO });
+        job
+    };
+    assert_eq!(play(with_prices(10), |_| {}).await.submits().len(), 1);
+    let held = play(with_prices(900), |_| {}).await;
+    assert!(held.submits().is_empty(), "565,000 gas at 900 is more than 100,000 gas at 1,000");
+    let waits = held.park().waiting_for.clone().unwrap_or_default();
+    assert!(waits.contains("it would earn"), "{waits}");
+}
+
 /// The bounties of accepts that are not mined yet are spoken for.
 #[tokio::test]
 async fn accepts_under_way_count_against_the_bounty_tokens() {
@@ -217,6 +246,44 @@ async fn a_new_proxy_of_the_sender_is_what_counts() {
     let saved = played.saves()[0];
     assert_eq!(saved.message_sender, Some(proxy));
     assert_eq!(saved.attempt, Some(Attempt { number: 0, hash_lock, message_hash }));
+}
+
+/// Pending is the same request, made again by way of the new proxy. It has a row of its own: if this one took it, both
+/// would end with the same message.
+#[tokio::test]
+async fn a_request_that_was_taken_before_its_proxy_was_destroyed_is_not_taken_again() {
+    let (new_proxy, job) = (Address([0x55; 20]), requested());
+    let scene = |pending: bool, last: Active| {
+        let (sender, job) = (job.request.terms.sender, job.clone());
+        move |chains: &mut Chains| {
+            let view = pool::proxy_of(Kind::Stake, sender).data;
+            chains.say(Side::Origin, gateway().composer, &view, &[Value::Address(new_proxy)]);
+            chains.pending(&job, pending, pending);
+            chains.active(new_proxy, 0, None, None);
+            chains.active(PROXY, 1, last, None);
+        }
+    };
+    for pending in [true, false] {
+        let taken = play(job.clone(), scene(pending, FOREIGN)).await;
+        refused(&taken, State::TakenByOther, "another facilitator accepted it");
+        let not_final = play(job.clone(), |chains| {
+            scene(pending, FOREIGN)(chains);
+            chains.final_nonce(PROXY, 0);
+        })
+        .await;
+        assert_eq!((not_final.saves().len(), not_final.submits().len()), (0, 0));
+        let waits = not_final.park().waiting_for.clone().unwrap_or_default();
+        assert!(waits.contains("not final yet"), "{waits}");
+        let ours = Some((message(0), MessageStatus::Declared, 0));
+        let adopted = play(job.clone(), |chains| {
+            scene(pending, ours)(chains);
+            chains.own_message(0, MessageStatus::Declared);
+        })
+        .await;
+        let saved = adopted.saves()[0];
+        assert_eq!((saved.message_sender, saved.attempt.map(|own| own.message_hash)), (Some(PROXY), Some(message(0))));
+        assert!(adopted.submits().is_empty());
+    }
 }
 
 /// Law 3: a secret that is public and whose message no chain knows is never used again.

@@ -163,22 +163,34 @@ impl Chains {
         self.say(source, self.at_box(source), &view, &[Value::Uint(uint(number(status)))]);
     }
 
+    /// A proxy's next nonce at the newest final block.
+    pub(crate) fn final_nonce(&mut self, proxy: Address, nonce: u64) {
+        let source = self.kind.source();
+        let (to, call) = (self.at_box(source), gateways::get_nonce(proxy).data);
+        self.put(source, Query::Call { from: None, to, data: call, at: At::Final }, data(&[Value::Uint(uint(nonce))]));
+    }
+
     /// A proxy's next nonce, and its last message in outbox and inbox: hash, status, nonce.
     pub(crate) fn active(&mut self, proxy: Address, next_nonce: u64, outbox: Active, inbox: Active) {
         let (source, target) = (self.kind.source(), self.kind.target());
         self.say(source, self.at_box(source), &gateways::get_nonce(proxy).data, &[Value::Uint(uint(next_nonce))]);
+        self.final_nonce(proxy, next_nonce);
         let boxes = [
             (source, gateways::outbox_active_process(proxy).data, outbox),
             (target, gateways::inbox_active_process(proxy).data, inbox),
         ];
         for (side, view, active) in boxes {
-            let to = self.at_box(side);
-            let (hash, status, nonce) = active.unwrap_or((B256::ZERO, MessageStatus::Undeclared, 0));
-            self.say(side, to, &view, &[Value::Word(hash), Value::Uint(uint(number(status)))]);
-            let mut stored = vec![Value::Uint(U256::ZERO); 7];
-            stored[1] = Value::Uint(uint(nonce));
-            self.say(side, to, &gateways::messages(hash).data, &stored);
+            self.last_in(side, &view, active);
         }
+    }
+
+    fn last_in(&mut self, side: Side, view: &Bytes, active: Active) {
+        let to = self.at_box(side);
+        let (hash, status, nonce) = active.unwrap_or((B256::ZERO, MessageStatus::Undeclared, 0));
+        self.say(side, to, view, &[Value::Word(hash), Value::Uint(uint(number(status)))]);
+        let mut stored = vec![Value::Uint(U256::ZERO); 7];
+        stored[1] = Value::Uint(uint(nonce));
+        self.say(side, to, &gateways::messages(hash).data, &stored);
     }
 
     /// Whether a height is proven on the target chain already.
@@ -249,7 +261,8 @@ impl Chains {
         self.put(target, query, Answer::Reverted(Revert::Reason("Storage root must not be zero".into())));
     }
 
-    /// What both contracts keep of a foreign message: gas that counts already, and the bounty.
+    /// What is asked about a foreign message: what both contracts keep of it, gas that counts already, and the bounty; that
+    /// it is its turn, and that it can be paid out.
     pub(crate) fn kept(&mut self, job: &Job, hash_lock: B256, counted: u64, bounty: u64) {
         let (source, target, message) = (self.kind.source(), self.kind.target(), message_of(self.kind, 0));
         let terms = &job.request.terms;
@@ -273,6 +286,25 @@ impl Chains {
         }
         self.coin(Side::Origin, 1_000_000_000);
         self.coin(Side::Auxiliary, 1_000_000_000);
+        let set = gateway();
+        match self.kind {
+            Kind::Stake => {
+                let exists = token::exists(terms.beneficiary).data;
+                self.say(target, set.utility_token, &exists, &[Value::Bool(true)]);
+                self.say_decimals(source, set.base_token, 18);
+            }
+            Kind::Redeem => {
+                self.vault(1_000_001);
+                self.say_decimals(target, set.value_token, 18);
+            }
+        }
+        self.payment(job, data(&[Value::Bool(true)]));
+        self.last_in_inbox(None);
+    }
+
+    /// The sender's last message in the inbox: hash, status, nonce.
+    pub(crate) fn last_in_inbox(&mut self, last: Active) {
+        self.last_in(self.kind.target(), &gateways::inbox_active_process(PROXY).data, last);
     }
 
     /// What a simulation of a leg says.

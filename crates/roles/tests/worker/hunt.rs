@@ -4,12 +4,18 @@
 use crate::chains::{Chains, data};
 use crate::script::{Played, Script};
 use crate::world::{DECLARED, SOURCE_WORKER, TARGET_WORKER, foreign, gateway, message, secret, uint};
+use facilitator_chain::reader::Answer;
+use facilitator_eth::abi::{Revert, Value};
 use facilitator_eth::{B256, Decimal, U256};
 use facilitator_protocol::contracts::gateway::{Leg, progress, progress_with_proof};
+use facilitator_protocol::contracts::token;
 use facilitator_protocol::model::MessageStatus::{Declared, DeclaredRevocation, Progressed, Undeclared};
-use facilitator_protocol::model::{FinePrint, Kind, MessageStatus, Side, State, Step, Wait};
+use facilitator_protocol::model::{FinePrint, Kind, MessageStatus, Side, Stage, State, Step, Wait};
 use facilitator_protocol::proof::serialise_storage;
-use facilitator_roles::messages::{Hunt, Job};
+use facilitator_protocol::transfer::accept::InFlight;
+use facilitator_protocol::transfer::hunt::{MOST_FAILURES, MOST_HOLDS};
+use facilitator_roles::messages::{FailedStep, Hunt, Job};
+use facilitator_sender::{Failure, SubmitAnswer, Visibility};
 
 const READ: [&str; 2] = ["read origin", "read auxiliary"];
 const BOUNTY: u64 = 10_000_000;
@@ -64,6 +70,7 @@ async fn a_declared_one_is_confirmed_once_what_it_says_is_committed() {
         "save",
         "submit auxiliary prove_gateway",
         "submit auxiliary confirm",
+        "submit auxiliary progress_target",
         "park",
     ];
     assert_eq!(played.outline(), [READ.as_slice(), &READ, &rest].concat());
@@ -71,10 +78,140 @@ async fn a_declared_one_is_confirmed_once_what_it_says_is_committed() {
     assert_eq!(known.fine_print, Some(expected), "before anything is sent");
     assert_eq!((known.origin_worker, known.auxiliary_worker), (Some(SOURCE_WORKER), Some(TARGET_WORKER)));
     assert_eq!(known.bounty, Some(uint(BOUNTY)), "two thirds of the penalty");
-    let names =
-        [format!("prove:{}:{}", gateway().cogateway.to_lower_hex(), DECLARED + 5), format!("confirm:{}", message(0))];
-    assert_eq!(played.submits().iter().map(|submit| submit.intent.clone()).collect::<Vec<_>>(), names);
-    assert_eq!(played.submits()[1].after.as_ref(), Some(&names[0]));
+    let prove = format!("prove:{}:{}", gateway().cogateway.to_lower_hex(), DECLARED + 5);
+    let names = [prove, format!("confirm:{}", message(0)), format!("progress_target:{}", message(0))];
+    let submits = played.submits();
+    assert_eq!(submits.iter().map(|submit| submit.intent.clone()).collect::<Vec<_>>(), names);
+    assert_eq!(submits[1].after.as_ref(), Some(&names[0]));
+    // The reward is anybody's as soon as the confirmation is mined (protocol.md R5): the leg goes right behind it, by the
+    // same proof.
+    assert_eq!(submits[2].after.as_ref(), Some(&names[1]));
+    let nodes = serialise_storage_of_nothing();
+    let leg = progress_with_proof(Kind::Stake, Leg::Target, message(0), &nodes, DECLARED + 5, Declared);
+    assert_eq!(submits[2].data.0[..36], leg.0[..36], "function and message");
+    assert_eq!(submits[2].data.0[68..132], leg.0[68..132], "height and status");
+    assert_eq!(submits[2].visibility, Visibility::Public);
+}
+
+/// Of an own message, and of one whose secret is public, the target leg is opened by the secret once it may be.
+#[tokio::test]
+async fn a_public_secret_is_not_replaced_by_a_proof() {
+    let mut job = foreign();
+    job.request.unlock_secret = Some(secret(0).reveal());
+    let mut chains = scene(&job, Progressed, Undeclared);
+    let kept = chains.block(DECLARED + 2, Declared);
+    (job.roots, job.target_head.base_fee, job.priority_fees) = (vec![kept], None, (U256::ZERO, U256::ZERO));
+    chains.proven(kept.height, true);
+    let played = Script::new(chains).run(job).await;
+    assert_eq!(played.submits().iter().map(|submit| submit.step).collect::<Vec<_>>(), [Step::Confirm]);
+}
+
+/// The sender holds back what comes behind a confirmation; if it takes it not at all, that is no failure of the
+/// confirmation.
+#[tokio::test]
+async fn a_leg_that_is_not_taken_behind_the_confirmation_is_left_for_later() {
+    let mut job = foreign();
+    let mut chains = scene(&job, Declared, Undeclared);
+    job.roots = vec![chains.block(DECLARED + 5, Declared)];
+    hunt(&mut job).roots = vec![chains.target_block(70, Undeclared)];
+    chains.proven(DECLARED + 5, true);
+    let full = SubmitAnswer::Failed(Failure::Busy { limit: 1 });
+    let played = Script::new(chains).answering(Step::ProgressTarget, full).run(job).await;
+    assert_eq!((&played.park().wait, played.park().update.state), (&Wait::Happening, Some(State::Accepted)));
+}
+
+/// Anybody could prove and prove for a message that the inbox will not take (protocol.md R9, R11).
+#[tokio::test]
+async fn nothing_is_proven_for_a_message_that_cannot_be_confirmed() {
+    type Change = fn(&Job, &mut Chains);
+    let held: [(Change, &str); 2] = [
+        (|_, chains| chains.last_in_inbox(Some((B256([6; 32]), Declared, 0))), "the sender's earlier message"),
+        (|job, chains| chains.payment(job, Answer::Reverted(Revert::Empty)), "the mint to"),
+    ];
+    for (change, why) in held {
+        let looked = |holds: u32| {
+            let mut job = foreign();
+            job.request.holds = holds;
+            let mut chains = scene(&job, Declared, Undeclared);
+            job.roots = vec![chains.block(DECLARED + 5, Declared)];
+            hunt(&mut job).roots = vec![chains.target_block(70, Undeclared)];
+            change(&job, &mut chains);
+            Script::new(chains).run(job)
+        };
+        let first = looked(0).await;
+        assert!(first.submits().is_empty() && first.saves().is_empty(), "{why}");
+        let park = first.park();
+        assert_eq!((&park.wait, park.update.holds), (&Wait::Happening, Some(1)));
+        assert!(park.waiting_for.as_deref().is_some_and(|text| text.contains(why)), "{park:?}");
+        // Not for ever.
+        let last = looked(MOST_HOLDS - 1).await;
+        left_alone(&last, why);
+        left_alone(&last, "in 20 looks");
+    }
+    let mut job = foreign();
+    let mut chains = scene(&job, Declared, Undeclared);
+    let exists = token::exists(job.request.terms.beneficiary).data;
+    chains.say(Side::Auxiliary, gateway().utility_token, &exists, &[Value::Bool(false)]);
+    job.roots = vec![chains.block(DECLARED + 5, Declared)];
+    left_alone(&Script::new(chains).run(job).await, "does not know its beneficiary");
+}
+
+/// A step that always fails burns gas for ever: after some failures the message is left alone, and stays so.
+#[tokio::test]
+async fn a_step_that_failed_too_often_is_not_tried_again() {
+    let failing = |step, count| {
+        let mut job = foreign();
+        job.failed = vec![FailedStep { step, count, error: "Invalid nonce".to_owned() }];
+        job
+    };
+    for step in [Step::ProveGateway, Step::Confirm] {
+        let job = failing(step, MOST_FAILURES);
+        let played = Script::new(scene(&job, Declared, Undeclared)).run(job).await;
+        left_alone(&played, &format!("{step} has failed 5 times, last: Invalid nonce"));
+        left_alone(&played, "requests retry");
+        assert_eq!(played.outline(), [READ.as_slice(), &["park"]].concat(), "nothing is even asked");
+    }
+    // Failures of another step don't count, nor fewer of them.
+    for (step, count) in [(Step::ProgressSource, MOST_FAILURES), (Step::Confirm, MOST_FAILURES - 1)] {
+        let mut job = failing(step, count);
+        job.request.failures = count;
+        let mut chains = scene(&job, Declared, Undeclared);
+        job.roots = vec![chains.block(DECLARED + 5, Declared)];
+        hunt(&mut job).roots = vec![chains.target_block(70, Undeclared)];
+        chains.proven(DECLARED + 5, true);
+        let played = Script::new(chains).run(job).await;
+        assert_eq!(played.submits().first().map(|submit| submit.step), Some(Step::Confirm), "{step}");
+    }
+    // A leg whose simulation fails each time.
+    let mut job = foreign();
+    job.request.state = State::Failed(Stage::ProgressSource);
+    (job.request.failures, job.request.last_error) = (MOST_FAILURES, Some("would revert".to_owned()));
+    left_alone(&Script::new(scene(&job, Declared, Progressed)).run(job).await, "5 times in a row, last: would revert");
+}
+
+/// What own requests need is no hunter's money.
+#[tokio::test]
+async fn a_key_whose_coin_own_requests_need_pays_for_nothing_else() {
+    let mut job = foreign();
+    job.request.unlock_secret = Some(secret(0).reveal());
+    let chains = |job: &Job, wei| {
+        let mut chains = scene(job, Declared, Progressed);
+        chains.coin(Side::Origin, wei);
+        chains.leg(Leg::Source, data(&[]));
+        chains.coin(Side::Origin, wei);
+        chains
+    };
+    // 105,000 gas at three wei, half as much again.
+    let gas = 105_000 * 3 * 3 / 2;
+    let idle = Script::new(chains(&job, gas + 1)).run(job.clone()).await;
+    assert_eq!(idle.submits().len(), 1);
+    for worker in &mut job.source_workers {
+        worker.in_flight = InFlight { stakes: 1, redeems: 0 };
+    }
+    let busy = Script::new(chains(&job, gas + 1)).run(job.clone()).await;
+    assert!(busy.submits().is_empty());
+    assert!(busy.park().waiting_for.as_deref().is_some_and(|text| text.contains("own requests")), "{:?}", busy.park());
+    assert_eq!(Script::new(chains(&job, 2 * gas)).run(job).await.submits().len(), 1, "enough for both");
 }
 
 #[tokio::test]
@@ -168,7 +305,7 @@ async fn one_that_was_progressed_early_is_confirmed_at_an_old_height_that_is_sti
     let played = Script::new(chains).run(job).await;
     let heights: Vec<String> = played.submits().iter().map(|submit| submit.intent.clone()).collect();
     let prove = format!("prove:{}:{}", gateway().cogateway.to_lower_hex(), kept.height);
-    assert_eq!(heights, [prove, format!("confirm:{}", message(0))]);
+    assert_eq!(heights, [prove, format!("confirm:{}", message(0)), format!("progress_target:{}", message(0))]);
 }
 
 #[tokio::test]

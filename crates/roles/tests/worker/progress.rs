@@ -8,6 +8,7 @@ use facilitator_eth::abi::Revert;
 use facilitator_protocol::contracts::gateway::{Leg, progress};
 use facilitator_protocol::model::MessageStatus::{self, Declared, Progressed, Undeclared};
 use facilitator_protocol::model::{Kind, Side, Stage, State, Step, Wait};
+use facilitator_protocol::transfer::accept::InFlight;
 use facilitator_roles::messages::FailedStep;
 use facilitator_sender::{Failure, SubmitAnswer, Visibility};
 
@@ -76,6 +77,27 @@ async fn nothing_is_handed_over_if_one_leg_cannot_be_paid_for() {
     let mut chains = scene(Progressed, Declared);
     chains.coin(Side::Auxiliary, 100);
     assert_eq!(play(chains).await.submits().len(), 1, "the secret is public already");
+}
+
+/// Each of those that reveal together sees the whole balance: they share it.
+#[tokio::test]
+async fn legs_of_others_that_reveal_at_the_same_time_are_paid_for_first() {
+    // 136,000 gas of a mint, 80,000 of a redeem's source leg, at 3 wei and 150 %.
+    let (mint, redeem) = (612_000_u64, 360_000_u64);
+    for (reveals, needs) in [
+        (InFlight::default(), mint),
+        (InFlight { stakes: 2, redeems: 0 }, 3 * mint),
+        (InFlight { stakes: 1, redeems: 1 }, 2 * mint + redeem),
+    ] {
+        let mut job = accepted();
+        job.target_workers[0].reveals = reveals;
+        for (has, submits) in [(needs, 2), (needs - 1, 0)] {
+            let mut chains = scene(Declared, Declared);
+            chains.coin(Side::Auxiliary, has);
+            let played = Script::new(chains).run(job.clone()).await;
+            assert_eq!(played.submits().len(), submits, "{reveals:?}: {has}");
+        }
+    }
 }
 
 #[tokio::test]

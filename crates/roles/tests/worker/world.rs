@@ -8,6 +8,7 @@ use facilitator_protocol::secret::{HashLockKey, SecretInput, UnlockSecret, deriv
 use facilitator_protocol::transfer::Backoff;
 use facilitator_protocol::transfer::accept::{InFlight, Policy};
 use facilitator_protocol::transfer::hunt::HuntPolicy;
+use facilitator_protocol::transfer::profit::{ChainPrices, Prices};
 use facilitator_roles::messages::{Hunt, Job, WorkerKey};
 use facilitator_sender::Head;
 
@@ -54,7 +55,7 @@ pub(crate) fn requested() -> Job {
 /// A request of either kind that was just seen.
 pub(crate) fn requested_of(kind: Kind) -> Job {
     let gateway = gateway();
-    let head = Head { number: 100, base_fee: Some(uint(1)) };
+    let head = Head { number: 100, base_fee: Some(uint(1)), gas_price: None };
     Job {
         request: Request {
             id: RequestId(7),
@@ -104,12 +105,16 @@ pub(crate) fn requested_of(kind: Kind) -> Job {
         source_workers: vec![WorkerKey {
             address: SOURCE_WORKER,
             in_flight: InFlight::default(),
+            foreign: InFlight::default(),
             bounties: U256::ZERO,
+            reveals: InFlight::default(),
         }],
         target_workers: vec![WorkerKey {
             address: TARGET_WORKER,
             in_flight: InFlight::default(),
+            foreign: InFlight::default(),
             bounties: U256::ZERO,
+            reveals: InFlight::default(),
         }],
         roots: vec![],
         proving: vec![],
@@ -143,7 +148,8 @@ pub(crate) fn accepted_of(kind: Kind) -> Job {
     job
 }
 
-/// The same message, declared by somebody else and left; gas costs two wei a unit on both chains.
+/// The same message, declared by somebody else and left; gas costs two wei a unit on both chains, and everything is
+/// worth the same.
 pub(crate) fn foreign() -> Job {
     let mut job = accepted();
     let request = &mut job.request;
@@ -151,7 +157,10 @@ pub(crate) fn foreign() -> Job {
     request.pool = request.terms.gateway;
     request.hash_lock = None;
     (request.origin_worker, request.auxiliary_worker, request.bounty) = (None, None, None);
-    let policy = HuntPolicy { min_profit: Decimal::ZERO, prices: None };
+    let price = |tokens| ChainPrices { coin: Decimal::one(), tokens };
+    let origin = price(vec![(gateway().base_token, Decimal::one())]);
+    let prices = Prices { origin, auxiliary: price(vec![]), min_profit: Decimal::ZERO };
+    let policy = HuntPolicy { min_profit: Decimal::ZERO, prices };
     job.hunt = Some(Hunt { policy, confirmed_block: None, roots: vec![], proving: vec![] });
     job
 }

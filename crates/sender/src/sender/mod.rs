@@ -339,7 +339,8 @@ impl<N: Ask, K: Keep> Sender<N, K> {
     fn market(&self, head: Head) -> Option<Market> {
         match head.base_fee {
             Some(base_fee) => Some(Market::Dynamic { base_fee }),
-            None => self.survey.gas_price().map(|gas_price| Market::Legacy { gas_price }),
+            // Whoever announces the head has mostly asked already, and judges funds and profit by the same price.
+            None => head.gas_price.or_else(|| self.survey.gas_price()).map(|gas_price| Market::Legacy { gas_price }),
         }
     }
 

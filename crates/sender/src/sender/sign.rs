@@ -18,6 +18,7 @@ use facilitator_eth::{
 };
 use facilitator_kill::kill_point;
 use facilitator_protocol::model::Step;
+use facilitator_protocol::transfer::needed_to_accept;
 use facilitator_store::journal::{Attempt, EntryId, EntryState, Signature};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -109,7 +110,7 @@ impl<N: Ask, K: Keep> Sender<N, K> {
         let cost = funds::cost(gas_limit, fee::price(fee), flight.entry.value);
         let is_accept = flight.entry.step == Step::Accept;
         let accepts = ledger.accepts.saturating_add(u64::from(is_accept));
-        let needed = if is_accept { cost.saturating_add(self.kept(accepts, fee)) } else { cost };
+        let needed = if is_accept { self.needed_to_accept(cost, accepts, fee) } else { cost };
         match funds::check(ledger.balance, ledger.reserved, needed) {
             Funds::Enough => {}
             Funds::Later => return Ok(Signing::Later),
@@ -129,11 +130,12 @@ impl<N: Ask, K: Keep> Sender<N, K> {
         Ok(Signing::Signed(signature))
     }
 
-    /// Wei that stay on an account with so many accepts: whoever accepts has to finish (protocol.md R22). Those who asked
-    /// for them at the same time did not see each other, and a bounty in coin comes out of the same purse as the gas.
-    fn kept(&self, accepts: u64, fee: Fee) -> U256 {
+    /// Wei for an accept of this cost, the last of so many: whoever accepts has to finish (protocol.md R22). Those who
+    /// asked for them at the same time did not see each other, and a bounty in coin comes out of the same purse as the gas.
+    fn needed_to_accept(&self, cost: U256, accepts: u64, fee: Fee) -> U256 {
         let gas = self.settings.gas_after_accept.saturating_mul(accepts);
-        funds::cost(gas, fee::price(fee), U256::ZERO).max(self.settings.min_balance)
+        let rest = funds::cost(gas, fee::price(fee), U256::ZERO);
+        needed_to_accept(cost, rest, self.settings.min_balance)
     }
 
     /// Signs one attempt in memory; `None` if the entry or its call data is gone.

@@ -74,7 +74,7 @@ pub(crate) fn needs(book: &Book, head: Head, confirmations: u64) -> BTreeSet<Que
             wanted.extend(token_flow(flight).map(Question::Allowance));
             wanted.extend(token_flow(flight).map(|flow| Question::Tokens { owner: flow.owner, token: flow.token }));
         }
-        if head.base_fee.is_none() && (flight.is_queued() || flight.is_in_flight()) {
+        if head.base_fee.is_none() && head.gas_price.is_none() && (flight.is_queued() || flight.is_in_flight()) {
             wanted.insert(Question::GasPrice);
         }
         if let Some((block, _)) = inclusion(flight)

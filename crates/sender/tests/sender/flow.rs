@@ -5,7 +5,7 @@ use crate::{
     world::{self, World, key, plain, settings, submit},
 };
 use facilitator_eth::{B256, Bytes, U256, keccak256, tx::Fee};
-use facilitator_sender::{Failure, Submit, SubmitAnswer};
+use facilitator_sender::{Failure, Head, Submit, SubmitAnswer};
 
 #[tokio::test]
 async fn an_intent_is_signed_sent_mined_and_final_after_its_confirmations() {
@@ -95,6 +95,19 @@ async fn a_chain_without_base_fee_gets_legacy_transactions_at_the_nodes_price() 
     let stored = world.store.journal(world::CHAIN).by_intent("plain:1").await.unwrap().unwrap();
     let paid = stored.inclusion.map(|at| at.gas_price);
     assert_eq!(paid, Some(U256::from(100u64)), "what was paid, though the receipt does not say it");
+}
+
+/// What funds and profit were judged by: not another answer of a node that is a crowd.
+#[tokio::test]
+async fn a_price_that_comes_with_the_head_is_the_one_that_is_paid() {
+    let mut world = World::with(Chain::new(None), settings(), 1).await;
+    world.submit(vec![plain(1)]).await;
+    let head = Head { number: world.node.chain().head(), base_fee: None, gas_price: Some(U256::from(70u64)) };
+    world.sender.on_head(head, world.now);
+    world.work().await;
+    world.blocks(1).await;
+    let fee = world.node.chain().mined()[0].opened.transaction.fee;
+    assert_eq!(fee, Fee::Legacy { gas_price: U256::from(70u64) });
 }
 
 #[tokio::test]

@@ -160,7 +160,7 @@ impl Scene {
         self.now += 1_000;
         let head = {
             let chain = self.node.chain();
-            Head { number: chain.head(), base_fee: chain.base_fee.map(U256::from) }
+            Head { number: chain.head(), base_fee: chain.base_fee.map(U256::from), gas_price: None }
         };
         self.sender.as_mut().unwrap().on_head(head, self.now);
         self.round().await

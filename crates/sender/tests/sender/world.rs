@@ -85,7 +85,7 @@ impl World {
         self.now += 1_000;
         let head = {
             let chain = self.node.chain();
-            Head { number: chain.head(), base_fee: chain.base_fee.map(U256::from) }
+            Head { number: chain.head(), base_fee: chain.base_fee.map(U256::from), gas_price: None }
         };
         self.sender.on_head(head, self.now);
         self.work().await;

@@ -88,6 +88,28 @@ impl Disk {
         entries.any(|e| e.request_id == Some(id) && e.step == Step::Accept && e.state != EntryState::Failed)
     }
 
+    /// Other requests that reveal their secret at the expense of a key now. Those claimed together have lower numbers.
+    pub(crate) fn reveals_of(&self, of: &Request, side: Side, account: Address) -> InFlight {
+        let key = |request: &Request| match side {
+            Side::Origin => request.origin_worker,
+            Side::Auxiliary => request.auxiliary_worker,
+        };
+        let journal = &self.journals[side];
+        let is_sent = |id: RequestId| {
+            let steps = [Step::ProgressSource, Step::ProgressTarget];
+            let states = [EntryState::Queued, EntryState::Signed, EntryState::Broadcast];
+            let mut entries = journal.entries.values().filter(|entry| entry.request_id == Some(id));
+            entries.any(|entry| steps.contains(&entry.step) && states.contains(&entry.state))
+        };
+        let reveals = self.requests.values().filter(|row| {
+            let Request { id, declared_block, unlock_secret, .. } = &row.request;
+            let in_hand = row.claimed && unlock_secret.is_none() && *id < of.id;
+            !row.done && *id != of.id && declared_block.is_some() && (in_hand || is_sent(*id))
+        });
+        let own = reveals.map(|row| &row.request).filter(|other| key(other) == Some(account));
+        own.fold(InFlight::default(), |all, other| all.plus(InFlight::many(other.kind, 1)))
+    }
+
     /// Other unfinished requests that a key has yet to pay steps for, and the bounties that it has yet to pay for them.
     pub(crate) fn in_flight_of(&self, of: &Request, side: Side, account: Address) -> (InFlight, U256) {
         let key = |request: &Request| match side {

@@ -38,6 +38,8 @@ type Key = (u64, Address);
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 struct Burdens {
     in_flight: HashMap<Key, InFlight>,
+    /// Messages of others that have a transaction under way.
+    foreign: HashMap<Key, InFlight>,
     /// Bounties of those whose message is not declared yet, by the key that pays them and the gateway that takes them.
     bounties: HashMap<Key, BTreeMap<Address, U256>>,
 }
@@ -46,6 +48,7 @@ struct Burdens {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Share {
     kind: Kind,
+    hunted: bool,
     origin: Key,
     auxiliary: Key,
     gateway: Address,
@@ -85,11 +88,22 @@ pub struct Brief {
 
 impl Brief {
     /// Other unfinished requests that are accepted, or about to be, and that this key has yet to pay steps for.
+    /// What others left is not among them: own requests don't wait for it.
     #[must_use]
     pub fn in_flight_of(&self, chain_id: u64, account: Address) -> InFlight {
-        let key = (chain_id, account);
-        let mut counted = self.burdens.in_flight.get(&key).copied().unwrap_or_default();
-        match self.own.filter(|own| own.origin == key || own.auxiliary == key).map(|own| own.kind) {
+        self.without_own(&self.burdens.in_flight, false, (chain_id, account))
+    }
+
+    /// Other messages of others that this key has transactions under way for.
+    #[must_use]
+    pub fn foreign_of(&self, chain_id: u64, account: Address) -> InFlight {
+        self.without_own(&self.burdens.foreign, true, (chain_id, account))
+    }
+
+    fn without_own(&self, all: &HashMap<Key, InFlight>, hunted: bool, key: Key) -> InFlight {
+        let mut counted = all.get(&key).copied().unwrap_or_default();
+        let own = self.own.filter(|own| own.hunted == hunted && (own.origin == key || own.auxiliary == key));
+        match own.map(|own| own.kind) {
             Some(Kind::Stake) => counted.stakes = counted.stakes.saturating_sub(1),
             Some(Kind::Redeem) => counted.redeems = counted.redeems.saturating_sub(1),
             None => {}
@@ -196,12 +210,14 @@ impl Store {
         Ok(found)
     }
 
+    /// A leg that was handed over behind a confirmation that failed was not tried.
     async fn failed_steps(&self, requests: &[Request]) -> Result<HashMap<RequestId, Vec<FailedStep>>> {
         let (places, args) = id_list(requests)?;
         let sql = format!(
             "SELECT t.request_id, t.step, COUNT(*), MAX(t.id)
              FROM transactions AS t JOIN requests AS r ON r.id = t.request_id
              WHERE t.state = 'failed' AND t.request_id IN ({places})
+               AND NOT (t.failure_kind = 'dependency_failed' AND t.after_intent LIKE 'confirm:%')
                AND (r.retried_at_ms IS NULL OR t.updated_at_ms > r.retried_at_ms)
              GROUP BY t.request_id, t.step"
         );
@@ -230,8 +246,9 @@ impl Store {
         for mut row in self.db.fetch(sql, Vec::new()).await? {
             let share = read_share(&mut row)?;
             let count: u64 = row.take()?;
+            let all = if share.hunted { &mut found.foreign } else { &mut found.in_flight };
             for key in [share.origin, share.auxiliary] {
-                let counted = found.in_flight.entry(key).or_default();
+                let counted = all.entry(key).or_default();
                 match share.kind {
                     Kind::Stake => counted.stakes += count,
                     Kind::Redeem => counted.redeems += count,
@@ -260,19 +277,24 @@ impl Store {
 /// What money is needed for: the message is declared; or its lock is stored, and a worker is about to hand the accept
 /// over, or it is on its way. A lock alone, left by an accept that failed or was put off, needs nothing: else such
 /// requests would hold each other up though there is money for one after the other. Of a request whose event a reorg has
-/// removed only a declared message will be worked on.
+/// removed only a declared message will be worked on. A message of others has nothing of ours locked: it counts while a
+/// transaction of it is under way.
 const IN_FLIGHT: &str = "done = 0 AND hash_lock IS NOT NULL
-    AND (declared_block IS NOT NULL OR (orphaned = 0 AND (claimed_by IS NOT NULL OR EXISTS (SELECT 1
-        FROM transactions AS t WHERE t.request_id = requests.id AND t.step = 'accept' AND t.state <> 'failed'))))
+    AND ((hunted = 0 AND (declared_block IS NOT NULL OR (orphaned = 0 AND (claimed_by IS NOT NULL OR EXISTS (SELECT 1
+            FROM transactions AS t WHERE t.request_id = requests.id AND t.step = 'accept' AND t.state <> 'failed')))))
+        OR (hunted = 1 AND EXISTS (SELECT 1 FROM transactions AS t WHERE t.request_id = requests.id
+            AND t.state IN ('queued', 'signed', 'broadcast', 'mined'))))
     AND origin_worker_address IS NOT NULL AND auxiliary_worker_address IS NOT NULL";
 
 /// The columns of [`read_share`].
-const SHARE: &str = "kind, origin_chain_id, origin_worker_address, auxiliary_chain_id, auxiliary_worker_address,
+const SHARE: &str =
+    "kind, hunted, origin_chain_id, origin_worker_address, auxiliary_chain_id, auxiliary_worker_address,
     gateway_address, CASE WHEN declared_block IS NULL THEN bounty ELSE NULL END";
 
 fn read_share(row: &mut Row) -> Result<Share> {
     Ok(Share {
         kind: row.take()?,
+        hunted: row.take()?,
         origin: (row.take()?, row.take()?),
         auxiliary: (row.take()?, row.take()?),
         gateway: row.take()?,

@@ -3,14 +3,47 @@
 use super::{COLUMNS, request};
 use crate::{
     Store,
-    db::{Row, args},
+    db::{Row, Tx, args},
     error::Result,
 };
 use facilitator_protocol::model::{Request, RequestId};
 
+/// How many rows are claimed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Places {
+    /// All together.
+    pub all: u32,
+    /// Messages of others that are worked on at one time: claimed, or with a transaction under way.
+    pub foreign: u32,
+}
+
+/// Own requests.
+const OWN: &str = "hunted = 0";
+
+/// Messages of others that have a transaction under way.
+const FOREIGN_UNDER_WAY: &str = "hunted = 1 AND EXISTS (SELECT 1 FROM transactions AS t
+    WHERE t.request_id = requests.id AND t.state IN ('queued', 'signed', 'broadcast', 'mined'))";
+
+/// All others.
+const FOREIGN: &str = "hunted = 1";
+
+/// Messages of others that are worked on.
+const BUSY: &str = "SELECT COUNT(*) FROM (
+    SELECT id FROM requests WHERE hunted = 1 AND claimed_by IS NOT NULL
+    UNION SELECT id FROM requests WHERE hunted = 1 AND id IN (SELECT request_id
+        FROM transactions WHERE state IN ('queued', 'signed', 'broadcast', 'mined'))) AS busy";
+
 impl Store {
-    /// Claims at most `limit` requests that have something to do: first those whose message is declared, since they have
-    /// money locked, then the others, each oldest first. Two claimants never get the same one.
+    /// [`Store::claim`] with as many of others' messages as there are places.
+    ///
+    /// # Errors
+    /// [`crate::StoreError`] of the database; then nothing is claimed.
+    pub async fn claim_ready(&self, owner: &str, limit: u32, now_ms: i64) -> Result<Vec<Request>> {
+        self.claim(owner, Places { all: limit, foreign: u32::MAX }, now_ms).await
+    }
+
+    /// Claims requests that have something to do: first those whose message is declared, since they have money locked,
+    /// then the others, then what others left unfinished; each oldest first. Two claimants never get the same one.
     ///
     /// A request whose secret is locked stays with the instance that locked it for as long as that one may work: its keys
     /// have paid the bounty and get it back.
@@ -21,8 +54,8 @@ impl Store {
     ///
     /// # Errors
     /// [`crate::StoreError`] of the database; then nothing is claimed.
-    pub async fn claim_ready(&self, owner: &str, limit: u32, now_ms: i64) -> Result<Vec<Request>> {
-        if limit == 0 {
+    pub async fn claim(&self, owner: &str, places: Places, now_ms: i64) -> Result<Vec<Request>> {
+        if places.all == 0 {
             return Ok(Vec::new());
         }
         let mut tx = self.db.begin().await?;
@@ -34,10 +67,30 @@ impl Store {
                      AND retry_at_ms <= $1{skip})"
         );
         tx.execute(due, args![now_ms]).await?;
+        let mut claimed = Vec::new();
+        let left = |claimed: &Vec<Request>| places.all.saturating_sub(u32::try_from(claimed.len()).unwrap_or(u32::MAX));
+        for which in [OWN, FOREIGN_UNDER_WAY] {
+            claimed.extend(self.take(&mut tx, owner, which, left(&claimed)).await?);
+        }
+        if left(&claimed) > 0 {
+            let busy: u32 = tx.fetch_one(BUSY, Vec::new()).await?.map_or(Ok(0), |mut row| row.take())?;
+            let limit = left(&claimed).min(places.foreign.saturating_sub(busy));
+            claimed.extend(self.take(&mut tx, owner, FOREIGN, limit).await?);
+        }
+        tx.commit().await?;
+        claimed.sort_by_key(|request| (request.hunted, request.declared_block.is_none(), request.id));
+        Ok(claimed)
+    }
+
+    async fn take(&self, tx: &mut Tx, owner: &str, which: &'static str, limit: u32) -> Result<Vec<Request>> {
+        if limit == 0 {
+            return Ok(Vec::new());
+        }
+        let skip = tx.dialect().skip_locked();
         // Materialised: a plan that ran the inner select more than once would take more than the limit.
         let sql = format!(
             "WITH free AS MATERIALIZED (SELECT id FROM requests WHERE done = 0 AND claimed_by IS NULL AND ready = 1
-                     AND (orphaned = 0 OR declared_block IS NOT NULL)
+                     AND (orphaned = 0 OR declared_block IS NOT NULL) AND {which}
                      AND (hash_lock IS NULL OR holder IS NULL OR holder = $1 OR holder NOT IN (SELECT name
                          FROM instances WHERE status IN ('active', 'request_maintenance')))
                  ORDER BY (declared_block IS NULL), id LIMIT $2{skip})
@@ -46,10 +99,7 @@ impl Store {
              RETURNING {COLUMNS}"
         );
         let mut rows = tx.fetch(sql, args![owner, limit]).await?;
-        let mut claimed = rows.iter_mut().map(request).collect::<Result<Vec<_>>>()?;
-        tx.commit().await?;
-        claimed.sort_by_key(|request| (request.declared_block.is_none(), request.id));
-        Ok(claimed)
+        rows.iter_mut().map(request).collect()
     }
 
     /// Frees what a claimant held, to be taken up at once; how many.

@@ -21,7 +21,7 @@ pub struct Hunting {
     pub after_blocks: u64,
     /// Milliseconds after which one that was left alone is judged anew.
     pub recheck_ms: i64,
-    /// Most rows that are made or taken up in one call.
+    /// Most rows that wait to be claimed after a call: what can't be worked on yet is found by a later one.
     pub limit: u32,
 }
 
@@ -63,7 +63,10 @@ impl Store {
     pub async fn hunt(&self, hunting: &Hunting, now_ms: i64) -> Result<u64> {
         // Alone: what was left is looked for first, and two that look at the same time would take it up twice.
         let mut tx = self.db.begin_alone().await?;
-        let mut rows = tx.fetch(LEFT, args![hunting.after_blocks, hunting.limit]).await?;
+        let sql = "SELECT COUNT(*) FROM requests WHERE done = 0 AND claimed_by IS NULL AND ready = 1 AND hunted = 1";
+        let waiting: u32 = tx.fetch_one(sql, Vec::new()).await?.map_or(Ok(0), |mut row| row.take())?;
+        let room = hunting.limit.saturating_sub(waiting);
+        let mut rows = tx.fetch(LEFT, args![hunting.after_blocks, room]).await?;
         let left: Vec<Left> = rows.iter_mut().map(left).collect::<Result<_>>()?;
         let sets = if left.is_empty() { Vec::new() } else { gateways::read(&mut tx).await? };
         let mut found = 0;
@@ -75,9 +78,39 @@ impl Store {
                 ORDER BY updated_at_ms LIMIT $5)";
         let [accepted, skipped] = [State::Accepted, State::Skipped].map(|state| state.name(Kind::Stake));
         let before = now_ms.saturating_sub(hunting.recheck_ms);
-        found += tx.execute(sql, args![accepted, now_ms, skipped, before, hunting.limit]).await?;
+        let room = u64::from(room).saturating_sub(found);
+        found += tx.execute(sql, args![accepted, now_ms, skipped, before, room]).await?;
         tx.commit().await?;
         Ok(found)
+    }
+
+    /// Ends what was queued for messages that others left and was never signed: nobody hunts any more. `accounts` are the
+    /// keys of this instance, by chain; those of another one are its own affair. A gateway proof that an own request waits
+    /// for as well stays. To be called before a sender begins; how many ended.
+    ///
+    /// # Errors
+    /// [`StoreError`] of the database; then nothing is changed.
+    pub async fn end_queued_hunts(&self, accounts: &[(u64, Address)], now_ms: i64) -> Result<u64> {
+        let mut tx = self.db.begin().await?;
+        let mut ended = 0;
+        for (chain_id, account) in accounts {
+            let sql = "UPDATE transactions SET state = 'failed', waiting_for = NULL, updated_at_ms = $3,
+                    failure_kind = 'interrupted', failure = 'finishing what others left was turned off (`hunter.enabled`)'
+                WHERE chain_id = $1 AND account = $2 AND state = 'queued'
+                  AND EXISTS (SELECT 1 FROM requests AS r WHERE r.id = transactions.request_id AND r.hunted = 1)
+                  AND NOT EXISTS (SELECT 1 FROM waiters AS w JOIN requests AS own ON own.id = w.request_id
+                    WHERE w.transaction_id = transactions.id AND own.hunted = 0)
+                RETURNING id";
+            for mut row in tx.fetch(sql, args![chain_id, account, now_ms]).await? {
+                let id: i64 = row.take()?;
+                let sql = "UPDATE requests SET wakes = wakes + 1, ready = 1
+                    WHERE id IN (SELECT request_id FROM waiters WHERE transaction_id = $1)";
+                tx.execute(sql, args![id]).await?;
+                ended += 1;
+            }
+        }
+        tx.commit().await?;
+        Ok(ended)
     }
 }
 

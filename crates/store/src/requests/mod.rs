@@ -10,13 +10,17 @@ mod claim;
 mod hunt;
 mod list;
 pub(crate) mod log;
+mod reveals;
 mod save;
+pub(crate) mod served;
 
 pub use back::Back;
 pub use brief::{Brief, FailedStep};
+pub use claim::Places;
 pub use hunt::Hunting;
 pub use list::{Count, Filter};
 pub use log::LogLine;
+pub use reveals::Reveals;
 pub use save::{Change, Claimed, Retry, Saved};
 
 use crate::{

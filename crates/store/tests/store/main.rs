@@ -7,6 +7,7 @@
 mod bed;
 mod brief;
 mod ends;
+mod foreign;
 mod halfway;
 mod hunt;
 mod instances;
@@ -18,6 +19,8 @@ mod open;
 mod processes;
 mod rebuild;
 mod requests;
+mod reveals;
 mod scan;
+mod served;
 mod support;
 mod writers;

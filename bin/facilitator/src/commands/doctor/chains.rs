@@ -7,7 +7,7 @@ use facilitator_config::{Chain, Loaded};
 use facilitator_eth::{Address, U256};
 use facilitator_protocol::contracts::{self, View, gateway, organization, token};
 use facilitator_protocol::model::{Kind, Side, Step};
-use facilitator_protocol::transfer::expected_gas;
+use facilitator_protocol::transfer::{expected_gas, needed_to_accept};
 use facilitator_roles::messages::{ConfiguredGateway, Discovered, Unfit};
 use facilitator_roles::scanner::check::{self, CheckError};
 
@@ -192,8 +192,9 @@ impl Exam<'_> {
 
     async fn funds(&self, findings: &mut Findings) {
         let check = self.name("funds");
-        let gas = Kind::ALL.iter().map(|kind| gas_of(*kind, self.side)).max().unwrap_or(0);
-        let needed = U256::from(gas).saturating_mul(U256::from(ASSUMED_FEE)).max(self.chain.settings.min_balance);
+        let min_balance = self.chain.settings.min_balance;
+        let of_kinds = Kind::ALL.iter().map(|kind| needed(*kind, self.side, min_balance));
+        let needed = of_kinds.max().unwrap_or(U256::ZERO);
         for worker in &self.chain.workers {
             match self.reader.ask_one(Query::Balance { address: *worker, at: At::Latest }).await {
                 Answer::Number(held) if held.is_zero() => findings.error(
@@ -214,12 +215,16 @@ impl Exam<'_> {
     }
 }
 
-/// What one request takes of a worker of this side.
-fn gas_of(kind: Kind, side: Side) -> u64 {
-    let steps = if kind.source() == side {
-        [Step::Approve, Step::Accept, Step::ProgressSource]
+/// Wei for gas that a worker of this side must have for one request.
+fn needed(kind: Kind, side: Side, min_balance: U256) -> U256 {
+    let (accept, rest): (&[Step], &[Step]) = if kind.source() == side {
+        (&[Step::Approve, Step::Accept], &[Step::ProgressSource])
     } else {
-        [Step::ProveGateway, Step::Confirm, Step::ProgressTarget]
+        (&[], &[Step::ProveGateway, Step::Confirm, Step::ProgressTarget])
     };
-    steps.iter().map(|step| expected_gas(kind, *step)).sum()
+    let cost = |steps: &[Step]| {
+        let gas: u64 = steps.iter().map(|step| expected_gas(kind, *step)).sum();
+        U256::from(gas).saturating_mul(U256::from(ASSUMED_FEE))
+    };
+    needed_to_accept(cost(accept), cost(rest), min_balance)
 }

@@ -160,13 +160,15 @@ pub(super) fn parent(loaded: &Loaded, keys: &Keys, process: i64, logging: &Loggi
 /// `None`: what others left is left alone.
 fn hunter(loaded: &Loaded) -> Option<Hunter> {
     let settings = &loaded.facilitator.hunter;
-    settings.enabled.then(|| Hunter {
+    // The configuration has prices where the hunter is on.
+    let prices = prices(loaded).filter(|_| settings.enabled)?;
+    Some(Hunter {
         hunting: Hunting {
             after_blocks: settings.after_blocks,
             recheck_ms: i64::try_from(settings.recheck.as_millis()).unwrap_or(i64::MAX),
             limit: settings.max_at_once,
         },
-        policy: HuntPolicy { min_profit: settings.min_profit, prices: prices(loaded) },
+        policy: HuntPolicy { min_profit: settings.min_profit, prices },
     })
 }
 

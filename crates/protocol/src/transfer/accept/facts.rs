@@ -46,6 +46,15 @@ impl ActiveMessage {
     }
 }
 
+/// What became of a request whose sender has destroyed the proxy that its event names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode)]
+pub struct Former {
+    /// The last message of that proxy, with the request's nonce or a later one.
+    pub message: ActiveMessage,
+    /// No reorg takes the nonce back any more.
+    pub is_final: bool,
+}
+
 /// Unfinished requests that a key has accepted, or is about to, and has yet to pay steps for.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Encode, Decode)]
 pub struct InFlight {
@@ -56,6 +65,21 @@ pub struct InFlight {
 }
 
 impl InFlight {
+    /// So many of one kind.
+    #[must_use]
+    pub const fn many(kind: Kind, count: u64) -> Self {
+        match kind {
+            Kind::Stake => Self { stakes: count, redeems: 0 },
+            Kind::Redeem => Self { stakes: 0, redeems: count },
+        }
+    }
+
+    /// These and those.
+    #[must_use]
+    pub const fn plus(self, other: Self) -> Self {
+        Self { stakes: self.stakes.saturating_add(other.stakes), redeems: self.redeems.saturating_add(other.redeems) }
+    }
+
     /// Of one kind.
     #[must_use]
     pub const fn of(self, kind: Kind) -> u64 {
@@ -93,6 +117,18 @@ pub struct FeeLevel {
     pub present: U256,
 }
 
+/// What the target chain says beforehand about the payment that the target leg makes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode)]
+pub struct Payment {
+    /// The target token knows the beneficiary. Only asked where it must: for a mint.
+    pub beneficiary_exists: bool,
+    /// It goes through when simulated: a mint, with OSTPrime a payment with 2,300 gas; or a payment out of the stake
+    /// vault.
+    pub goes_through: bool,
+    /// Value tokens in the stake vault, smallest units; `None` for a stake, which is minted.
+    pub vault: Option<U256>,
+}
+
 /// Everything that the checklist asks of the chains, read in one pass.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
 pub struct AcceptFacts {
@@ -108,15 +144,13 @@ pub struct AcceptFacts {
     pub next_nonce: U256,
     /// The proxy's last message in the outbox.
     pub outbox: Option<ActiveMessage>,
+    /// The proxy that the event names is another one, and has used the request's nonce: the request was accepted then,
+    /// and what is pending is the same one made again, which has an event and a row of its own.
+    pub former: Option<Former>,
     /// The proxy's last message in the inbox.
     pub inbox: Option<ActiveMessage>,
-    /// The target token knows the beneficiary. Only asked where it must: for a mint.
-    pub beneficiary_exists: bool,
-    /// What the target leg pays goes through when simulated: a mint, with OSTPrime a payment with 2,300 gas; or a
-    /// payment out of the stake vault.
-    pub beneficiary_takes_payment: bool,
-    /// Value tokens in the stake vault, smallest units; `None` for a stake, which is minted.
-    pub vault: Option<U256>,
+    /// What the target leg pays the beneficiary.
+    pub payment: Payment,
     /// What the target leg pays the reward in.
     pub reward_in: RewardIn,
     /// Bounty that an accept would lock now.

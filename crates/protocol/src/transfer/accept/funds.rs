@@ -1,9 +1,9 @@
 //! Which keys may and can pay: whitelisting, bounty, and the gas of every step of this and earlier requests (protocol.md
 //! R13, R21, R22).
 
-use super::{AcceptFacts, FeeLevel, Hold, Policy, Verdict, WorkerFacts};
+use super::{AcceptFacts, FeeLevel, Hold, InFlight, Policy, Verdict, WorkerFacts};
 use crate::model::{Kind, Request, Side, Step};
-use crate::transfer::expected_gas;
+use crate::transfer::{expected_gas, needed_to_accept};
 use facilitator_eth::{Address, U256};
 
 /// The keys that accept: of the source and of the target chain.
@@ -37,27 +37,28 @@ fn funded(workers: &[&WorkerFacts], check: impl Fn(&WorkerFacts) -> Result<(), H
 fn source_funds(kind: Kind, worker: &WorkerFacts, facts: &AcceptFacts, policy: &Policy) -> Result<(), Hold> {
     // Each accept that is not mined yet takes its bounty too (R13).
     let bounties = facts.bounty.saturating_add(worker.bounties);
-    let (own, in_coin): (&[Step], U256) = match kind {
+    let (accept, in_coin): (&[Step], U256) = match kind {
         Kind::Stake => {
             let (account, has) = (worker.address, worker.bounty_token);
             if has < bounties {
                 return Err(Hold::NoBountyFunds { account, has, needs: bounties });
             }
-            (&[Step::Approve, Step::Accept, Step::ProgressSource], U256::ZERO)
+            (&[Step::Approve, Step::Accept], U256::ZERO)
         }
-        Kind::Redeem => (&[Step::Accept, Step::ProgressSource], bounties),
+        Kind::Redeem => (&[Step::Accept], bounties),
     };
-    coin_funds(worker, kind.source(), gas_of(kind, own), facts.source_fee, in_coin, policy)
+    let gas = Gas { accept: gas_of(kind, accept), rest: gas_of(kind, &[Step::ProgressSource]) };
+    coin_funds(worker, kind.source(), gas, facts.source_fee, in_coin, policy)
 }
 
 fn target_funds(kind: Kind, worker: &WorkerFacts, facts: &AcceptFacts, policy: &Policy) -> Result<(), Hold> {
-    let own = gas_of(kind, &[Step::ProveGateway, Step::Confirm, Step::ProgressTarget]);
+    let rest = gas_of(kind, &[Step::ProveGateway, Step::Confirm, Step::ProgressTarget]);
     let in_coin = match kind.target() {
         Side::Origin => U256::ZERO,
         // The bounties of redeems that the same key has accepted.
         Side::Auxiliary => worker.bounties,
     };
-    coin_funds(worker, kind.target(), own, facts.target_fee, in_coin, policy)
+    coin_funds(worker, kind.target(), Gas { accept: 0, rest }, facts.target_fee, in_coin, policy)
 }
 
 fn gas_of(kind: Kind, steps: &[Step]) -> u64 {
@@ -73,21 +74,42 @@ fn gas_of_another(kind: Kind, side: Side) -> u64 {
     }
 }
 
+/// Gas that a key burns for a request: to accept it, and afterwards.
+#[derive(Clone, Copy)]
+struct Gas {
+    accept: u64,
+    rest: u64,
+}
+
+/// The same for all of them.
+pub(in crate::transfer) fn gas_of_others(side: Side, in_flight: InFlight) -> u64 {
+    let others = Kind::ALL.iter().map(|kind| gas_of_another(*kind, side).saturating_mul(in_flight.of(*kind)));
+    others.fold(0, u64::saturating_add)
+}
+
+const fn minimum(side: Side, policy: &Policy) -> U256 {
+    match side {
+        Side::Origin => policy.min_origin_balance,
+        Side::Auxiliary => policy.min_auxiliary_balance,
+    }
+}
+
+/// Base coin that a key of a side must have for so much gas, at least the configured minimum, and for `bounties` in coin.
+pub(in crate::transfer) fn reserve(side: Side, gas: u64, fee: FeeLevel, bounties: U256, policy: &Policy) -> U256 {
+    gas_cost(gas, fee, policy).max(minimum(side, policy)).saturating_add(bounties)
+}
+
 fn coin_funds(
     worker: &WorkerFacts,
     side: Side,
-    own_gas: u64,
+    own: Gas,
     fee: FeeLevel,
     bounties: U256,
     policy: &Policy,
 ) -> Result<(), Hold> {
-    let others = Kind::ALL.iter().map(|kind| gas_of_another(*kind, side).saturating_mul(worker.in_flight.of(*kind)));
-    let gas = gas_cost(others.fold(own_gas, u64::saturating_add), fee, policy);
-    let minimum = match side {
-        Side::Origin => policy.min_origin_balance,
-        Side::Auxiliary => policy.min_auxiliary_balance,
-    };
-    let needs = gas.max(minimum).saturating_add(bounties);
+    let rest = gas_cost(own.rest.saturating_add(gas_of_others(side, worker.in_flight)), fee, policy);
+    let accept = gas_cost(own.accept, fee, policy).saturating_add(bounties);
+    let needs = needed_to_accept(accept, rest, minimum(side, policy));
     let (account, has) = (worker.address, worker.coin);
     if has >= needs {
         return Ok(());
@@ -99,7 +121,8 @@ fn coin_funds(
     })
 }
 
-fn gas_cost(gas: u64, fee: FeeLevel, policy: &Policy) -> U256 {
+/// What so much gas may cost, with the configured safety.
+pub(in crate::transfer) fn gas_cost(gas: u64, fee: FeeLevel, policy: &Policy) -> U256 {
     let percent = U256::from(policy.funds_safety_percent);
     let cost = U256::from(gas).saturating_mul(fee.per_gas).saturating_mul(percent);
     cost.checked_div(U256::from(100u64)).unwrap_or(U256::MAX)

@@ -50,7 +50,7 @@ pub enum Hold {
     },
     /// R20 at present fees.
     #[error(
-        "fees at which it pays: with gas as it is now it would earn {earns} at most and cost {costs}, and `min_profit` is {least} (in the unit of `prices`)"
+        "fees at which it pays: with gas as it is now it would earn {earns} by what is usually counted and cost {costs}, and `min_profit` is {least} (in the unit of `prices`)"
     )]
     Unprofitable {
         /// What its reward is worth.
@@ -186,11 +186,11 @@ pub enum Refusal {
     },
     /// R20 whatever the fees.
     #[error(
-        "unprofitable: it would earn {earns} at most, and cost {costs} with gas as it is now; whatever gas costs it can't bring the `min_profit` of {least} (in the unit of `prices`)"
+        "unprofitable: it would earn {at_most} at most, and cost {costs} with gas as it is now; whatever gas costs it can't bring the `min_profit` of {least} (in the unit of `prices`)"
     )]
     Unprofitable {
-        /// What its reward is worth.
-        earns: Decimal,
+        /// What its reward is worth at most.
+        at_most: Decimal,
         /// What its gas is worth.
         costs: Decimal,
         /// Configured.

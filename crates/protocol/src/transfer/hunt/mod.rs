@@ -21,6 +21,13 @@ use super::{Awaited, Decision, Legs, Statuses, decide};
 use crate::contracts::gateway::Leg;
 use crate::model::{MessageStatus, State};
 
+/// A step of a foreign message that failed so often is not tried again unless the operator wants it: what always fails
+/// would burn the gas of its gateway proofs for ever.
+pub const MOST_FAILURES: u32 = 5;
+
+/// So many looks in a row that found a foreign message not possible yet, and it is left alone.
+pub const MOST_HOLDS: u32 = 20;
+
 /// What opens a leg.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Means {
@@ -83,6 +90,30 @@ fn revocation(Statuses { outbox, inbox }: Statuses) -> HuntStep {
         (DeclaredRevocation, Progressed) => HuntStep::Await(Awaited::ProgressFinal),
         (DeclaredRevocation, Undeclared | Declared | DeclaredRevocation | Revoked) => HuntStep::Leave,
         (Undeclared | Declared | Progressed | Revoked, _) => HuntStep::Await(Awaited::Revocation),
+    }
+}
+
+impl HuntStep {
+    /// Whether the leg on the target chain, which pays the beneficiary, is among what is left to do.
+    #[must_use]
+    pub const fn pays_out(self) -> bool {
+        match self {
+            Self::Confirm => true,
+            Self::Progress(Opening { legs, means: _ }) => match legs {
+                Legs::Both | Legs::Target => true,
+                Legs::Source => false,
+            },
+            Self::Await(_) | Self::Leave | Self::Finish(_) | Self::Contradiction => false,
+        }
+    }
+
+    /// Whether it is the confirmation.
+    #[must_use]
+    pub const fn confirms(self) -> bool {
+        match self {
+            Self::Confirm => true,
+            Self::Progress(_) | Self::Await(_) | Self::Leave | Self::Finish(_) | Self::Contradiction => false,
+        }
     }
 }
 

@@ -1,12 +1,15 @@
-//! Whether finishing a foreign message pays: what the steps that are left bring to us, against the gas they burn.
+//! Whether finishing a foreign message is possible and pays: what the steps that are left bring to us, against the gas
+//! they burn.
 //!
 //! Sunk costs don't count: after each step the rest is judged anew. What cannot be had is not counted either: without
-//! anchored roots of the target chain nobody gets the bounty by proof.
+//! anchored roots of the target chain nobody gets the bounty by proof. And no key pays with what own requests need.
 
 use super::{HuntStep, Means};
 use crate::contracts::gateway::Leg;
-use crate::model::{Kind, MessageStatus, Side, Step};
-use crate::transfer::accept::FeeLevel;
+use crate::model::{Kind, MessageStatus, Request, Side, Step};
+use crate::transfer::accept::{
+    self, ActiveMessage, FeeLevel, Hold, InFlight, Payment, Policy, Refusal, Verdict, gas_cost, gas_of_others, reserve,
+};
 use crate::transfer::profit::{COIN_DECIMALS, Prices, RewardIn};
 use crate::transfer::{Legs, Statuses, expected_gas, expected_gas_by_proof};
 use bincode::{Decode, Encode};
@@ -23,17 +26,23 @@ const COUNTED_PROOF: u64 = 200_000;
 pub struct HuntPolicy {
     /// Least gain of the steps that are left, in the unit of the prices.
     pub min_profit: Decimal,
-    /// What everything is worth; without prices a whole coin or token of 18 digits counts one.
-    pub prices: Option<Prices>,
+    /// What everything is worth.
+    pub prices: Prices,
 }
 
-/// A worker key and the base coin that it has, wei.
+/// A worker key: the base coin that it has, wei, and what that is needed for beside this message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Purse {
     /// The account.
     pub address: Address,
     /// Held.
     pub coin: U256,
+    /// Own requests that it has yet to pay steps for.
+    pub own: InFlight,
+    /// Foreign messages that it has transactions under way for.
+    pub foreign: InFlight,
+    /// Bounties in base coin that it has yet to pay for own requests, wei.
+    pub bounties: U256,
 }
 
 /// What the chains say that the judgement needs.
@@ -43,6 +52,10 @@ pub struct HuntFacts {
     pub statuses: Statuses,
     /// Whether the secret is public.
     pub secret_is_public: bool,
+    /// The sender's last message in the inbox. Only asked before a confirmation.
+    pub inbox: Option<ActiveMessage>,
+    /// What the target leg pays the beneficiary; `None` once it is done.
+    pub payment: Option<Payment>,
     /// Bounty that the message has locked, smallest units.
     pub bounty: U256,
     /// What the bounty is paid in, on the source chain.
@@ -107,8 +120,16 @@ pub enum Unworthy {
     /// Something that it brings has no price.
     #[error("it brings token {0}, which `prices` does not name; add it there")]
     NoPrice(Address),
+    /// It can't be finished, whatever is done.
+    #[error("it can't be finished: {0}")]
+    Never(Refusal),
+    /// It can't be finished now.
+    #[error("{0}")]
+    NotYet(Hold),
     /// No key has the gas.
-    #[error("no worker key can pay its gas: {account} has {has} wei, about {needs} wei are needed; send it base coin")]
+    #[error(
+        "a worker key that can pay its gas: {account} has {has} wei, the gas and what own requests need of it are about {needs} wei; send it base coin"
+    )]
     NoGasFunds {
         /// The key that is nearest.
         account: Address,
@@ -177,12 +198,20 @@ const fn leg_gas(kind: Kind, leg: Leg, means: Means) -> u64 {
     }
 }
 
+/// What a key of a side may have yet to burn for another foreign message.
+fn gas_of_foreign(kind: Kind, side: Side) -> u64 {
+    if kind.source() == side {
+        leg_gas(kind, Leg::Source, Means::Proof)
+    } else {
+        expected_gas(kind, Step::Confirm) + leg_gas(kind, Leg::Target, Means::Proof)
+    }
+}
+
 /// What an amount is worth.
-fn value(prices: Option<&Prices>, side: Side, asset: RewardIn, amount: U256) -> Result<Decimal, Unworthy> {
+fn value(prices: &Prices, side: Side, asset: RewardIn, amount: U256) -> Result<Decimal, Unworthy> {
     if amount.is_zero() {
         return Ok(Decimal::ZERO);
     }
-    let Some(prices) = prices else { return Ok(Decimal::one().worth(amount, COIN_DECIMALS)) };
     let of_chain = match side {
         Side::Origin => &prices.origin,
         Side::Auxiliary => &prices.auxiliary,
@@ -201,7 +230,7 @@ fn value(prices: Option<&Prices>, side: Side, asset: RewardIn, amount: U256) -> 
 ///
 /// # Errors
 /// [`Unworthy::NoPrice`].
-pub fn profit(kind: Kind, wage: &Wage, facts: &HuntFacts, prices: Option<&Prices>) -> Result<Profit, Unworthy> {
+pub fn profit(kind: Kind, wage: &Wage, facts: &HuntFacts, prices: &Prices) -> Result<Profit, Unworthy> {
     let (source, target) = (kind.source(), kind.target());
     let gas = |side, gas: u64, fee: FeeLevel| {
         value(prices, side, RewardIn::Coin, U256::from(gas).saturating_mul(fee.present))
@@ -213,31 +242,70 @@ pub fn profit(kind: Kind, wage: &Wage, facts: &HuntFacts, prices: Option<&Prices
     Ok(Profit { income: bounty.saturating_add(reward), cost: on_source.saturating_add(on_target) })
 }
 
-/// Whether a step is worth taking; then the keys that pay for it, of the source and of the target chain.
+/// Whether the target chain will take what is left, by the rules of the accept checklist (protocol.md R9, R11): a
+/// confirmation that always reverts would cost one gateway proof after the other.
+///
+/// What can't be paid out is left alone even where its bounty could be had: with the source leg done, nobody would get
+/// the tokens any more.
+fn feasible(request: &Request, facts: &HuntFacts, step: HuntStep) -> Result<(), Unworthy> {
+    if step.confirms() {
+        if request.terms.beneficiary.is_zero() {
+            return Err(Unworthy::Never(Refusal::NoBeneficiary));
+        }
+        let (wanted, message) = (request.terms.nonce, request.message_hash);
+        accept::order_on_target(wanted, facts.inbox, message).map_err(Unworthy::NotYet)?;
+    }
+    let Some(payment) = facts.payment.filter(|_| step.pays_out()) else { return Ok(()) };
+    match accept::payment(request, payment) {
+        Ok(()) | Err(Verdict::Accept { .. }) => Ok(()),
+        Err(Verdict::Refuse(refusal)) => Err(Unworthy::Never(refusal)),
+        Err(Verdict::Hold(hold)) => Err(Unworthy::NotYet(hold)),
+    }
+}
+
+/// Whether a step can be taken and is worth it; then the keys that pay for it, of the source and of the target chain.
+/// `limits`: what own requests are accepted by.
 ///
 /// # Errors
 /// Why the message is left alone.
 pub fn worth(
-    kind: Kind,
+    request: &Request,
     facts: &HuntFacts,
     step: HuntStep,
     policy: &HuntPolicy,
+    limits: &Policy,
 ) -> Result<(Address, Address), Unworthy> {
+    feasible(request, facts, step)?;
+    let kind = request.kind;
     let wage = facts.wage(kind, step);
-    let Profit { income, cost } = profit(kind, &wage, facts, policy.prices.as_ref())?;
+    let Profit { income, cost } = profit(kind, &wage, facts, &policy.prices)?;
     let minimum = policy.min_profit;
     if income < cost.saturating_add(minimum) || income.is_zero() {
         return Err(Unworthy::Loss { income, cost, minimum });
     }
-    let source = payer(&facts.source_workers, wage.source_gas, facts.source_fee)?;
-    let target = payer(&facts.target_workers, wage.target_gas, facts.target_fee)?;
+    let source = payer(&facts.source_workers, kind.source(), wage.source_gas, facts.source_fee, limits)?;
+    let target = payer(&facts.target_workers, kind.target(), wage.target_gas, facts.target_fee, limits)?;
     Ok((source, target))
 }
 
-/// The first key in turn that has the gas; if none has, what the first one lacks.
-fn payer(workers: &[Purse], gas: u64, fee: FeeLevel) -> Result<Address, Unworthy> {
-    let needs = U256::from(gas).saturating_mul(fee.per_gas);
-    let able = workers.iter().find(|worker| worker.coin >= needs).map(|worker| worker.address);
-    let first = workers.first().map_or((Address::ZERO, U256::ZERO), |worker| (worker.address, worker.coin));
-    able.ok_or(Unworthy::NoGasFunds { account: first.0, has: first.1, needs })
+/// The first key in turn that has the gas beside what it needs for own requests; if none has, what the first one lacks.
+/// A key that burns nothing needs nothing.
+fn payer(workers: &[Purse], side: Side, gas: u64, fee: FeeLevel, limits: &Policy) -> Result<Address, Unworthy> {
+    let needs = |worker: &Purse| {
+        if gas == 0 {
+            return U256::ZERO;
+        }
+        let foreign = Kind::ALL.iter().map(|kind| gas_of_foreign(*kind, side).saturating_mul(worker.foreign.of(*kind)));
+        let spent = gas_cost(foreign.fold(gas, u64::saturating_add), fee, limits);
+        spent.saturating_add(reserve(side, gas_of_others(side, worker.own), fee, worker.bounties, limits))
+    };
+    if let Some(able) = workers.iter().find(|worker| worker.coin >= needs(worker)) {
+        return Ok(able.address);
+    }
+    let none = Unworthy::NoGasFunds { account: Address::ZERO, has: U256::ZERO, needs: U256::ZERO };
+    Err(workers.first().map_or(none, |first| Unworthy::NoGasFunds {
+        account: first.address,
+        has: first.coin,
+        needs: needs(first),
+    }))
 }

@@ -21,7 +21,7 @@ use facilitator_chain::connector::{Connector, Effect, EndpointId, Event, Keep, M
 use facilitator_chain::rpc::RpcError;
 use facilitator_chain::scan::{Checkpoint, FetchError, FetchedRange, LogFilter};
 use facilitator_chain::types::Header;
-use facilitator_eth::{Address, B256};
+use facilitator_eth::{Address, B256, U256};
 use facilitator_protocol::events::Event as ContractEvent;
 use facilitator_protocol::model::Side;
 use facilitator_store::StoreError;
@@ -69,6 +69,8 @@ pub enum Heard {
         /// The hash.
         answer: Result<Option<B256>, RpcError>,
     },
+    /// What an endpoint suggests to pay for gas.
+    GasPrice(EndpointId, Result<U256, RpcError>),
     /// All headers of a range.
     Headers(u64, Result<Vec<Header>, FetchError>),
     /// The events of a range.
@@ -206,6 +208,7 @@ impl<'s, S: Scene + 's> Follower<'s, S> {
                 self.feed(Event::Failed { endpoint, error });
             }
             Heard::Subscribed(endpoint, subscribed) => self.feed(Event::Subscribed { endpoint, subscribed }),
+            Heard::GasPrice(endpoint, answer) => self.gas_price_came(endpoint, answer).await?,
             Heard::Headers(ticket, answer) => self.headers_came(ticket, answer),
             Heard::Range(ticket, answer) => self.range_came(ticket, answer).await?,
             Heard::Released(number, answer) => self.released_came(number, answer).await?,

@@ -1,13 +1,16 @@
 //! What the parent is told: heads, troubles, whether the chain may be acted upon, whom to ask.
 
-use super::{Follower, Scene};
+use super::{Follower, Heard, Scene};
 use crate::child::ChildError;
 use crate::messages::FromScanner;
 use facilitator_chain::connector::{Alarm, AlarmKind, EndpointId, Health, Mode};
+use facilitator_chain::rpc::RpcError;
 use facilitator_chain::scan::Checkpoint;
+use facilitator_eth::U256;
 use facilitator_kill::kill_point;
 use facilitator_sender::Head;
 use std::collections::BTreeMap;
+use std::rc::Rc;
 
 /// What was told last, and what is to be told.
 #[derive(Default)]
@@ -16,6 +19,10 @@ pub(super) struct Told {
     database: Option<String>,
     trouble: Option<String>,
     head: Option<Checkpoint>,
+    /// What gas costs by the endpoint that is read, on a chain whose blocks do not say so.
+    gas_price: Option<U256>,
+    /// Who has been asked for it.
+    asking: Option<EndpointId>,
     client: Option<EndpointId>,
     in_step: Option<bool>,
 }
@@ -102,11 +109,56 @@ impl<'s, S: Scene + 's> Follower<'s, S> {
             return Ok(());
         }
         let Some(base_fee) = self.headers.get(head).map(|header| header.base_fee) else { return Ok(()) };
+        if base_fee.is_none()
+            && let Some(client) = self.connector.the_client()
+        {
+            self.ask_gas_price(client);
+            return Ok(());
+        }
+        self.announce(head, base_fee).await
+    }
+
+    async fn announce(&mut self, head: Checkpoint, base_fee: Option<U256>) -> Result<(), ChildError> {
         self.told.head = Some(head);
+        let gas_price = if base_fee.is_none() { self.told.gas_price } else { None };
         kill_point!("scanner.head_seen");
-        self.scene.tell(FromScanner::Head(Head { number: head.number, base_fee })).await?;
+        self.scene.tell(FromScanner::Head(Head { number: head.number, base_fee, gas_price })).await?;
         kill_point!("scanner.head_told");
         Ok(())
+    }
+
+    /// Without a base fee a head is told with what the sender will pay, so that funds and profit are judged by the same.
+    /// One question at a time, and one to whoever is read from now on.
+    fn ask_gas_price(&mut self, endpoint: EndpointId) {
+        if self.told.asking == Some(endpoint) {
+            return;
+        }
+        self.told.asking = Some(endpoint);
+        let scene = Rc::clone(&self.scene);
+        self.tasks.add(async move { Heard::GasPrice(endpoint, scene.gas_price(endpoint).await) });
+    }
+
+    /// The newest head goes out with it, however many came meanwhile; with the last known price if there is no answer.
+    pub(super) async fn gas_price_came(
+        &mut self,
+        endpoint: EndpointId,
+        answer: Result<U256, RpcError>,
+    ) -> Result<(), ChildError> {
+        if self.told.asking != Some(endpoint) {
+            return Ok(());
+        }
+        self.told.asking = None;
+        match answer {
+            Ok(price) => self.told.gas_price = Some(price),
+            Err(error) => tracing::warn!(chain = self.chain_id, %error, "the node does not say what gas costs"),
+        }
+        let Some(head) = self.connector.local().head().filter(|head| self.told.head != Some(*head)) else {
+            return Ok(());
+        };
+        match self.headers.get(head).map(|header| header.base_fee) {
+            Some(base_fee) => self.announce(head, base_fee).await,
+            None => Ok(()),
+        }
     }
 
     /// It counts as in step once everything final is read, and as out of step only when the connector says so.
