@@ -40,7 +40,7 @@ async fn two_instances_share_a_server_and_lose_and_double_nothing_however_they_e
         seed: SEED,
         deadline: Duration::from_secs(240),
     };
-    let outcome = shared::run(plan).await?;
+    let outcome = Box::pin(shared::run(plan)).await?;
     ensure!(outcome.finished == 12 && outcome.kills + outcome.stops + outcome.restarts > 0, "{outcome:#?}");
     Ok(())
 }

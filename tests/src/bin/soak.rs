@@ -99,7 +99,7 @@ async fn share(arguments: &Arguments) -> Result<ExitCode> {
         deadline: DEADLINE.saturating_mul(4),
     };
     println!("soak of {} instances with seed {}", plan.instances, plan.seed);
-    let outcome = shared::run(plan).await?;
+    let outcome = Box::pin(shared::run(plan)).await?;
     println!(
         "{outcome:#?}
 lost 0, duplicated 0"
