@@ -33,6 +33,17 @@ CREATE TABLE instances (
     total_voted_time_ms       INTEGER NOT NULL
 ) STRICT;
 
+-- The worker keys of each instance, as it last started.
+CREATE TABLE instance_keys (
+    instance_id    INTEGER NOT NULL REFERENCES instances (id) ON DELETE CASCADE,
+    chain_id       INTEGER NOT NULL,
+    account        TEXT NOT NULL,
+    last_active_ms INTEGER,
+    PRIMARY KEY (instance_id, chain_id, account)
+) STRICT;
+
+CREATE INDEX instance_keys_account ON instance_keys (chain_id, account);
+
 -- Every heartbeat, also one that was refused; old ones are removed.
 CREATE TABLE heartbeats (
     id             INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -88,12 +99,17 @@ CREATE TABLE reward_payouts (
     txs_signed  INTEGER NOT NULL
 ) STRICT;
 
--- One row: who changes it tends all instances, one at a time.
+-- At most one row: who changes it tends all instances, one at a time.
 CREATE TABLE maintenance (
     id                INTEGER PRIMARY KEY CHECK (id = 1),
     next_tick_at_ms   INTEGER,
     next_reward_at_ms INTEGER,
-    tended_at_ms      INTEGER
+    tended_at_ms      INTEGER NOT NULL
 ) STRICT;
 
-INSERT INTO maintenance (id) VALUES (1);
+-- How often a request was claimed: what was found out under an earlier claim is not stored any more.
+ALTER TABLE requests ADD COLUMN claim_seq INTEGER NOT NULL DEFAULT 0;
+
+-- The instance that claimed it last. Once a secret is locked the others leave it alone while that one works, so that
+-- bounties come back to the keys that paid them.
+ALTER TABLE requests ADD COLUMN holder TEXT;

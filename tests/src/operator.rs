@@ -4,6 +4,7 @@
 
 use crate::{
     daemon::Daemon,
+    database,
     devnet::{Devnet, Side},
 };
 use anyhow::{Context as _, Result, ensure};
@@ -111,6 +112,8 @@ pub struct InitOptions {
     pub auxiliary_rpc: String,
     /// Keys on each chain.
     pub workers: usize,
+    /// The config of another instance of the same operator, to be joined.
+    pub join: Option<PathBuf>,
     /// Whether key stores are as weak as tests like them, or as strong as `init` makes them by itself.
     pub light_kdf: bool,
 }
@@ -123,6 +126,7 @@ impl InitOptions {
             origin_rpc: devnet.origin.url.clone(),
             auxiliary_rpc: devnet.auxiliary.url.clone(),
             workers: 1,
+            join: None,
             light_kdf: true,
         }
     }
@@ -151,7 +155,30 @@ impl Operator {
     /// # Errors
     /// When `init` fails or does not print what it must.
     pub async fn init(devnet: &Devnet, options: &InitOptions) -> Result<Self> {
-        let mut operator = Self::bare(devnet)?;
+        Self::init_in(Self::bare(devnet)?, devnet, options).await
+    }
+
+    /// A further instance of this operator, with a home, keys and config of its own on the same database.
+    ///
+    /// # Errors
+    /// As [`Operator::init`].
+    pub async fn join(&self, devnet: &Devnet, options: &InitOptions) -> Result<Self> {
+        let mut other = Self::bare(devnet)?;
+        for worker in &self.origin_workers {
+            other.set_variable(&format!("MOSAIC_ADDRESS_PASSW_{worker}"), ORIGIN_PASSWORD);
+        }
+        let options = InitOptions { join: Some(self.config.clone()), ..options.clone() };
+        let other = Self::init_in(other, devnet, &options).await?;
+        let config: Json = serde_json::from_slice(&fs::read(&self.config)?)?;
+        let mut db = config["db"].clone();
+        if db["db_path"].is_string() {
+            db = json!({ "db_path": database::file(&self.config) });
+        }
+        other.edit_config(|config| config["db"] = db)?;
+        Ok(other)
+    }
+
+    async fn init_in(mut operator: Self, devnet: &Devnet, options: &InitOptions) -> Result<Self> {
         let mosaic = operator.home().join("mosaic-config.json");
         fs::write(&mosaic, serde_json::to_vec_pretty(&devnet.mosaic_config())?)?;
         let mosaic = mosaic.to_string_lossy().into_owned();
@@ -165,6 +192,8 @@ impl Operator {
         ];
         let arguments = ["init", "--json"].into_iter().chain(arguments.into_iter().flatten());
         let arguments = arguments.chain(options.light_kdf.then_some("--light-kdf"));
+        let join = options.join.as_ref().map(|config| config.to_string_lossy().into_owned());
+        let arguments = arguments.chain(join.iter().flat_map(|config| ["--join", config]));
         let told = operator.ask(&arguments.collect::<Vec<_>>()).await?;
         operator.take_over(&told)?;
         Ok(operator)

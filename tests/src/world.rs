@@ -103,6 +103,7 @@ impl World {
             origin_rpc: origin_proxy.url.clone(),
             auxiliary_rpc: auxiliary_proxy.url.clone(),
             workers: options.workers,
+            join: None,
             light_kdf: options.light_kdf,
         };
         let operator = Operator::init(&devnet, &init).await?;
@@ -118,6 +119,24 @@ impl World {
         devnet.enroll(&operator.origin_workers, &operator.auxiliary_workers, options.funds).await?;
         let anchoring = options.anchoring.map(|policy| Anchoring::start(&devnet, policy));
         Ok(Self { devnet, origin_proxy, auxiliary_proxy, operator, anchoring, postgres })
+    }
+
+    /// A further instance of the operator: keys of its own, which are enrolled, the same database and hash-lock key.
+    ///
+    /// # Errors
+    /// When it can't be made.
+    pub async fn instance(&self, options: &WorldOptions) -> Result<Operator> {
+        let init = InitOptions {
+            origin_rpc: self.origin_proxy.url.clone(),
+            auxiliary_rpc: self.auxiliary_proxy.url.clone(),
+            workers: options.workers,
+            join: None,
+            light_kdf: options.light_kdf,
+        };
+        let other = self.operator.join(&self.devnet, &init).await?;
+        other.quicken(options.confirmations, options.poll)?;
+        self.devnet.enroll(&other.origin_workers, &other.auxiliary_workers, options.funds).await?;
+        Ok(other)
     }
 
     /// Has the operator serve the second pair of gateways beside the first, from the next start on.

@@ -138,7 +138,7 @@ async fn a_database_that_must_not_be_written_is_named_at_the_start() -> Result<(
     let (mut operator, file) = used(&devnet).await?;
     become_bound(&mut operator)?;
     let folder = file.parent().context("no folder")?.to_owned();
-    let words = ["cannot be written", "check owner and mode"];
+    let words = ["cannot be written", "check owner, mode"];
     // As that user it works at all.
     let daemon = operator.start().await?;
     operator.stop(daemon).await?;

@@ -4,6 +4,7 @@
 mod chains;
 mod db;
 mod init;
+mod instances;
 mod ledger;
 mod requests;
 mod run;
@@ -11,6 +12,7 @@ mod run;
 pub(crate) use chains::{ConnectionsArgs, ScannerCommand, SyncCommand};
 pub(crate) use db::DbCommand;
 pub(crate) use init::InitArgs;
+pub(crate) use instances::{InstanceArgs, MaintenanceCommand, ParamsCommand, StatsArgs};
 pub(crate) use ledger::{LedgerArgs, Period};
 pub(crate) use requests::RequestsCommand;
 pub(crate) use run::{MonitorArgs, StartArgs, StopArgs};
@@ -116,6 +118,16 @@ pub(crate) enum Command {
     ///
     /// Needs the passwords of the worker keys, as `start` does.
     Recover(RecoverArgs),
+    /// Take an instance out of service for a while, and back.
+    #[command(subcommand)]
+    Maintenance(MaintenanceCommand),
+    /// Show the instances that share the database: status, transactions signed, downtime.
+    Stats(StatsArgs),
+    /// Show or change what the life of the instances goes by. It counts for all of them at once.
+    #[command(subcommand)]
+    Params(ParamsCommand),
+    /// End an instance for good: it signs nothing any more, and another one takes its requests over.
+    Deregister(InstanceArgs),
     /// Look after the database: bring its schema up to date, check it, or move it to another one.
     #[command(subcommand)]
     Db(DbCommand),
@@ -201,6 +213,10 @@ impl Command {
             Self::Connections(args) => args.json,
             Self::Ledger(args) => args.json,
             Self::Monitor(args) => args.json,
+            Self::Stats(args) => args.json,
+            Self::Deregister(args) => args.json,
+            Self::Maintenance(command) => command.args().json,
+            Self::Params(ParamsCommand::Get { json, .. } | ParamsCommand::Set { json, .. }) => *json,
             Self::Sync(SyncCommand::Status { json, .. })
             | Self::Scanner(ScannerCommand::Rewind { json, .. })
             | Self::Db(

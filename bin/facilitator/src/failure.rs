@@ -106,7 +106,8 @@ impl From<KeyError> for Failure {
 
 impl From<StoreError> for Failure {
     fn from(error: StoreError) -> Self {
-        Self::new(Exit::Database, error.to_string())
+        let exit = if matches!(error, StoreError::Unknown { .. }) { Exit::Failed } else { Exit::Database };
+        Self::new(exit, error.to_string())
     }
 }
 

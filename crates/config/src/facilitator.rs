@@ -6,8 +6,8 @@ mod prices;
 mod shapes;
 
 use crate::{
-    ChainRef, ChainSettings, ConfigError, Endpoint, Error, Home, HunterSettings, MetricsSettings, MonitorSettings,
-    Names, Secret, Settings, json,
+    ChainRef, ChainSettings, ConfigError, Endpoint, Error, HeartbeatSettings, Home, HunterSettings, MetricsSettings,
+    MonitorSettings, Names, Secret, Settings, json,
 };
 use facilitator_eth::Address;
 pub use prices::{ChainPrices, Prices};
@@ -44,6 +44,8 @@ pub struct Facilitator {
     pub hunter: HunterSettings,
     /// Optional settings of the object `metrics`.
     pub metrics: MetricsSettings,
+    /// Optional settings of the object `heartbeat`.
+    pub heartbeat: HeartbeatSettings,
     /// Optional settings of the monitor.
     pub monitor: MonitorSettings,
 }
@@ -165,6 +167,7 @@ fn assemble(file: &Path, draft: Draft, context: Context<'_>) -> Result<Facilitat
         settings: draft.settings,
         hunter: draft.hunter,
         metrics: draft.metrics,
+        heartbeat: draft.heartbeat,
         monitor: draft.monitor,
     })
 }

@@ -218,6 +218,34 @@ impl Kind for PathText {
     }
 }
 
+/// A short text of letters, digits and `-_.:`.
+pub(crate) struct Name;
+
+impl Kind for Name {
+    type Value = String;
+
+    fn read(&self, node: &Node<'_>) -> Result<String, ConfigError> {
+        let text = node.text()?;
+        let fits = |letter: char| letter.is_ascii_alphanumeric() || "-_.:".contains(letter);
+        if text.is_empty() || text.len() > 100 || !text.chars().all(fits) {
+            return Err(node.error("must be 1 to 100 letters, digits or -_.:"));
+        }
+        Ok(text.to_owned())
+    }
+
+    fn show(&self, value: &String) -> Value {
+        value.as_str().into()
+    }
+
+    fn unit(&self) -> String {
+        "name".to_owned()
+    }
+
+    fn allowed(&self) -> String {
+        "1 to 100 letters, digits or -_.:".to_owned()
+    }
+}
+
 /// Text that no log may show.
 pub(crate) struct HiddenText;
 

@@ -35,8 +35,8 @@ pub use names::{ChainRef, Names, WELL_KNOWN};
 pub use passwords::{Passwords, password_variable};
 pub use secret::Secret;
 pub use settings::{
-    ChainSettings, Environment, HunterSettings, LogFormat, LogLevel, MetricsSettings, MonitorSettings, Scope, Setting,
-    Settings, table,
+    ChainSettings, Environment, HeartbeatSettings, HunterSettings, LogFormat, LogLevel, MetricsSettings,
+    MonitorSettings, Scope, Setting, Settings, table,
 };
 pub use unlock::{Key, Keys, hash_lock_account, open_hash_lock_key, unlock};
 

@@ -3,7 +3,7 @@
 
 use crate::{
     ConfigError,
-    kinds::{Choice, Fraction, Kind, Maybe, Millis, Paths, Seconds, Small, Switch, Wei, count},
+    kinds::{Choice, Fraction, Kind, Maybe, Millis, Name, Paths, Seconds, Small, Switch, Wei, count},
     node::{Fields, Node},
 };
 use facilitator_eth::{Decimal, U256};
@@ -19,6 +19,8 @@ pub enum Scope {
     Chain,
     /// In the object `hunter`.
     Hunter,
+    /// In the object `heartbeat`.
+    Heartbeat,
     /// In the object `metrics`.
     Metrics,
     /// In the object `monitor`.
@@ -283,6 +285,36 @@ impl HunterSettings {
     }
 }
 
+settings! {
+    /// Optional settings of the object `heartbeat`: the life of the instances that share a database. The first start stores all but `instance` and `weight` there, and from then on what is stored counts (`facilitator params`).
+    HeartbeatSettings, Scope::Heartbeat;
+    /// Name of this instance; null makes one of host, auxiliary chain and first worker key of the origin chain. It must stay the same.
+    "instance" instance: Option<String> = None, Maybe(Name);
+    /// Where more instances are ready than may be active, the heaviest are.
+    "weight" weight: u32 = 1, Small("weight", 0, 1_000_000);
+    /// Time between two heartbeats of an instance. One that is silent for more than two of them becomes inactive, and others take its requests over.
+    "son_heartbeat_frequency_ms" son_heartbeat_frequency: Duration = Duration::from_secs(180), Millis(100, 86_400_000);
+    /// An instance that is in maintenance for so long is proposed to be deregistered.
+    "son_deregister_time_ms" son_deregister_time: Duration = Duration::from_secs(43_200), Millis(100, 31_536_000_000);
+    /// Time between two maintenance ticks, at which ready instances become active and requested maintenance begins. Where nobody is active the first that is ready becomes so at once.
+    "maintenance_interval_ms" maintenance_interval: Duration = Duration::from_secs(300), Millis(100, 31_536_000_000);
+    /// Time after which the count of signed transactions begins anew.
+    "reward_interval_ms" reward_interval: Duration = Duration::from_secs(86_400), Millis(100, 31_536_000_000);
+    /// Most instances that are active at one time.
+    "maximum_active" maximum_active: u32 = 15, Small("instances", 1, 1_000);
+    /// How far the time of a heartbeat may lie beside the time at which it is stored.
+    "heartbeat_tolerance_ms" heartbeat_tolerance: Duration = Duration::from_secs(15), Millis(0, 3_600_000);
+    /// Ticks after which a proposal that found no majority lapses.
+    "proposal_ticks" proposal_ticks: u32 = 3, Small("ticks", 1, 1_000);
+}
+
+impl HeartbeatSettings {
+    /// Reads the object `heartbeat` at `node`, default for what is not there.
+    pub(crate) fn read(node: &Node<'_>) -> Result<Self, ConfigError> {
+        Self::read_fields(&node.fields(&[Self::KEYS])?)
+    }
+}
+
 /// All optional settings, those of the top level first.
 #[must_use]
 pub fn table() -> Vec<Setting> {
@@ -290,6 +322,7 @@ pub fn table() -> Vec<Setting> {
     Settings::rows(&mut rows);
     ChainSettings::rows(&mut rows);
     HunterSettings::rows(&mut rows);
+    HeartbeatSettings::rows(&mut rows);
     MetricsSettings::rows(&mut rows);
     MonitorSettings::rows(&mut rows);
     rows
@@ -355,6 +388,7 @@ mod tests {
             (Scope::Top, Settings::KEYS),
             (Scope::Chain, ChainSettings::KEYS),
             (Scope::Hunter, HunterSettings::KEYS),
+            (Scope::Heartbeat, HeartbeatSettings::KEYS),
             (Scope::Metrics, MetricsSettings::KEYS),
             (Scope::Monitor, MonitorSettings::KEYS),
         ];
@@ -370,6 +404,10 @@ mod tests {
                 Scope::Hunter => {
                     let node = Node::root(Path::new("f"), &value);
                     assert_eq!(HunterSettings::read(&node).unwrap(), HunterSettings::default());
+                }
+                Scope::Heartbeat => {
+                    let node = Node::root(Path::new("f"), &value);
+                    assert_eq!(HeartbeatSettings::read(&node).unwrap(), HeartbeatSettings::default());
                 }
                 Scope::Metrics => {
                     let node = Node::root(Path::new("f"), &value);

@@ -8,8 +8,8 @@ mod common;
 
 use common::{facilitator, fixture_json};
 use facilitator_config::{
-    ChainSettings, GatewayConfig, Home, HunterSettings, MetricsSettings, MonitorSettings, Mosaic, Scope, Settings,
-    table,
+    ChainSettings, GatewayConfig, HeartbeatSettings, Home, HunterSettings, MetricsSettings, MonitorSettings, Mosaic,
+    Scope, Settings, table,
 };
 use serde_json::{Map, Value};
 use std::{
@@ -36,9 +36,10 @@ fn rows(scope: Scope) -> String {
 
 fn generated() -> String {
     let (chain, top) = (rows(Scope::Chain), rows(Scope::Top));
-    let (hunter, metrics, monitor) = (rows(Scope::Hunter), rows(Scope::Metrics), rows(Scope::Monitor));
+    let (hunter, heartbeat) = (rows(Scope::Hunter), rows(Scope::Heartbeat));
+    let (metrics, monitor) = (rows(Scope::Metrics), rows(Scope::Monitor));
     format!(
-        "### In each entry of `chains`\n\n{chain}\n### At the top level\n\n{top}\n### In the object `hunter`\n\n{hunter}\n### In the object `metrics`\n\n{metrics}\n### In the object `monitor`\n\n{monitor}"
+        "### In each entry of `chains`\n\n{chain}\n### At the top level\n\n{top}\n### In the object `hunter`\n\n{hunter}\n### In the object `heartbeat`\n\n{heartbeat}\n### In the object `metrics`\n\n{metrics}\n### In the object `monitor`\n\n{monitor}"
     )
 }
 
@@ -68,6 +69,7 @@ fn the_example_config_is_valid_and_complete_and_every_setting_has_its_default() 
         let top = example.as_object_mut().unwrap();
         top.extend(defaults(Scope::Top));
         top.insert("hunter".to_owned(), defaults(Scope::Hunter).into());
+        top.insert("heartbeat".to_owned(), defaults(Scope::Heartbeat).into());
         top.insert("metrics".to_owned(), defaults(Scope::Metrics).into());
         top.insert("monitor".to_owned(), Value::Object(defaults(Scope::Monitor)));
         for entry in top["chains"].as_object_mut().unwrap().values_mut() {
@@ -86,6 +88,8 @@ fn the_example_config_is_valid_and_complete_and_every_setting_has_its_default() 
     has(&example, Scope::Top);
     assert_eq!(config.hunter, HunterSettings::default());
     has(&example["hunter"], Scope::Hunter);
+    assert_eq!(config.heartbeat, HeartbeatSettings::default());
+    has(&example["heartbeat"], Scope::Heartbeat);
     assert_eq!(config.metrics, MetricsSettings::default());
     has(&example["metrics"], Scope::Metrics);
     assert_eq!(config.monitor, MonitorSettings::default());

@@ -77,7 +77,7 @@ pub struct Tended {
 pub fn tend(board: &Board, me: &str, now_ms: i64, params: &Params) -> Tended {
     let mut tended = Tended { board: board.clone(), ..Tended::default() };
     tended.each(|_| Event::Watch, now_ms, params);
-    if is_due(board.next_tick_ms, params.maintenance_interval_ms, now_ms) {
+    if is_due(board.next_tick_ms, params.maintenance_interval_ms, now_ms) || tended.is_idle() {
         tended.tick(now_ms, params);
     }
     tended.propose(me, now_ms, params);
@@ -92,6 +92,14 @@ fn is_due(due: Option<i64>, interval_ms: i64, now_ms: i64) -> bool {
 }
 
 impl Tended {
+    /// Whether nobody works though somebody could: the tick has nothing to wait for. So an operator's only instance works
+    /// as soon as it is ready.
+    fn is_idle(&self) -> bool {
+        let is_waiting = |member: &Member| member.instance.status == Status::Inactive && member.instance.ready;
+        let works = |member: &Member| member.instance.status.may_sign();
+        !self.board.members.iter().any(works) && self.board.members.iter().any(is_waiting)
+    }
+
     /// The same kind of event for every member; one that is refused changes nothing.
     fn each(&mut self, event: impl Fn(&Member) -> Event, now_ms: i64, params: &Params) {
         for member in &mut self.board.members {

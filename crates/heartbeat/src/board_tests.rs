@@ -50,6 +50,24 @@ fn the_first_look_at_a_new_board_is_a_tick() {
 }
 
 #[test]
+fn where_nobody_works_the_first_that_could_is_not_kept_waiting() {
+    let mut early = board(&["a", "b"]);
+    early.members[0].instance.ready = false;
+    early.members[1].instance.ready = false;
+    let mut tended = tend(&early, "a", 0, &params());
+    assert!(tended.ticked && tended.moved.is_empty(), "nobody was ready");
+    tended = tend(&tended.board, "a", 1, &params());
+    assert!(!tended.ticked, "nobody is");
+    tended.board.members[0].instance.ready = true;
+    tended = tend(&tended.board, "a", 2, &params());
+    assert!(tended.ticked);
+    assert_eq!(of(&tended.board, "a").status, Status::Active);
+    tended.board.members[1].instance.ready = true;
+    tended = tend(&tended.board, "b", 3, &params());
+    assert!(!tended.ticked, "the second one waits for the tick");
+}
+
+#[test]
 fn a_silent_instance_is_noticed_by_the_others_and_comes_back_at_a_tick_alone() {
     let mut tended = tend(&board(&["a", "b"]), "a", 0, &params());
     for second in 1..=4 {

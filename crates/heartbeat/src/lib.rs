@@ -13,6 +13,8 @@
 //! | `in_maintenance` | refused | refused | refused | `active`, or `inactive` if not in the set | stays | – | `deregistered` |
 //! | `deregistered` | refused | refused | refused | refused | stays | – | refused |
 //!
+//! A tick comes at its interval, and at once where nobody works and somebody is ready.
+//!
 //! The names of statuses and statistics are those of the heartbeat specification (neighbours.md 000, H1–H27).
 
 mod board;

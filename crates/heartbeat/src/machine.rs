@@ -169,10 +169,12 @@ fn heartbeat(before: &Instance, sent_ms: i64, now_ms: i64, params: &Params) -> R
         return Err(Refusal::NoHeartbeatDue(before.status));
     }
     let Statistics { last_active_ms, last_down_ms, .. } = before.statistics;
-    if last_active_ms.is_some_and(|last| sent_ms <= last) {
+    // What lies in the future is of a clock that has gone back since.
+    let latest = now_ms.saturating_add(params.tolerance_ms);
+    if last_active_ms.is_some_and(|last| sent_ms <= last && last <= latest) {
         return Err(Refusal::NotNewer);
     }
-    if last_down_ms.is_some_and(|down| sent_ms <= down) {
+    if last_down_ms.is_some_and(|down| sent_ms <= down && down <= latest) {
         return Err(Refusal::BeforeLastDown);
     }
     let (behind, ahead) = (now_ms.saturating_sub(sent_ms), sent_ms.saturating_sub(now_ms));

@@ -158,6 +158,8 @@ pub struct MetricsSetup {
     pub database: String,
     /// Origin and auxiliary chain id, which the database is about.
     pub pair: (u64, u64),
+    /// Name of the instance whose status is served.
+    pub instance: String,
 }
 
 /// Parent to the process that serves metrics and pages.

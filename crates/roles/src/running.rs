@@ -1,8 +1,8 @@
 //! Which facilitators run: what their databases say, checked against the processes of this host.
 
 use crate::parent::Standing;
-use facilitator_store::Store;
 use facilitator_store::processes::{Process, ProcessKind};
+use facilitator_store::{Store, StoreError};
 use std::fs;
 
 /// The name of this host.
@@ -41,15 +41,31 @@ pub fn is_alive(process: &Process, host: &str, now_ms: i64) -> bool {
 /// How old the heartbeat of a process of another host may be.
 const FRESH_MS: i64 = 60_000;
 
-/// The running facilitator of a database.
+/// The running facilitators of a database: one each instance.
 ///
 /// # Errors
-/// [`facilitator_store::StoreError`] of the database.
-pub async fn find(store: &Store, now_ms: i64) -> Result<Option<Process>, facilitator_store::StoreError> {
+/// [`StoreError`] of the database.
+pub async fn all(store: &Store, now_ms: i64) -> Result<Vec<Process>, StoreError> {
     let host = host();
-    let processes = store.processes().await?;
-    let is_parent = |process: &&Process| process.registered.kind == ProcessKind::Facilitator;
-    Ok(processes.iter().filter(is_parent).find(|process| is_alive(process, &host, now_ms)).cloned())
+    let processes = store.processes().await?.into_iter();
+    let is_parent = |process: &Process| process.registered.kind == ProcessKind::Facilitator;
+    Ok(processes.filter(|process| is_parent(process) && is_alive(process, &host, now_ms)).collect())
+}
+
+/// Any running facilitator of a database.
+///
+/// # Errors
+/// [`StoreError`] of the database.
+pub async fn find(store: &Store, now_ms: i64) -> Result<Option<Process>, StoreError> {
+    Ok(all(store, now_ms).await?.into_iter().next())
+}
+
+/// The running facilitator of an instance.
+///
+/// # Errors
+/// [`StoreError`] of the database.
+pub async fn own(store: &Store, instance: &str, now_ms: i64) -> Result<Option<Process>, StoreError> {
+    Ok(all(store, now_ms).await?.into_iter().find(|process| process.registered.instance == instance))
 }
 
 /// What a facilitator has reported last; `None` before its first word, or where another version says it differently.

@@ -6,9 +6,11 @@ use super::*;
 use crate::messages::{ChainSetup, KeyBytes};
 use facilitator_chain::rpc::{Rpc, RpcOptions};
 use facilitator_eth::{Address, Bytes, U256};
+use facilitator_heartbeat::{Event, Params};
 use facilitator_ipc::{WriterOptions, WriterTask, start_writer};
 use facilitator_protocol::model::{RequestId, Side, Step};
 use facilitator_sender::Visibility;
+use facilitator_store::instances::NewInstance;
 use facilitator_store::journal::{Entry, EntryId, Failed, Inclusion, NewEntry, Notify, Queued, Sent, Signature};
 use facilitator_store::leases::{Acquired, Lease};
 use facilitator_store::{Access, Location, Pair, Patience, Store};
@@ -85,6 +87,7 @@ moody! {
     highest_nonce(account: Address) -> Option<u64>;
     holding(account: Address, nonce: u64) -> Option<Entry>;
     last_account() -> Option<Address>;
+    orphans() -> Vec<Address>;
     acquire_lease(account: Address, owner: &str, ttl_ms: i64, now_ms: i64) -> Acquired;
     renew_lease(lease: &Lease, ttl_ms: i64, now_ms: i64) -> Lease;
     release_lease(lease: &Lease) -> ();
@@ -116,7 +119,18 @@ fn key() -> SecretKey {
     SecretKey::from_bytes(&[1; 32]).unwrap()
 }
 
+/// The instance may sign.
+async fn admit(store: &Store) {
+    let keys = vec![(CHAIN, key().address())];
+    let new = NewInstance { name: "one".to_owned(), host: "here".to_owned(), weight: 1, keys };
+    store.enroll(&new, now_ms()).await.unwrap();
+    for event in [Event::Ready, Event::Tick { in_active_set: true }] {
+        store.instance_event("one", event, &Params::default(), now_ms()).await.unwrap().unwrap();
+    }
+}
+
 async fn desk(store: &Store, parent: &ToParent, refuses: &Arc<AtomicBool>) -> Desk<Node, Moody> {
+    admit(store).await;
     let keep = Moody { records: Records::new(store, CHAIN), refuses: Arc::clone(refuses) };
     let node = Node::new(Rpc::new(NO_NODE, RpcOptions::default()).unwrap());
     let settings = Settings { retry_base_ms: 20, ..Settings::new(CHAIN) };

@@ -32,6 +32,7 @@ pub trait Keep {
     async fn highest_nonce(&self, account: Address) -> Result<Option<u64>>;
     async fn holding(&self, account: Address, nonce: u64) -> Result<Option<Entry>>;
     async fn last_account(&self) -> Result<Option<Address>>;
+    async fn orphans(&self) -> Result<Vec<Address>>;
     async fn acquire_lease(&self, account: Address, owner: &str, ttl_ms: i64, now_ms: i64) -> Result<Acquired>;
     async fn renew_lease(&self, lease: &Lease, ttl_ms: i64, now_ms: i64) -> Result<Lease>;
     async fn release_lease(&self, lease: &Lease) -> Result<()>;
@@ -111,6 +112,10 @@ impl Keep for Records {
 
     async fn last_account(&self) -> Result<Option<Address>> {
         self.journal.last_account().await
+    }
+
+    async fn orphans(&self) -> Result<Vec<Address>> {
+        self.journal.orphans().await
     }
 
     async fn acquire_lease(&self, account: Address, owner: &str, ttl_ms: i64, now_ms: i64) -> Result<Acquired> {

@@ -139,6 +139,32 @@ pub enum StoreError {
         /// The outdated fencing token.
         token: i64,
     },
+    /// The instance may not sign at present, by its status; it may again once a maintenance tick has made it active.
+    #[error(
+        "instance {instance} signs nothing: it is {status}; a maintenance tick makes it active again once it is ready"
+    )]
+    MayNotSign {
+        /// Its name.
+        instance: String,
+        /// Its status.
+        status: String,
+    },
+    /// Another instance works on the request that was to be signed for.
+    #[error("the claim on request {request} is lost: {holder} works on it, so nothing is signed for it here")]
+    ClaimLost {
+        /// Row number.
+        request: i64,
+        /// Who has it.
+        holder: String,
+    },
+    /// There is nothing of this name.
+    #[error("there is no {what} named `{name}`; `facilitator stats` lists what there is")]
+    Unknown {
+        /// What was asked for.
+        what: &'static str,
+        /// By which name.
+        name: String,
+    },
     /// The scan did not start at the stored checkpoint: another scanner moved it.
     #[error(
         "checkpoint of chain {chain_id} is at {found}, not at {expected} as this scanner believes: another scanner runs on the same database; end one of them"
@@ -184,7 +210,12 @@ impl StoreError {
     #[must_use]
     pub const fn passes(&self) -> bool {
         match self {
-            Self::Busy { .. } | Self::Full { .. } | Self::ReadOnly { .. } | Self::Unavailable { .. } => true,
+            Self::Busy { .. }
+            | Self::Full { .. }
+            | Self::ReadOnly { .. }
+            | Self::Unavailable { .. }
+            | Self::MayNotSign { .. }
+            | Self::ClaimLost { .. } => true,
             Self::Missing { .. }
             | Self::NotADatabase { .. }
             | Self::Foreign { .. }
@@ -197,6 +228,7 @@ impl StoreError {
             | Self::Uncertain { .. }
             | Self::LeaseLost { .. }
             | Self::CheckpointMoved { .. }
+            | Self::Unknown { .. }
             | Self::WrongState { .. }
             | Self::TooLarge { .. }
             | Self::Statement { .. } => false,

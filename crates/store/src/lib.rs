@@ -10,6 +10,7 @@ mod db;
 mod error;
 pub mod figures;
 pub mod gateways;
+pub mod instances;
 pub mod journal;
 pub mod leases;
 mod ledger;

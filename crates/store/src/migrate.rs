@@ -23,6 +23,7 @@ const SQLITE: &[Migration] = &[
     Migration { version: 3, name: "ledger", sql: include_str!("../../../migrations/sqlite/0003_ledger.sql") },
     Migration { version: 4, name: "messages", sql: include_str!("../../../migrations/sqlite/0004_messages.sql") },
     Migration { version: 5, name: "monitor", sql: include_str!("../../../migrations/sqlite/0005_monitor.sql") },
+    Migration { version: 6, name: "instances", sql: include_str!("../../../migrations/sqlite/0006_instances.sql") },
 ];
 
 const POSTGRES: &[Migration] = &[
@@ -31,6 +32,7 @@ const POSTGRES: &[Migration] = &[
     Migration { version: 3, name: "ledger", sql: include_str!("../../../migrations/postgres/0003_ledger.sql") },
     Migration { version: 4, name: "messages", sql: include_str!("../../../migrations/postgres/0004_messages.sql") },
     Migration { version: 5, name: "monitor", sql: include_str!("../../../migrations/postgres/0005_monitor.sql") },
+    Migration { version: 6, name: "instances", sql: include_str!("../../../migrations/postgres/0006_instances.sql") },
 ];
 
 const VERSIONS: &str = "CREATE TABLE schema_versions (

@@ -6,7 +6,11 @@
 use anyhow::{Result, ensure};
 use facilitator_tests::{
     arguments::Arguments,
-    soak::{self, Plan, Progress, Until},
+    soak::{
+        self, Plan, Progress, Until,
+        shared::{self, Shared},
+    },
+    world::Database,
 };
 use std::{
     io::{IsTerminal as _, Write as _},
@@ -15,6 +19,11 @@ use std::{
 };
 
 const USAGE: &str = "\
+usage: scripts/soak --instances N [--db postgres|sqlite] [--requests N] [--faults N] [--kill-every SECONDS] [--seed S]
+Lets N instances of one operator share a database (postgres) and the work on N requests (200), half of them stakes and half
+redeems, while they are killed, stopped for a while and started again at random, and the server too, N times (40), one each
+S seconds (2) on average. In the end each step must have happened once, and each instance have counted what its keys sent.
+
 usage: scripts/soak [--minutes M | --kills N] [--kill-every SECONDS] [--in-flight N] [--seed S] [--failing PERCENT]
 Keeps N stakes and redeems (12) in flight between two chains of your own machine for M minutes (5), or until N deaths, and kills
 processes of the facilitator with SIGKILL, one each S seconds (1) on average: workers, scanners, senders, the parent,
@@ -71,13 +80,54 @@ fn plan(arguments: &Arguments) -> Result<Plan> {
     })
 }
 
+/// Several instances that share a database.
+async fn share(arguments: &Arguments) -> Result<ExitCode> {
+    let every: f64 = arguments.word("--kill-every").unwrap_or("2").parse()?;
+    ensure!((0.01..=3600.0).contains(&every), "--kill-every must be 0.01 to 3600 seconds");
+    let now = SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs();
+    let plan = Shared {
+        instances: usize::try_from(arguments.number("--instances", 2)?)?,
+        requests: usize::try_from(arguments.number("--requests", 200)?)?,
+        database: match arguments.word("--db").unwrap_or("postgres") {
+            "postgres" => Database::Postgres,
+            "sqlite" => Database::Sqlite,
+            other => anyhow::bail!("--db must be postgres or sqlite, not {other}"),
+        },
+        every: Duration::from_secs_f64(every),
+        faults: arguments.number("--faults", 40)?,
+        seed: arguments.number("--seed", now)?,
+        deadline: DEADLINE.saturating_mul(4),
+    };
+    println!("soak of {} instances with seed {}", plan.instances, plan.seed);
+    let outcome = Box::pin(shared::run(plan)).await?;
+    println!(
+        "{outcome:#?}
+lost 0, duplicated 0"
+    );
+    Ok(ExitCode::SUCCESS)
+}
+
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<ExitCode> {
-    let names = ["--minutes", "--kills", "--kill-every", "--in-flight", "--seed", "--failing"];
+    let names = [
+        "--minutes",
+        "--kills",
+        "--kill-every",
+        "--in-flight",
+        "--seed",
+        "--failing",
+        "--instances",
+        "--requests",
+        "--faults",
+        "--db",
+    ];
     let arguments = Arguments::read(&names, &["--help"])?;
     if arguments.has("--help") {
         println!("{USAGE}");
         return Ok(ExitCode::SUCCESS);
+    }
+    if arguments.word("--instances").is_some() {
+        return share(&arguments).await;
     }
     let plan = plan(&arguments)?;
     println!("soak with seed {}", plan.seed);

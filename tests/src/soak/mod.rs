@@ -11,6 +11,7 @@ pub(crate) mod feeder;
 mod killer;
 mod report;
 mod rest;
+pub mod shared;
 mod watch;
 
 pub use report::Report;

@@ -1,6 +1,6 @@
 //! `facilitator connections`: the endpoints of both chains, from the last report of the running facilitator.
 
-use super::context;
+use super::{context, start};
 use crate::cli::ConnectionsArgs;
 use crate::failure::{Exit, Failure};
 use crate::output;
@@ -41,7 +41,7 @@ pub(crate) async fn run(args: ConnectionsArgs) -> Result<Exit, Failure> {
     };
     let store = context::open_if_made(&loaded).await?.ok_or_else(not_running)?;
     let now = now_ms();
-    let process = running::find(&store, now).await?.ok_or_else(not_running)?;
+    let process = running::own(&store, &start::instance(&loaded), now).await?.ok_or_else(not_running)?;
     let pair = store.pair();
     store.close().await;
     let standing = process.detail.as_deref().and_then(|detail| serde_json::from_str::<Standing>(detail).ok());

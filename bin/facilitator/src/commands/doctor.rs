@@ -137,7 +137,7 @@ async fn database(loaded: &Loaded, findings: &mut Findings) {
         }
         Ok(Err(error)) => findings.error("database", error.to_string(), "see the message"),
         Ok(Ok(store)) => {
-            let running = running::find(&store, now_ms()).await.ok().flatten();
+            let running = running::own(&store, &start::instance(loaded), now_ms()).await.ok().flatten();
             let who = running.map_or_else(
                 || "no facilitator runs on it".to_owned(),
                 |process| format!("the facilitator with pid {} runs on it", process.registered.pid),

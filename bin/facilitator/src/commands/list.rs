@@ -7,6 +7,8 @@ use crate::output;
 use facilitator_config::{Home, Selection};
 use facilitator_roles::clock::now_ms;
 use facilitator_roles::running;
+use facilitator_roles::views::{instances, time};
+use facilitator_store::processes::Process;
 use serde::Serialize;
 
 #[derive(Serialize)]
@@ -45,21 +47,26 @@ pub(crate) async fn run(args: JsonArg) -> Result<Exit, Failure> {
     Ok(failed.map_or(Exit::Done, |failure| failure.exit))
 }
 
-async fn look(chain_id: u64, home: &Home) -> Result<Option<Running>, Failure> {
+/// Every instance that runs on the chain's database, also those of other homes and hosts.
+async fn look(chain_id: u64, home: &Home) -> Result<Vec<Running>, Failure> {
     let selection = Selection { auxiliary_chain_id: Some(chain_id), ..Selection::default() };
     let loaded = context::load_config(&selection, home).await?;
-    let Some(store) = context::open_if_made(&loaded).await? else { return Ok(None) };
-    let Some(process) = running::find(&store, now_ms()).await? else { return Ok(None) };
-    let standing = running::standing(&process);
-    Ok(Some(Running {
-        chain_id,
-        origin_chain_id: loaded.facilitator.origin.chain_id,
-        pid: process.registered.pid,
-        instance: process.registered.instance.clone(),
-        status: standing.map_or_else(|| "starting".to_owned(), |standing| standing.status),
-        started_at: facilitator_roles::views::time(process.started_at_ms),
-        config: process.registered.config,
-    }))
+    let Some(store) = context::open_if_made(&loaded).await? else { return Ok(Vec::new()) };
+    let lives = store.instances().await?;
+    let view = |process: Process| {
+        let standing = running::standing(&process);
+        let life = lives.iter().find(|row| row.name == process.registered.instance);
+        Running {
+            chain_id,
+            origin_chain_id: loaded.facilitator.origin.chain_id,
+            pid: process.registered.pid,
+            status: instances::shown(standing.as_ref(), life),
+            started_at: time(process.started_at_ms),
+            instance: process.registered.instance,
+            config: process.registered.config,
+        }
+    };
+    Ok(running::all(&store, now_ms()).await?.into_iter().map(view).collect())
 }
 
 fn table(found: &[Running]) -> String {

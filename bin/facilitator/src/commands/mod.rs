@@ -6,6 +6,7 @@ mod context;
 mod db;
 mod doctor;
 mod init;
+mod instances;
 mod key_guard;
 mod ledger;
 mod list;
@@ -67,6 +68,10 @@ fn perform(cli: Cli) -> Result<Exit, Failure> {
         | Command::Ledger(_)
         | Command::Connections(_)
         | Command::Scanner(_)
+        | Command::Maintenance(_)
+        | Command::Stats(_)
+        | Command::Params(_)
+        | Command::Deregister(_)
         | Command::Db(_)
         | Command::Doctor(_)) => {
             logging.begin("warn", facilitator_telemetry::LogFormat::Text, "command")?;
@@ -86,6 +91,10 @@ async fn perform_async(command: Command) -> Result<Exit, Failure> {
         Command::Ledger(args) => ledger::run(args).await,
         Command::Connections(args) => connections::run(args).await,
         Command::Scanner(command) => scanner::run(command).await,
+        Command::Maintenance(command) => instances::maintenance(command).await,
+        Command::Stats(args) => instances::stats(args).await,
+        Command::Params(command) => instances::params(command).await,
+        Command::Deregister(args) => instances::deregister(args).await,
         Command::Db(command) => db::run(command).await,
         Command::Doctor(args) => doctor::run(args).await,
         Command::Start(_) | Command::Monitor(_) | Command::Recover(_) | Command::Completions { .. } => Ok(Exit::Done),

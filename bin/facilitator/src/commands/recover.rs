@@ -127,6 +127,9 @@ fn unusable(error: StoreError) -> Result<Found, Failure> {
         | StoreError::Address { .. }
         | StoreError::Uncertain { .. }
         | StoreError::LeaseLost { .. }
+        | StoreError::MayNotSign { .. }
+        | StoreError::ClaimLost { .. }
+        | StoreError::Unknown { .. }
         | StoreError::CheckpointMoved { .. }
         | StoreError::WrongState { .. }
         | StoreError::TooLarge { .. }

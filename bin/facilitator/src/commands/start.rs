@@ -6,12 +6,13 @@ mod reread;
 mod setup;
 
 use super::key_guard::KeyGuard;
-use super::{Logging, context, runtime};
+use super::{Logging, context, instances, runtime};
 use crate::cli::StartArgs;
 use crate::failure::{Exit, Failure};
 use crate::output;
 use facilitator_config::{Home, Keys, Loaded, Passwords, Secret, Selection, password_variable, unlock};
 use facilitator_eth::Address;
+use facilitator_heartbeat::Params;
 use facilitator_kill::kill_point;
 use facilitator_roles::clock::now_ms;
 use facilitator_roles::messages::{MonitorSetup, Unfit};
@@ -106,9 +107,21 @@ async fn serve(
     kill_point!("parent.registered");
     // What a recovery began, this start goes on with.
     store.end_rebuilding().await?;
-    let freed = store.release_all_claims().await?;
+    let instance = setup::instance(loaded);
+    let freed = store.release_claims_of(&instance).await?;
     kill_point!("parent.claims_freed");
-    tracing::info!(chain = chain_id, unfinished = freed, version = env!("CARGO_PKG_VERSION"), "facilitator begins");
+    if let Err(failure) = instances::enroll(&store, loaded).await {
+        store.deregister(process).await?;
+        return Err(failure);
+    }
+    kill_point!("parent.enrolled");
+    tracing::info!(
+        instance,
+        chain = chain_id,
+        unfinished = freed,
+        version = env!("CARGO_PKG_VERSION"),
+        "facilitator begins"
+    );
     let setup = parent::Setup { monitor, ..setup::parent(loaded, &keys, process, logging)? };
     drop(keys);
     end_hunts(&store, loaded).await?;
@@ -141,7 +154,7 @@ async fn end_hunts(store: &Store, loaded: &Loaded) -> Result<(), Failure> {
 }
 
 /// The worker keys, each with its chain.
-fn keys_by_chain(loaded: &Loaded) -> Vec<(u64, Address)> {
+pub(super) fn keys_by_chain(loaded: &Loaded) -> Vec<(u64, Address)> {
     let chains = [&loaded.facilitator.origin, &loaded.facilitator.auxiliary].into_iter();
     chains.flat_map(|chain| chain.workers.iter().map(|worker| (chain.chain_id, *worker))).collect()
 }
@@ -166,7 +179,7 @@ fn parent_failure(error: &ParentError) -> Failure {
             Unfit::Database(_) => Exit::Database,
         },
         ParentError::Clerk(_) => Exit::Database,
-        ParentError::Signals(_) | ParentError::Spawn(_) => Exit::Failed,
+        ParentError::Signals(_) | ParentError::Spawn(_) | ParentError::Deregistered { .. } => Exit::Failed,
     };
     Failure::new(exit, error.to_string())
 }
@@ -174,12 +187,24 @@ fn parent_failure(error: &ParentError) -> Failure {
 /// Says who runs before passwords are asked for.
 async fn refuse_second(loaded: &Loaded) -> Result<(), Failure> {
     let Some(store) = context::open_if_readable(loaded).await? else { return Ok(()) };
-    let found = running::find(&store, now_ms()).await;
+    let found = running::all(&store, now_ms()).await;
     store.close().await;
-    match found? {
-        Some(process) => Err(already_running(&process)),
-        None => Ok(()),
-    }
+    let (instance, keys) = (setup::instance(loaded), keys_by_chain(loaded));
+    let is_in_the_way = |process: &&Process| {
+        let other = &process.registered;
+        other.instance == instance || keys.iter().any(|key| other.keys.contains(key))
+    };
+    found?.iter().find(is_in_the_way).map_or(Ok(()), |process| Err(already_running(process)))
+}
+
+/// Name of the instance that a configuration is.
+pub(super) fn instance(loaded: &Loaded) -> String {
+    setup::instance(loaded)
+}
+
+/// What the life of instances goes by, as configured.
+pub(super) fn params(loaded: &Loaded) -> Params {
+    setup::params(loaded)
 }
 
 pub(super) fn already_running(process: &Process) -> Failure {

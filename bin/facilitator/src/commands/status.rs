@@ -2,7 +2,7 @@
 
 pub(crate) mod view;
 
-use super::context;
+use super::{context, start};
 use crate::cli::StatusArgs;
 use crate::failure::{Exit, Failure};
 use crate::output;
@@ -69,7 +69,7 @@ async fn look(loaded: &Loaded) -> Result<(Status, Vec<RequestView>), Failure> {
     let Some(store) = context::open_if_made(loaded).await? else {
         return Ok((Status::never_started(context::pair(loaded)), Vec::new()));
     };
-    let status = status::look(&store, now_ms()).await?;
+    let status = status::look(&store, Some(&start::instance(loaded)), now_ms()).await?;
     let unfinished: Vec<State> = State::all().into_iter().filter(|state| !state.is_end()).collect();
     let records = store.newest(&unfinished, WATCHED).await?;
     let requests = views(&store, &records).await?;

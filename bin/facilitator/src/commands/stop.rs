@@ -1,6 +1,6 @@
 //! `facilitator stop`: SIGTERM to the running facilitator, and wait for its end.
 
-use super::context;
+use super::{context, start};
 use crate::cli::StopArgs;
 use crate::failure::{Exit, Failure};
 use crate::output;
@@ -80,7 +80,7 @@ async fn find(chain_id: u64) -> Result<Option<Process>, Failure> {
     let selection = Selection { auxiliary_chain_id: Some(chain_id), ..Selection::default() };
     let loaded = context::load_config(&selection, &home).await?;
     match context::open_if_made(&loaded).await? {
-        Some(store) => Ok(running::find(&store, now_ms()).await?),
+        Some(store) => Ok(running::own(&store, &start::instance(&loaded), now_ms()).await?),
         None => Ok(None),
     }
 }

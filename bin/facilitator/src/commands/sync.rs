@@ -1,7 +1,7 @@
 //! `facilitator sync status`: how the two chains are synchronised with each other, from the last report of the running
 //! facilitator, so that it answers whatever the nodes do.
 
-use super::context;
+use super::{context, start};
 use crate::cli::{PairArgs, SyncCommand};
 use crate::failure::{Exit, Failure};
 use crate::output;
@@ -55,7 +55,7 @@ async fn status(args: &PairArgs, json: bool) -> Result<Exit, Failure> {
     let pair = context::pair(&loaded);
     let store = context::open_if_made(&loaded).await?;
     let process = match &store {
-        Some(store) => running::find(store, now_ms()).await?,
+        Some(store) => running::own(store, &start::instance(&loaded), now_ms()).await?,
         None => None,
     };
     let Some(process) = process else {

@@ -3,8 +3,8 @@
 
 use super::{Db, KeyStore, prices};
 use crate::{
-    ChainRef, ChainSettings, ConfigError, Endpoint, Home, HunterSettings, MetricsSettings, MonitorSettings, Secret,
-    Settings, chain_key,
+    ChainRef, ChainSettings, ConfigError, Endpoint, HeartbeatSettings, Home, HunterSettings, MetricsSettings,
+    MonitorSettings, Secret, Settings, chain_key,
     node::{Fields, Node},
 };
 use facilitator_eth::Address;
@@ -20,6 +20,7 @@ const HASH_LOCK_KEY: &str = "encrypted_hash_lock_key";
 const PRICES: &str = "prices";
 const HUNTER: &str = "hunter";
 const METRICS: &str = "metrics";
+const HEARTBEAT: &str = "heartbeat";
 const MONITOR: &str = "monitor";
 const PUBLISHED: &[&str] = &[
     "originChain",
@@ -31,6 +32,7 @@ const PUBLISHED: &[&str] = &[
     PRICES,
     HUNTER,
     METRICS,
+    HEARTBEAT,
     MONITOR,
 ];
 const TICKET: &[&str] = &[
@@ -44,6 +46,7 @@ const TICKET: &[&str] = &[
     PRICES,
     HUNTER,
     METRICS,
+    HEARTBEAT,
     MONITOR,
 ];
 
@@ -59,6 +62,7 @@ pub(super) struct Draft {
     pub(super) settings: Settings,
     pub(super) hunter: HunterSettings,
     pub(super) metrics: MetricsSettings,
+    pub(super) heartbeat: HeartbeatSettings,
     pub(super) monitor: MonitorSettings,
 }
 
@@ -104,6 +108,7 @@ fn ticket(root: &Node<'_>, home: &Home) -> Result<Draft, ConfigError> {
         settings: Settings::read(&fields)?,
         hunter: hunter(&fields)?,
         metrics: metrics(&fields)?,
+        heartbeat: heartbeat(&fields)?,
         monitor: monitor(&fields)?,
     })
 }
@@ -134,8 +139,14 @@ fn published(root: &Node<'_>, home: &Home) -> Result<Draft, ConfigError> {
         settings: Settings::read(&fields)?,
         hunter: hunter(&fields)?,
         metrics: metrics(&fields)?,
+        heartbeat: heartbeat(&fields)?,
         monitor: monitor(&fields)?,
     })
+}
+
+fn heartbeat(fields: &Fields<'_>) -> Result<HeartbeatSettings, ConfigError> {
+    let node = fields.optional(&[HEARTBEAT])?;
+    node.map_or_else(|| Ok(HeartbeatSettings::default()), |node| HeartbeatSettings::read(&node))
 }
 
 fn hunter(fields: &Fields<'_>) -> Result<HunterSettings, ConfigError> {

@@ -127,4 +127,6 @@ pub struct Request {
     pub waiting_for: Option<String>,
     /// The last error, in words.
     pub last_error: Option<String>,
+    /// How often it was claimed: what was found out under an earlier claim is not stored any more.
+    pub claim_seq: i64,
 }

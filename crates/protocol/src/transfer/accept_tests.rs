@@ -54,6 +54,7 @@ pub(in crate::transfer) fn request() -> Request {
         wakes: 0,
         waiting_for: None,
         last_error: None,
+        claim_seq: 0,
     }
 }
 

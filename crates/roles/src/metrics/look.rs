@@ -50,14 +50,15 @@ type Kept<T> = Mutex<Option<(Instant, Arc<T>)>>;
 pub(super) struct Looker {
     database: String,
     pair: (u64, u64),
+    instance: String,
     store: Mutex<Option<Store>>,
     quick: Kept<Quick>,
     thorough: Kept<Thorough>,
 }
 
 impl Looker {
-    pub(super) fn new(database: String, pair: (u64, u64)) -> Self {
-        Self { database, pair, store: Mutex::default(), quick: Mutex::default(), thorough: Mutex::default() }
+    pub(super) fn new(database: String, pair: (u64, u64), instance: String) -> Self {
+        Self { database, pair, instance, store: Mutex::default(), quick: Mutex::default(), thorough: Mutex::default() }
     }
 
     /// The database, opened when it is needed first.
@@ -80,7 +81,7 @@ impl Looker {
         let at_ms = now_ms();
         let quick = Arc::new(Quick {
             at_ms,
-            status: status::look(&store, at_ms).await?,
+            status: status::look(&store, Some(&self.instance), at_ms).await?,
             counts: store.counts().await?,
             unfinished: store.unfinished().await?,
             waits: store.waits().await?,

@@ -60,7 +60,7 @@ impl Pages for StatusPages {
 
 impl StatusPages {
     pub(super) fn new(setup: MetricsSetup) -> Self {
-        Self { looker: Looker::new(setup.database, setup.pair) }
+        Self { looker: Looker::new(setup.database, setup.pair, setup.instance) }
     }
 
     async fn find(&self, path: &str, query: &str) -> Result<Page, Refusal> {

@@ -94,6 +94,8 @@ impl Briefing<'_> {
         let priority_fees = (fee(source), fee(target));
         let source_workers = self.workers_in_turn(source, &request, brief);
         let target_workers = self.workers_in_turn(target, &request, brief);
+        // What another instance began is finished with own keys: those that it chose sign elsewhere.
+        let request = taken_over(request, &[(source, &source_workers), (target, &target_workers)]);
         let is_counted = if request.hunted { !brief.alive.is_empty() } else { request.hash_lock.is_some() };
         if !is_counted {
             let keys = [(source, source_workers.first()), (target, target_workers.first())];
@@ -175,6 +177,19 @@ impl Briefing<'_> {
             Side::Auxiliary => true,
         }
     }
+}
+
+fn taken_over(mut request: Request, workers: &[(Side, &Vec<WorkerKey>)]) -> Request {
+    for (side, keys) in workers {
+        let assigned = match side {
+            Side::Origin => &mut request.origin_worker,
+            Side::Auxiliary => &mut request.auxiliary_worker,
+        };
+        if assigned.is_some_and(|address| !keys.iter().any(|key| key.address == address)) {
+            *assigned = keys.first().map(|key| key.address);
+        }
+    }
+    request
 }
 
 fn anchored(roots: &[(u64, facilitator_eth::B256)]) -> Vec<AnchoredRoot> {

@@ -84,5 +84,6 @@ fn declared(origin: Address, auxiliary: Address) -> Request {
         wakes: 0,
         waiting_for: None,
         last_error: None,
+        claim_seq: 0,
     }
 }

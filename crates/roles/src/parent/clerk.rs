@@ -9,11 +9,12 @@ use super::asks::WorkerNo;
 use super::setup::Setup;
 use crate::clock::now_ms;
 use crate::messages::Ask;
+use facilitator_heartbeat::{Params, Status};
 use facilitator_kill::kill_point;
 use facilitator_protocol::gateway::GatewaySet;
 use facilitator_protocol::model::{Park, Request, RequestId, Side, Update};
 use facilitator_protocol::transfer::Backoff;
-use facilitator_store::requests::{Brief, Change, Hunting, Places, Reveals};
+use facilitator_store::requests::{Brief, Change, Claimed, Hunting, Places, Reveals};
 use facilitator_store::{Store, StoreError};
 use std::time::Duration;
 use tokio::sync::mpsc;
@@ -32,14 +33,28 @@ pub struct ClerkError(#[from] pub StoreError);
 
 /// Something to be stored.
 enum Order {
-    Change(Box<Change>, Receipt),
+    Change(Box<Claimed>, Receipt),
     Claim(Places),
     Gateways(Vec<GatewaySet>),
     Addresses(Side, Vec<GatewaySet>),
     Heartbeat(String),
     Announce(String),
     Hunt(Hunting),
+    Pulse(Readiness),
     Close,
+}
+
+/// A claim on a row: the row and the how many-th claim on it this is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Claim {
+    pub(super) request: RequestId,
+    pub(super) seq: i64,
+}
+
+impl Claim {
+    pub(super) const fn of(request: &Request) -> Self {
+        Self { request: request.id, seq: request.claim_seq }
+    }
 }
 
 /// Who hears that it is stored.
@@ -50,8 +65,17 @@ enum Receipt {
     Nobody,
 }
 
+/// Whether this instance could work, whatever its status.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Readiness {
+    /// Both chains work.
+    Ready,
+    /// One of them does not, or it is stopping.
+    NotReady,
+}
+
 /// A row that was claimed, with what the database knows around it.
-pub(super) struct Claimed {
+pub(super) struct Taken {
     pub(super) request: Request,
     pub(super) brief: Brief,
 }
@@ -62,11 +86,13 @@ pub(super) enum Report {
     Parked(WorkerNo),
     /// The row belongs to somebody else by now: the worker must end.
     Lost(RequestId),
-    Claimed(Vec<Claimed>, Reveals),
+    Claimed(Vec<Taken>, Reveals),
     /// The gateways are known to the database.
     Gateways(Vec<GatewaySet>),
     /// Their addresses are, as far as the chain of that side needs them.
     Addresses(Side),
+    /// The status of this instance.
+    Life(Option<Status>),
     /// The report that was to be announced is known to the database.
     Announced,
     Trouble(Option<String>),
@@ -78,6 +104,7 @@ pub(super) struct Clerk {
     orders: mpsc::UnboundedSender<Order>,
     task: JoinHandle<()>,
     claiming: bool,
+    pulses: u32,
 }
 
 impl Clerk {
@@ -90,31 +117,36 @@ impl Clerk {
             process: setup.process,
             backoff: Backoff { base_ms: 50, max_ms: 2_000 },
             longest_wait_ms: longest_wait_ms(setup),
+            params: setup.params,
             reports: to_parent,
         };
         let task = tokio::spawn(desk.run(from_parent));
-        (Self { orders, task, claiming: false }, reports)
+        (Self { orders, task, claiming: false, pulses: 0 }, reports)
     }
 
-    pub(super) fn save(&self, worker: WorkerNo, ask: Ask, id: RequestId, update: Update) {
-        self.order(Order::Change(Box::new(Change::Update { id, update }), Receipt::Saved(worker, ask)));
+    pub(super) fn save(&self, worker: WorkerNo, ask: Ask, claim: Claim, update: Update) {
+        self.change(claim, Change::Update { id: claim.request, update }, Receipt::Saved(worker, ask));
     }
 
-    pub(super) fn park(&self, worker: WorkerNo, id: RequestId, park: Park) {
+    pub(super) fn park(&self, worker: WorkerNo, claim: Claim, park: Park) {
         let retry_at_ms = park.retry_in_ms.map(|wait| now_ms().saturating_add_unsigned(wait));
-        self.order(Order::Change(Box::new(Change::Park { id, park, retry_at_ms }), Receipt::Parked(worker)));
+        self.change(claim, Change::Park { id: claim.request, park, retry_at_ms }, Receipt::Parked(worker));
     }
 
-    pub(super) fn note_pid(&self, id: RequestId, pid: u32) {
-        self.order(Order::Change(Box::new(Change::Started { id, pid }), Receipt::Nobody));
+    pub(super) fn note_pid(&self, claim: Claim, pid: u32) {
+        self.change(claim, Change::Started { id: claim.request, pid }, Receipt::Nobody);
+    }
+
+    fn change(&self, claim: Claim, change: Change, receipt: Receipt) {
+        self.order(Order::Change(Box::new(Claimed { seq: Some(claim.seq), change }), receipt));
     }
 
     /// Ends the claim of a row whose worker left nothing; it is taken up again after a pause.
-    pub(super) fn put_back(&self, id: RequestId, error: &str, pause: Duration) {
+    pub(super) fn put_back(&self, claim: Claim, error: &str, pause: Duration) {
         let pause = u64::try_from(pause.as_millis()).unwrap_or(u64::MAX);
         let retry_at_ms = Some(now_ms().saturating_add_unsigned(pause));
-        let release = Change::Release { id, retry_at_ms, error: Some(error.to_owned()) };
-        self.order(Order::Change(Box::new(release), Receipt::Nobody));
+        let release = Change::Release { id: claim.request, retry_at_ms, error: Some(error.to_owned()) };
+        self.change(claim, release, Receipt::Nobody);
     }
 
     /// Asks for rows, with so many messages of others worked on at a time; `false` if the last answer is still to come.
@@ -161,6 +193,22 @@ impl Clerk {
         self.order(Order::Hunt(hunting));
     }
 
+    /// Gives a sign of life if one is due, and tends all instances.
+    pub(super) fn pulse(&mut self, readiness: Readiness) {
+        self.pulses = self.pulses.saturating_add(1);
+        self.order(Order::Pulse(readiness));
+    }
+
+    /// Whether an answer to one is still to come: while the database is out of reach, one waits.
+    pub(super) const fn is_pulsing(&self) -> bool {
+        self.pulses > 0
+    }
+
+    /// One was answered.
+    pub(super) const fn pulsed(&mut self) {
+        self.pulses = self.pulses.saturating_sub(1);
+    }
+
     /// Stores what is handed in and ends.
     pub(super) async fn close(&mut self) {
         self.order(Order::Close);
@@ -188,22 +236,15 @@ fn longest_wait_ms(setup: &Setup) -> i64 {
     i64::try_from(longest).unwrap_or(i64::MAX)
 }
 
-const fn request_of(change: &Change) -> RequestId {
-    match change {
-        Change::Started { id, .. }
-        | Change::Update { id, .. }
-        | Change::Park { id, .. }
-        | Change::Release { id, .. } => *id,
-    }
-}
-
-struct Desk {
-    store: Store,
-    owner: String,
+pub(super) struct Desk {
+    pub(super) store: Store,
+    pub(super) owner: String,
     process: i64,
     backoff: Backoff,
     /// The furthest ahead that a row is ever dated.
     longest_wait_ms: i64,
+    /// What the life of the instances goes by, where the database does not say otherwise.
+    pub(super) params: Params,
     reports: mpsc::Sender<Report>,
 }
 
@@ -273,6 +314,10 @@ impl Desk {
                         tracing::info!(messages = found, "others' unfinished messages are looked at");
                     }
                 }
+                Order::Pulse(readiness) => {
+                    let status = self.pulse(readiness).await?;
+                    self.report(Report::Life(status)).await;
+                }
                 Order::Close => return Ok(false),
             }
         }
@@ -280,19 +325,19 @@ impl Desk {
         Ok(true)
     }
 
-    async fn save(&self, changes: &mut Vec<Change>, receipts: &mut Vec<Receipt>) -> Result<(), StoreError> {
+    async fn save(&self, changes: &mut Vec<Claimed>, receipts: &mut Vec<Receipt>) -> Result<(), StoreError> {
         if changes.is_empty() {
             return Ok(());
         }
         kill_point!("parent.handed_in");
-        let saved = self.persist(|| self.store.save(&self.owner, changes, now_ms())).await?;
+        let saved = self.persist(|| self.store.save_claimed(&self.owner, changes, now_ms())).await?;
         kill_point!("parent.saved");
         for id in &saved.lost {
             self.report(Report::Lost(*id)).await;
         }
         for (change, receipt) in changes.drain(..).zip(receipts.drain(..)) {
             // Nobody is told "saved" of what was not (law 2).
-            if saved.lost.contains(&request_of(&change)) {
+            if saved.lost.contains(&change.change.id()) {
                 continue;
             }
             match receipt {
@@ -309,13 +354,13 @@ impl Desk {
         kill_point!("parent.claimed");
         let briefs = self.persist(|| self.store.brief(&requests)).await?;
         let reveals = self.persist(|| self.store.reveals(&requests)).await?;
-        let claimed = requests.into_iter().zip(briefs).map(|(request, brief)| Claimed { request, brief });
+        let claimed = requests.into_iter().zip(briefs).map(|(request, brief)| Taken { request, brief });
         self.report(Report::Claimed(claimed.collect(), reveals)).await;
         Ok(())
     }
 
     /// Tries until it is stored. Only what no waiting mends is an error.
-    async fn persist<T, F>(&self, mut attempt: impl FnMut() -> F) -> Result<T, StoreError>
+    pub(super) async fn persist<T, F>(&self, mut attempt: impl FnMut() -> F) -> Result<T, StoreError>
     where
         F: Future<Output = Result<T, StoreError>>,
     {

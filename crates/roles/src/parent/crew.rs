@@ -1,6 +1,7 @@
 //! The workers at work, at most so many, and what each is doing.
 
 use super::asks::{Open, Question, WorkerNo};
+use super::clerk::Claim;
 use super::tell;
 use crate::messages::{Job, ToWorker};
 use facilitator_chain::reader::Answer;
@@ -14,8 +15,8 @@ use tokio::time::Instant;
 
 /// A worker process.
 pub(super) struct Hand {
-    /// Its request.
-    pub(super) request: RequestId,
+    /// Its request, as claimed.
+    pub(super) claim: Claim,
     /// The request's hash, for the log.
     pub(super) hash: B256,
     /// Its process.
@@ -73,10 +74,10 @@ impl Crew {
     }
 
     /// Gives a new worker its green light.
-    pub(super) fn hire(&mut self, no: WorkerNo, request: RequestId, child: ChildHandle<ToWorker>, job: Job) {
+    pub(super) fn hire(&mut self, no: WorkerNo, claim: Claim, child: ChildHandle<ToWorker>, job: Job) {
         let hash = job.request.terms.request_hash;
         tell(child.send(&ToWorker::Job(Box::new(job))));
-        let hand = Hand { request, hash, child, parking: false, patience: Patience::new(self.timeout, Instant::now()) };
+        let hand = Hand { claim, hash, child, parking: false, patience: Patience::new(self.timeout, Instant::now()) };
         self.hands.insert(no, hand);
     }
 
@@ -94,7 +95,7 @@ impl Crew {
     /// The worker's row is parked: its deaths are forgotten.
     pub(super) fn parked(&mut self, no: WorkerNo) {
         if let Some(hand) = self.hands.get(&no) {
-            self.deaths.remove(&hand.request);
+            self.deaths.remove(&hand.claim.request);
         }
         self.send(no, &ToWorker::Parked);
     }
@@ -113,8 +114,15 @@ impl Crew {
 
     /// Kills the worker of a row that is somebody else's by now.
     pub(super) fn dismiss(&self, request: RequestId) {
-        for hand in self.hands.values().filter(|hand| hand.request == request) {
+        for hand in self.hands.values().filter(|hand| hand.claim.request == request) {
             tracing::warn!(request = %hand.hash, pid = hand.child.pid, "the request is no longer ours: ending its worker");
+            hand.child.stop(Stop::Await, Duration::ZERO);
+        }
+    }
+
+    /// Kills all workers: this instance may not work any more, and others have what they worked on.
+    pub(super) fn dismiss_all(&self) {
+        for hand in self.hands.values() {
             hand.child.stop(Stop::Await, Duration::ZERO);
         }
     }

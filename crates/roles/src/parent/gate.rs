@@ -1,6 +1,6 @@
 //! Whether anything may be done on the chains: only while the pair works and each chain is known to be in step.
 //!
-//! The gate stands at three places: no row is claimed, no transaction is handed over, and the senders sign and send
+//! And only while this instance may work, by its status. The gate stands at three places: no row is claimed, no transaction is handed over, and the senders sign and send
 //! nothing. What is in flight is followed by its sender meanwhile.
 
 use super::stop::Phase;
@@ -15,6 +15,11 @@ impl Parent {
     /// Whether both chains may be acted upon.
     pub(super) fn is_in_step(&self) -> bool {
         self.pair.is_open() && self.in_step.iter().all(|in_step| *in_step)
+    }
+
+    /// Whether anything may be handed over, signed and sent.
+    pub(super) fn is_open(&self) -> bool {
+        self.is_in_step() && self.may_work()
     }
 
     /// Why nothing is done, beginning with `synchronization`; `None` while the gate is open.
@@ -35,7 +40,7 @@ impl Parent {
 
     /// A scanner says whether its chain may be acted upon, or has died.
     pub(super) fn note_step(&mut self, side: Side, in_step: bool) {
-        let was = self.is_in_step();
+        let was = self.is_open();
         if self.in_step[side] != in_step {
             self.in_step[side] = in_step;
             tracing::debug!(%side, in_step, "the chain");
@@ -45,7 +50,7 @@ impl Parent {
 
     /// A scanner says how it stands, or something to the other one.
     pub(super) fn pair_says(&mut self, side: Side, said: Said) {
-        let was = self.is_in_step();
+        let was = self.is_open();
         let stage = |parent: &Self| parent.pair.standing(side).map(|standing| standing.stage);
         let before = stage(self);
         let effects = self.pair.heard(side, said);
@@ -65,7 +70,7 @@ impl Parent {
 
     /// A scanner has ended: the other one falls back and is not restarted.
     pub(super) fn pair_lost(&mut self, side: Side) {
-        let was = self.is_in_step();
+        let was = self.is_open();
         self.in_step[side] = false;
         self.critical[side] = None;
         let effects = self.pair.ended(side);
@@ -94,8 +99,8 @@ impl Parent {
     }
 
     /// Tells who has to know when the gate is not any more what it was.
-    fn gate_was(&mut self, was: bool) {
-        let is = self.is_in_step();
+    pub(super) fn gate_was(&mut self, was: bool) {
+        let is = self.is_open();
         // During a stop the scanners end, and the senders see through what was handed over.
         if was == is || self.phase != Phase::Working {
             return;
@@ -129,6 +134,6 @@ impl Parent {
         if let Some(head) = self.heads[side] {
             tell(sender.send(&ToSender::Head(head)));
         }
-        tell(sender.send(&ToSender::Gate(self.is_in_step())));
+        tell(sender.send(&ToSender::Gate(self.is_open())));
     }
 }

@@ -1,7 +1,7 @@
 //! From a claimed row to a worker; what the contracts say, to the gateways that are served.
 
 use super::briefing::{Booked, Briefing};
-use super::clerk::Claimed;
+use super::clerk::{Claim, Taken};
 use super::{Parent, SPAWN_AGAIN};
 use crate::messages::{Discovered, Job, ToScanner, Unfit};
 use crate::worker;
@@ -14,19 +14,19 @@ use facilitator_supervisor::watch;
 
 impl Parent {
     /// Starts a worker for each row, or puts the row back.
-    pub(super) fn hire(&mut self, claimed: Vec<Claimed>, reveals: Reveals) {
+    pub(super) fn hire(&mut self, claimed: Vec<Taken>, reveals: Reveals) {
         let mut booked = Booked::beside(reveals);
-        for Claimed { request, brief } in claimed {
-            let id = request.id;
+        for Taken { request, brief } in claimed {
+            let claim = Claim::of(&request);
             match self.job(request, &brief, &mut booked) {
-                Some(job) if self.is_taking_work() => self.start_worker(job),
-                Some(_) | None => self.clerk.put_back(id, "the facilitator is not working yet", SPAWN_AGAIN),
+                Some(job) if self.is_taking_work() && self.may_work() => self.start_worker(job),
+                Some(_) | None => self.clerk.put_back(claim, "the facilitator is not working yet", SPAWN_AGAIN),
             }
         }
     }
 
     fn start_worker(&mut self, job: Job) {
-        let request = job.request.id;
+        let claim = Claim::of(&job.request);
         let label = job.request.terms.request_hash.to_string();
         match self.spawner.spawn(worker::ROLE, Some(&label)) {
             Ok(spawned) => {
@@ -34,14 +34,14 @@ impl Parent {
                 let options = self.setup.watching();
                 let child = watch(spawned, worker::ROLE, no, self.outbox.workers.clone(), options);
                 tracing::debug!(request = label, worker = child.pid, "worker started");
-                self.clerk.note_pid(request, child.pid);
+                self.clerk.note_pid(claim, child.pid);
                 kill_point!("parent.worker_started");
-                self.crew.hire(no, request, child, job);
+                self.crew.hire(no, claim, child, job);
                 kill_point!("parent.worker_briefed");
             }
             Err(error) => {
                 tracing::warn!(request = label, %error, "no worker for this request now");
-                self.clerk.put_back(request, &error.to_string(), SPAWN_AGAIN);
+                self.clerk.put_back(claim, &error.to_string(), SPAWN_AGAIN);
             }
         }
     }

@@ -10,6 +10,7 @@ mod crew;
 mod display;
 mod gate;
 mod hire;
+mod life;
 mod pace;
 mod report;
 mod reread;
@@ -32,9 +33,10 @@ use crate::messages::{
 };
 use crate::{scanner, sender};
 use asks::{Answerer, Asks, WorkerNo};
-use clerk::{Clerk, Report};
+use clerk::{Clerk, Readiness, Report};
 use crew::Crew;
 use facilitator_chain::sync::PairGate;
+use facilitator_heartbeat::Status;
 use facilitator_kill::kill_point;
 use facilitator_protocol::gateway::GatewaySet;
 use facilitator_protocol::model::Side;
@@ -72,6 +74,12 @@ pub enum ParentError {
     /// The database refuses its service for good.
     #[error(transparent)]
     Clerk(#[from] ClerkError),
+    /// The instance was deregistered meanwhile.
+    #[error("instance {instance} was deregistered, for good: start again under another name (`heartbeat.instance`)")]
+    Deregistered {
+        /// Its name.
+        instance: String,
+    },
     /// Signals can't be received.
     #[error("can't listen for signals: {0}")]
     Signals(std::io::Error),
@@ -209,6 +217,9 @@ struct Parent {
     database_trouble: Option<String>,
     /// How fast each chain is read.
     pace: PerSide<pace::Pace>,
+    /// The status of this instance, once the database has told it.
+    life: Option<Status>,
+    next_pulse: Instant,
     /// Whose turn it is among the worker keys.
     turns: PerSide<usize>,
 }
@@ -253,6 +264,8 @@ impl Parent {
             connections: PerSide::default(),
             database_trouble: None,
             pace: PerSide::default(),
+            life: None,
+            next_pulse: Instant::now(),
             turns: PerSide::default(),
         };
         let inbox = Inbox {
@@ -314,12 +327,15 @@ impl Parent {
         } else {
             self.tend_stop(now);
         }
+        self.beat(now);
         if self.next_heartbeat <= now {
             self.next_heartbeat = now + self.setup.heartbeat;
             (self.on_beat)();
             self.note_pace();
             self.clerk.heartbeat(self.report());
-            if let Some(hunter) = self.setup.hunter.as_ref().filter(|_| self.is_working() && self.is_taking_work()) {
+            if let Some(hunter) =
+                self.setup.hunter.as_ref().filter(|_| self.is_working() && self.may_work() && self.is_taking_work())
+            {
                 self.clerk.hunt(hunter.hunting);
             }
         }
@@ -345,6 +361,8 @@ impl Parent {
         {
             tracing::info!("both chains are in working mode");
             self.announcement = Some(say);
+            // Where nobody else works this one does before it is announced.
+            self.clerk.pulse(Readiness::Ready);
             self.clerk.announce(self.report());
         }
     }
@@ -361,7 +379,7 @@ impl Parent {
         let free = self.crew.free();
         // With the hunter off what is left of its rows ends in one look.
         let foreign = self.setup.hunter.as_ref().map_or(u32::MAX, |hunter| hunter.hunting.limit);
-        if self.claim_wanted && free > 0 && self.is_working() && self.clerk.claim(free, foreign) {
+        if self.claim_wanted && free > 0 && self.is_working() && self.may_work() && self.clerk.claim(free, foreign) {
             self.claim_wanted = false;
         }
         self.crew.end_the_hung();

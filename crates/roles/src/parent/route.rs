@@ -150,15 +150,15 @@ impl Parent {
 
     fn worker_says(&mut self, no: WorkerNo, message: FromWorker) {
         let Some(hand) = self.crew.get_mut(no) else { return };
-        let request = hand.request;
+        let claim = hand.claim;
         match message {
             FromWorker::Read(ask, side, queries) => self.read(no, ask, side, queries),
             FromWorker::Submit(ask, side, submit) => self.submit(no, ask, side, submit),
             FromWorker::Secret(ask, of) => self.secret(no, ask, of),
-            FromWorker::Save(ask, update) => self.clerk.save(no, ask, request, *update),
+            FromWorker::Save(ask, update) => self.clerk.save(no, ask, claim, *update),
             FromWorker::Park(park) => {
                 hand.parking = true;
-                self.clerk.park(no, request, *park);
+                self.clerk.park(no, claim, *park);
             }
         }
     }
@@ -180,7 +180,7 @@ impl Parent {
 
     fn submit(&mut self, worker: WorkerNo, ask: Ask, side: Side, submit: Box<Submit>) {
         let answerer = Answerer::Sender(side);
-        let sender = self.senders[side].ready_child().filter(|_| self.is_in_step());
+        let sender = self.senders[side].ready_child().filter(|_| self.is_open());
         let Some(sender) = sender else {
             let answer = SubmitAnswer::Failed(Failure::Interrupted);
             return self.crew.send(worker, &ToWorker::Submitted(ask, answer));
@@ -218,11 +218,11 @@ impl Parent {
             // What it said last is with the clerk: the row is parked whether the worker saw it or not.
             return;
         }
-        let deaths = self.crew.count_death(hand.request);
+        let deaths = self.crew.count_death(hand.claim.request);
         let doublings = deaths.saturating_sub(1).min(20);
         let pause = RESUME.saturating_mul(1 << doublings).min(self.setup.restart.max);
         tracing::warn!(request = %hand.hash, pid = end.pid, %end, ?pause, "a worker died; its request is resumed");
-        self.clerk.put_back(hand.request, &format!("its worker died: {end}"), pause);
+        self.clerk.put_back(hand.claim, &format!("its worker died: {end}"), pause);
     }
 
     pub(super) fn on_clerk(&mut self, report: Report) {
@@ -239,6 +239,12 @@ impl Parent {
             Report::Claimed(claimed, reveals) => {
                 self.clerk.claimed();
                 self.hire(claimed, reveals);
+            }
+            Report::Life(status) => {
+                self.clerk.pulsed();
+                if let Some(status) = status {
+                    self.lives_as(status);
+                }
             }
             Report::Announced => self.announced(),
             Report::Trouble(trouble) => self.database_trouble = trouble,

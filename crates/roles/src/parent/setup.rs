@@ -5,6 +5,7 @@ use crate::messages::{
 };
 use crate::terms::{Terms, VARIABLE};
 use facilitator_eth::Address;
+use facilitator_heartbeat::Params;
 use facilitator_protocol::gateway::{GatewaySet, Mints};
 use facilitator_protocol::model::Side;
 use facilitator_protocol::transfer::Backoff;
@@ -73,6 +74,8 @@ pub struct Setup {
     pub instance: String,
     /// Its row in the process table.
     pub process: i64,
+    /// What the life of the instances goes by, where the database does not say otherwise.
+    pub params: Params,
     /// What the scanners are told.
     pub scanners: PerSide<ScannerSetup>,
     /// What the senders are told, keys included: kept to start a sender again.

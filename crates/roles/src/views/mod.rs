@@ -3,6 +3,7 @@
 //! Made from the database alone, so that it can be looked at whatever the nodes do.
 
 pub mod activity;
+pub mod instances;
 pub mod ledger;
 mod money;
 pub mod requests;

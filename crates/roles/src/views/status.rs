@@ -1,5 +1,6 @@
 //! How a facilitator is doing.
 
+use super::instances::{self, InstanceView};
 use super::{age, time};
 use crate::parent::Standing;
 use crate::running;
@@ -18,7 +19,7 @@ pub struct Status {
     pub chain_id: u64,
     /// Origin chain.
     pub origin_chain_id: u64,
-    /// `stopped` where nobody runs, else by the facilitator's own word.
+    /// `stopped` where nobody runs, `starting` and `stopping` by its own word, else the status of the instance.
     pub status: String,
     /// Process id of the parent.
     pub pid: Option<u32>,
@@ -41,6 +42,8 @@ pub struct Status {
     pub oldest_unfinished: Option<Oldest>,
     /// What the facilitator itself reported last.
     pub standing: Option<Standing>,
+    /// All instances that share the database.
+    pub instances: Vec<InstanceView>,
 }
 
 /// The request that has waited longest.
@@ -80,6 +83,7 @@ impl Status {
             unfinished: 0,
             oldest_unfinished: None,
             standing: None,
+            instances: Vec::new(),
         }
     }
 
@@ -102,16 +106,24 @@ impl Status {
         if standing.status != "active" {
             return Some(standing.synchronization.clone().unwrap_or_else(|| format!("it is {}", standing.status)));
         }
-        standing.synchronization.clone()
+        if standing.synchronization.is_some() {
+            return standing.synchronization.clone();
+        }
+        let may_sign =
+            self.status.parse::<facilitator_heartbeat::Status>().map(facilitator_heartbeat::Status::may_sign);
+        (may_sign == Ok(false)).then(|| format!("the instance is {}", self.status))
     }
 }
 
-/// Looks at the database.
+/// Looks at the database; `instance`: whose status it is, else that of any which runs.
 ///
 /// # Errors
 /// [`StoreError`] of the database.
-pub async fn look(store: &Store, now_ms: i64) -> Result<Status, StoreError> {
-    let process = running::find(store, now_ms).await?;
+pub async fn look(store: &Store, instance: Option<&str>, now_ms: i64) -> Result<Status, StoreError> {
+    let process = match instance {
+        Some(name) => running::own(store, name, now_ms).await?,
+        None => running::find(store, now_ms).await?,
+    };
     let standing = process.as_ref().and_then(running::standing);
     let mut queue = BTreeMap::new();
     let mut unfinished = 0;
@@ -126,7 +138,8 @@ pub async fn look(store: &Store, now_ms: i64) -> Result<Status, StoreError> {
         *scanned = store.checkpoint(*chain_id).await?.map(|block| block.number);
     }
     if let Some(process) = process {
-        status.status = standing.as_ref().map_or_else(|| "starting".to_owned(), |standing| standing.status.clone());
+        let life = store.instance(&process.registered.instance).await?;
+        status.status = instances::shown(standing.as_ref(), life.as_ref());
         status.pid = Some(process.registered.pid);
         status.instance = Some(process.registered.instance);
         status.started_at_ms = Some(process.started_at_ms);
@@ -134,6 +147,7 @@ pub async fn look(store: &Store, now_ms: i64) -> Result<Status, StoreError> {
         status.heartbeat_age_ms = Some(now_ms.saturating_sub(process.heartbeat_at_ms));
         status.standing = standing;
     }
+    status.instances = instances::views(store, now_ms).await?;
     let oldest_record = store.oldest_unfinished().await?;
     status.oldest_unfinished = oldest_record.map(|record| oldest(&record, &status, now_ms));
     Ok(status)

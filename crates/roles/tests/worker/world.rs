@@ -84,6 +84,7 @@ pub(crate) fn requested_of(kind: Kind) -> Job {
             wakes: WAKES,
             waiting_for: None,
             last_error: None,
+            claim_seq: 0,
         },
         gateway: Some(gateway),
         policy: Policy {

@@ -47,7 +47,10 @@ impl<N: Ask, K: Keep> Sender<N, K> {
             let gaps = nonce::gaps(count, &taken);
             if gaps.is_empty() {
                 account.gap_since = None;
-            } else if head.number > *account.gap_since.get_or_insert(head.number) && account.lease.is_some() {
+            } else if head.number > *account.gap_since.get_or_insert(head.number)
+                && account.lease.is_some()
+                && account.key.is_some()
+            {
                 found.extend(gaps.into_iter().map(|nonce| (*address, nonce)));
             }
         }

@@ -22,6 +22,17 @@ enum Verdict {
     Queue(Address),
 }
 
+/// How far an intent is that is not in the book.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Elsewhere {
+    /// It has its effect.
+    Done,
+    /// Another instance's key signs it.
+    UnderWay,
+    /// It has failed, or was never asked for.
+    Nowhere,
+}
+
 impl<N: Ask, K: Keep> Sender<N, K> {
     /// Takes submissions, all in one database transaction, and answers each in order. Follow with [`Sender::work`].
     ///
@@ -66,6 +77,9 @@ impl<N: Ask, K: Keep> Sender<N, K> {
             if let Some(slot) = answers.get_mut(index) {
                 *slot = Some(self.adopt(queued.entry, submit));
             }
+        }
+        if self.waits_for_others() {
+            self.check_dependencies(now_ms).await?;
         }
         // Every slot was answered above or by the journal, which returns one entry for each asked.
         Ok(answers.into_iter().map(|answer| answer.unwrap_or(SubmitAnswer::Queued)).collect())
@@ -114,7 +128,7 @@ impl<N: Ask, K: Keep> Sender<N, K> {
         if let Some(after) = &submit.after
             && !chosen.contains_key(after)
             && self.book.by_intent(after).is_none()
-            && !self.is_done(after).await?
+            && self.elsewhere(after).await? == Elsewhere::Nowhere
         {
             return Ok(fail(Failure::DependencyFailed(format!("`{after}` is neither alive nor done"))));
         }
@@ -124,15 +138,25 @@ impl<N: Ask, K: Keep> Sender<N, K> {
         })
     }
 
-    /// Whether an intent has ended with its effect.
-    pub(super) async fn is_done(&self, intent: &str) -> Result<bool, SenderError> {
-        Ok(self.journal.by_intent(intent).await?.is_some_and(|entry| entry.state == EntryState::Final))
+    /// What the journal says of an intent that is not in the book.
+    pub(super) async fn elsewhere(&self, intent: &str) -> Result<Elsewhere, SenderError> {
+        let Some(entry) = self.journal.by_intent(intent).await? else { return Ok(Elsewhere::Nowhere) };
+        Ok(match entry.state {
+            EntryState::Final | EntryState::Mined => Elsewhere::Done,
+            EntryState::Queued | EntryState::Signed | EntryState::Broadcast
+                if entry.account.is_some_and(|account| !self.may_sign(account)) =>
+            {
+                Elsewhere::UnderWay
+            }
+            EntryState::Queued | EntryState::Signed | EntryState::Broadcast | EntryState::Failed => Elsewhere::Nowhere,
+        })
     }
 
     fn choose(&mut self, from: Option<Address>, chosen: &BTreeMap<String, Address>) -> Result<Address, String> {
         if let Some(from) = from {
             return match self.accounts.get(&from) {
-                None => Err(format!("{from} is none of the workers of chain {}", self.settings.chain_id)),
+                Some(account) if account.key.is_none() => Err(self.not_ours(from)),
+                None => Err(self.not_ours(from)),
                 Some(account) if account.lease.is_none() => Err(format!("another process signs for {from}")),
                 Some(_) => Ok(from),
             };
@@ -148,6 +172,10 @@ impl<N: Ask, K: Keep> Sender<N, K> {
         Ok(account)
     }
 
+    fn not_ours(&self, account: Address) -> String {
+        format!("{account} is none of the workers of chain {}", self.settings.chain_id)
+    }
+
     /// Takes what the journal has for a submission into the book.
     fn adopt(&mut self, entry: journal::Entry, submit: &Submit) -> SubmitAnswer {
         let answer = answer_of(&entry);
@@ -160,8 +188,7 @@ impl<N: Ask, K: Keep> Sender<N, K> {
         let mut flight = Flight::new(entry, account);
         flight.waiters.extend(submit.request_id);
         flight.data.get_or_insert_with(|| submit.data.clone());
-        // What it comes after was judged before: if it isn't alive, it's done.
-        if flight.entry.after.as_deref().is_none_or(|after| self.book.by_intent(after).is_none()) {
+        if flight.entry.after.is_none() {
             flight.dependency_done = DependencyDone::Yes;
         }
         self.book.insert(flight);

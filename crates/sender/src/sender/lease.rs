@@ -17,7 +17,7 @@ impl<N: Ask, K: Keep> Sender<N, K> {
             if now_ms < renew_at && !self.is_misdated(address, now_ms) {
                 continue;
             }
-            if self.may_sign(address) {
+            if self.is_held(address) {
                 self.renew(address, now_ms).await?;
             } else {
                 self.acquire(address, now_ms).await?;

@@ -15,6 +15,7 @@ mod gaps;
 mod intake;
 mod lease;
 mod observe;
+mod orphans;
 mod prepare;
 mod settle;
 mod sign;
@@ -41,9 +42,10 @@ use trouble::Database;
 /// Rounds of preparing within one call of [`Sender::work`]: an approval may follow accepts and precede others.
 const MAX_ROUNDS: usize = 8;
 
-/// An account that this sender holds the key of.
+/// An account that this sender signs for, or whose transactions it sees through.
 struct Account {
-    key: SecretKey,
+    /// `None` of one whose instance may not work: what that one has signed is sent and followed, nothing more is signed.
+    key: Option<SecretKey>,
     /// The right to sign; `None` while another process holds it.
     lease: Option<Lease>,
     /// When to try for a lease that another process holds, Unix milliseconds.
@@ -110,6 +112,8 @@ pub struct Sender<N = Node, K = Records> {
     node_retry_at_ms: Option<i64>,
     outcomes: Vec<Outcome>,
     gate: Gate,
+    /// When to look for orphans again, Unix milliseconds.
+    orphans_at_ms: i64,
 }
 
 /// How an account stands, for the status page.
@@ -144,7 +148,11 @@ impl<N: Ask, K: Keep> Sender<N, K> {
     }
 
     /// Whether anything may be signed or sent from now on. While it may not, what is in flight is followed all the same.
-    pub const fn set_gate(&mut self, gate: Gate) {
+    pub fn set_gate(&mut self, gate: Gate) {
+        if self.gate == Gate::Closed && gate == Gate::Open {
+            // Whoever closed it may have been the reason why the database refused.
+            self.database.try_again_at(self.now_ms);
+        }
         self.gate = gate;
     }
 
@@ -179,6 +187,10 @@ impl<N: Ask, K: Keep> Sender<N, K> {
     async fn do_what_is_due(&mut self, now_ms: i64) -> Result<(), SenderError> {
         self.keep_leases(now_ms).await?;
         self.recover(now_ms).await?;
+        self.look_after_orphans(now_ms).await?;
+        if self.waits_for_others() {
+            self.check_dependencies(now_ms).await?;
+        }
         if self.gate == Gate::Closed {
             self.hand_secrets_back(now_ms).await?;
         }
@@ -341,6 +353,10 @@ impl<N: Ask, K: Keep> Sender<N, K> {
     }
 
     fn may_sign(&self, account: Address) -> bool {
+        self.accounts.get(&account).is_some_and(|account| account.lease.is_some() && account.key.is_some())
+    }
+
+    fn is_held(&self, account: Address) -> bool {
         self.accounts.get(&account).is_some_and(|account| account.lease.is_some())
     }
 }

@@ -186,6 +186,11 @@ impl<N: Ask, K: Keep> Sender<N, K> {
             let Some(flight) = self.book.get(id) else { continue };
             let (account, nonce) = (flight.account, flight.entry.nonce.unwrap_or_default());
             tracing::warn!(intent = flight.entry.intent, request = flight.request(), %account, nonce, "another transaction used the nonce");
+            if !self.may_sign(account) {
+                // Nothing is signed here in its place: whoever needs it submits it again.
+                endings.push(Ending::unmined(id, Failure::Superseded { account, nonce }));
+                continue;
+            }
             match flight.entry.step {
                 // Their purpose is bound to the moment: whether they are still needed is decided anew.
                 Step::Approve | Step::Cancel => {

@@ -153,7 +153,8 @@ impl<N: Ask, K: Keep> Sender<N, K> {
         let (chain_id, to, value) = (self.settings.chain_id, flight.entry.to, flight.entry.value);
         let transaction = Transaction { chain_id, nonce, to, value, data, gas_limit, fee };
         let account_of = flight.account;
-        let signed = tx::sign(&transaction, &account.key).map_err(|source| SenderError::Sign {
+        let Some(key) = &account.key else { return Ok(None) };
+        let signed = tx::sign(&transaction, key).map_err(|source| SenderError::Sign {
             account: account_of,
             chain_id,
             source,

@@ -1,6 +1,6 @@
 //! Beginning from the journal, which is the same whether the last sender ended well or was killed.
 
-use super::{Account, Gate, Sender, Support, end::Ending, survey::Survey, trouble::Database};
+use super::{Account, Gate, Sender, Support, end::Ending, intake::Elsewhere, survey::Survey, trouble::Database};
 use crate::{
     SenderError, Settings,
     book::{Book, DependencyDone, Flight, answer_of},
@@ -55,7 +55,7 @@ impl<N: Ask, K: Keep> Sender<N, K> {
             return Err(SenderError::NoKeys { chain_id: settings.chain_id });
         }
         let last_chosen = journal.last_account().await?;
-        let accounts = keys.into_iter().map(|key| (key.address(), account(key))).collect();
+        let accounts = keys.into_iter().map(|key| (key.address(), account(Some(key)))).collect();
         let mut sender = Self {
             journal,
             node,
@@ -75,6 +75,7 @@ impl<N: Ask, K: Keep> Sender<N, K> {
             node_retry_at_ms: None,
             outcomes: Vec::new(),
             gate: Gate::Open,
+            orphans_at_ms: 0,
         };
         let addresses: Vec<Address> = sender.accounts.keys().copied().collect();
         for address in addresses {
@@ -138,18 +139,30 @@ impl<N: Ask, K: Keep> Sender<N, K> {
             .collect();
         let mut failed = Vec::new();
         for (id, after) in open {
-            if self.is_done(&after).await? {
-                if let Some(flight) = self.book.get_mut(id) {
-                    flight.dependency_done = DependencyDone::Yes;
+            match self.elsewhere(&after).await? {
+                Elsewhere::Done => {
+                    if let Some(flight) = self.book.get_mut(id) {
+                        flight.dependency_done = DependencyDone::Yes;
+                    }
                 }
-            } else {
-                failed.push(Ending::unmined(id, Failure::DependencyFailed(format!("`{after}` has failed"))));
+                Elsewhere::UnderWay => {}
+                Elsewhere::Nowhere => {
+                    failed.push(Ending::unmined(id, Failure::DependencyFailed(format!("`{after}` has failed"))));
+                }
             }
         }
         self.fail(failed, now_ms).await
     }
+
+    /// Whether a queued entry comes after one that is not in the book.
+    pub(super) fn waits_for_others(&self) -> bool {
+        let waits = |flight: &Flight| flight.is_queued() && flight.dependency_done == DependencyDone::NotYet;
+        let absent =
+            |flight: &Flight| flight.entry.after.as_deref().is_some_and(|after| self.book.by_intent(after).is_none());
+        self.book.iter().any(|flight| waits(flight) && absent(flight))
+    }
 }
 
-fn account(key: SecretKey) -> Account {
+pub(super) fn account(key: Option<SecretKey>) -> Account {
     Account { key, lease: None, retry_at_ms: 0, count: None, progress: 0, highest_final: None, gap_since: None }
 }

@@ -26,6 +26,12 @@ impl Database {
         self.trouble.is_some() && now_ms < self.retry_at_ms
     }
 
+    /// Whatever kept it from being used may be over.
+    pub(super) fn try_again_at(&mut self, now_ms: i64) {
+        self.failures = 0;
+        self.retry_at_ms = self.retry_at_ms.min(now_ms);
+    }
+
     /// The wall clock went back by so much.
     pub(super) fn shift(&mut self, back_ms: i64) {
         self.failed_at_ms = self.failed_at_ms.saturating_sub(back_ms);

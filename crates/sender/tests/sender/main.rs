@@ -10,6 +10,7 @@ mod finals;
 mod flow;
 mod gate;
 mod http;
+mod instances;
 mod nonces;
 mod stuck;
 mod time;

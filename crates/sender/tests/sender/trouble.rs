@@ -3,7 +3,7 @@
 use crate::{
     chain::{Chain, TARGET, fine},
     http::FakeNode,
-    world::{CHAIN, accept, key, plain, settings, submit},
+    world::{CHAIN, accept, admit, key, plain, settings, submit},
 };
 use facilitator_chain::rpc::{Rpc, RpcOptions};
 use facilitator_eth::{Address, U256};
@@ -78,6 +78,7 @@ kept! {
     highest_nonce(account: Address) -> Option<u64>;
     holding(account: Address, nonce: u64) -> Option<Entry>;
     last_account() -> Option<Address>;
+    orphans() -> Vec<Address>;
     acquire_lease(account: Address, owner: &str, ttl_ms: i64, now_ms: i64) -> Acquired;
     renew_lease(lease: &Lease, ttl_ms: i64, now_ms: i64) -> Lease;
     release_lease(lease: &Lease) -> ();
@@ -103,6 +104,7 @@ impl Scene {
         let pair = Pair { origin_chain_id: 3, auxiliary_chain_id: CHAIN };
         let patience = Patience { limit: Duration::from_secs(5) };
         let store = Store::open(&place, Access::Owner, pair, patience, 0).await.unwrap();
+        admit(&store, "one", &[key(1), key(2)], 0).await;
         let node = FakeNode::start(Chain::new(Some(100))).await;
         let keep = Faulty { records: Records::new(&store, CHAIN), faults: Rc::new(RefCell::new(faults)) };
         let (held, answers) = (Vec::new(), BTreeMap::new());

@@ -6,11 +6,12 @@ use crate::{
 };
 use facilitator_chain::rpc::{Rpc, RpcOptions};
 use facilitator_eth::{Address, Bytes, U256, tx::SecretKey};
+use facilitator_heartbeat::{Event, Params};
 use facilitator_protocol::model::Step;
 use facilitator_sender::{
     Allowance, Failure, Head, Outcome, Sender, SenderError, Settings, Submit, SubmitAnswer, Visibility,
 };
-use facilitator_store::{Access, Location, Pair, Patience, Store};
+use facilitator_store::{Access, Location, Pair, Patience, Store, instances::NewInstance};
 use std::time::Duration;
 
 pub(crate) const CHAIN: u64 = 1406;
@@ -118,6 +119,16 @@ impl World {
     }
 }
 
+/// An instance with these keys works from now on.
+pub(crate) async fn admit(store: &Store, name: &str, keys: &[SecretKey], now: i64) {
+    let keys = keys.iter().map(|key| (CHAIN, key.address())).collect();
+    let new = NewInstance { name: name.to_owned(), host: "here".to_owned(), weight: 1, keys };
+    store.enroll(&new, now).await.unwrap();
+    for event in [Event::Ready, Event::Tick { in_active_set: true }] {
+        store.instance_event(name, event, &Params::default(), now).await.unwrap().unwrap();
+    }
+}
+
 async fn open(
     store: &Store,
     node: &FakeNode,
@@ -127,7 +138,8 @@ async fn open(
     now: i64,
 ) -> Result<Sender, SenderError> {
     let rpc = Rpc::new(&node.url, RpcOptions::default()).unwrap();
-    let keys = (1..=keys).map(key).collect();
+    let keys: Vec<SecretKey> = (1..=keys).map(key).collect();
+    admit(store, owner, &keys, now).await;
     Sender::new(store, rpc, keys, settings.clone(), owner, now).await
 }
 

@@ -212,6 +212,7 @@ fn fresh(id: RequestId, new: &NewRequest) -> Request {
         wakes: 0,
         waiting_for: None,
         last_error: None,
+        claim_seq: 0,
     }
 }
 

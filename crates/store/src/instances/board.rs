@@ -1,7 +1,7 @@
 //! All instances together: handed out to one who tends them at a time.
 
 use super::row::{COLUMNS, InstanceRow, read, write};
-use super::append_transition;
+use super::{append_transition, gone};
 use crate::{
     Store,
     db::{Tx, args},
@@ -21,7 +21,7 @@ pub struct Tending {
     pub closed: Vec<Closed>,
     /// Whether a tick was among it.
     pub ticked: bool,
-    /// Requests whose holder may not work on them any more, freed for the others.
+    /// Requests, and intents not yet signed, of who may not work on them any more: free for the others.
     pub freed: u64,
 }
 
@@ -34,12 +34,25 @@ impl Store {
     pub async fn tend_instances(&self, me: &str, params: &Params, now_ms: i64) -> Result<Tending> {
         let mut tx = self.db.begin().await?;
         // First of all, so that a second one waits here until the first has committed.
-        tx.execute("UPDATE maintenance SET tended_at_ms = $1 WHERE id = 1", args![now_ms]).await?;
+        let sql = "INSERT INTO maintenance (id, tended_at_ms) VALUES (1, $1)
+            ON CONFLICT (id) DO UPDATE SET tended_at_ms = excluded.tended_at_ms";
+        tx.execute(sql, args![now_ms]).await?;
         let rows = instances(&mut tx).await?;
         let before = board(&mut tx, &rows).await?;
         let after = tend(&before, me, now_ms, params);
-        save(&mut tx, &rows, &before, &after, now_ms).await?;
-        let freed = free(&mut tx).await?;
+        let is_changed = after.board != before;
+        if is_changed {
+            save(&mut tx, &rows, &before, &after, now_ms).await?;
+            gone::give_up_leases(&mut tx, me, &after.moved).await?;
+        }
+        let mut freed = gone::free_claims(&mut tx).await?;
+        if is_changed {
+            freed = freed.saturating_add(gone::free_intents(&mut tx, &after.moved, now_ms).await?);
+        }
+        if !is_changed && freed == 0 {
+            // Nothing to be made durable.
+            return Ok(Tending::default());
+        }
         tx.commit().await?;
         let raised = after.board.proposals.iter().chain(after.closed.iter().map(|closed| &closed.proposal));
         let is_new = |proposal: &&Proposal| !before.proposals.iter().any(|old| old.target == proposal.target);
@@ -151,13 +164,4 @@ const fn vote_name(vote: Vote) -> &'static str {
         Vote::Expired => "expired",
         Vote::Pending => "open",
     }
-}
-
-/// Frees what is held by an instance that may not work on it: another one takes it over. The holder's later writes find
-/// that the claim is lost.
-async fn free(tx: &mut Tx) -> Result<u64> {
-    let sql = "UPDATE requests SET claimed_by = NULL, pid = NULL, ready = 1, wakes = wakes + 1
-        WHERE claimed_by IS NOT NULL AND claimed_by IN
-            (SELECT name FROM instances WHERE status NOT IN ('active', 'request_maintenance'))";
-    tx.execute(sql, Vec::new()).await
 }

@@ -4,18 +4,22 @@
 //! transaction, so that two who look at the same time never both change it.
 
 mod board;
+mod gone;
 mod parameters;
 mod row;
+mod sign;
 
 pub use board::Tending;
-pub use row::{Heartbeat, InstanceRow, Transition};
+pub use row::{Heartbeat, InstanceKey, InstanceRow, Transition};
+pub(crate) use sign::{admit, check_claims};
 
 use crate::{
     Store,
     db::{Tx, args},
     error::{Result, StoreError},
 };
-use facilitator_heartbeat::{Applied, Event, Instance, Params, Refusal, Status, apply};
+use facilitator_eth::Address;
+use facilitator_heartbeat::{Applied, Candidate, Event, Instance, Moved, Params, Refusal, Status, active_set, apply};
 use row::{COLUMNS, read, write};
 
 /// How long heartbeats are remembered, in milliseconds: a week.
@@ -30,6 +34,8 @@ pub struct NewInstance {
     pub host: String,
     /// Its weight in the choice of the active set.
     pub weight: u64,
+    /// Its worker keys, with their chains.
+    pub keys: Vec<(u64, Address)>,
 }
 
 impl Store {
@@ -49,6 +55,12 @@ impl Store {
         let status = Instance::registered(now_ms).status;
         tx.execute(sql, args![new.name, new.host, new.weight, status.as_str(), now_ms]).await?;
         let row = find(&mut tx, &new.name).await?;
+        tx.execute("DELETE FROM instance_keys WHERE instance_id = $1", args![row.id]).await?;
+        for (chain_id, account) in &new.keys {
+            let sql = "INSERT INTO instance_keys (instance_id, chain_id, account) VALUES ($1, $2, $3)
+                ON CONFLICT (instance_id, chain_id, account) DO NOTHING";
+            tx.execute(sql, args![row.id, chain_id, account]).await?;
+        }
         tx.commit().await?;
         Ok(row)
     }
@@ -82,6 +94,34 @@ impl Store {
         Ok(outcome)
     }
 
+    /// Ends the maintenance of an instance, which belongs to the active set or does not (H5).
+    ///
+    /// # Errors
+    /// As [`Store::instance_event`].
+    pub async fn end_maintenance(
+        &self,
+        name: &str,
+        params: &Params,
+        now_ms: i64,
+    ) -> Result<std::result::Result<Status, Refusal>> {
+        let mut tx = self.db.begin().await?;
+        let sql = format!("SELECT {COLUMNS} FROM instances ORDER BY name{}", tx.dialect().for_update());
+        let rows = tx.fetch(sql, Vec::new()).await?.into_iter().map(read).collect::<Result<Vec<_>>>()?;
+        let candidate = |row: &InstanceRow| Candidate {
+            name: row.name.clone(),
+            weight: row.weight,
+            status: row.instance.status,
+            ready: row.instance.ready,
+        };
+        let set = active_set(&rows.iter().map(candidate).collect::<Vec<_>>(), params.maximum_active);
+        let event = Event::Return { in_active_set: set.iter().any(|member| member == name) };
+        let row = rows.into_iter().find(|row| row.name == name);
+        let row = row.ok_or_else(|| StoreError::Unknown { what: "instance", name: name.to_owned() })?;
+        let outcome = change(&mut tx, &row, event, params, now_ms).await?;
+        tx.commit().await?;
+        Ok(outcome)
+    }
+
     /// A heartbeat of an instance; it is remembered whether it was accepted or not (H17, H19).
     ///
     /// # Errors
@@ -100,10 +140,33 @@ impl Store {
             VALUES ($1, $2, $3, $4, $5)";
         let refusal = outcome.as_ref().err().map(Refusal::to_string);
         tx.execute(sql, args![row.id, sent_ms, now_ms, row.instance.status.as_str(), refusal]).await?;
+        if outcome.is_ok() {
+            let sql = "UPDATE instance_keys SET last_active_ms = $2 WHERE instance_id = $1";
+            tx.execute(sql, args![row.id, sent_ms]).await?;
+        }
         let old = now_ms.saturating_sub(HEARTBEATS_KEPT_MS);
         tx.execute("DELETE FROM heartbeats WHERE received_at_ms < $1", args![old]).await?;
         tx.commit().await?;
         Ok(outcome)
+    }
+
+    /// One instance.
+    ///
+    /// # Errors
+    /// [`StoreError`] of the database.
+    pub async fn instance(&self, name: &str) -> Result<Option<InstanceRow>> {
+        let sql = format!("SELECT {COLUMNS} FROM instances WHERE name = $1");
+        self.db.fetch(sql, args![name]).await?.into_iter().next().map(read).transpose()
+    }
+
+    /// The worker keys of an instance, with their chains and when they last gave a sign of life.
+    ///
+    /// # Errors
+    /// [`StoreError`] of the database.
+    pub async fn instance_keys(&self, instance: i64) -> Result<Vec<InstanceKey>> {
+        let sql = "SELECT chain_id, account, last_active_ms FROM instance_keys WHERE instance_id = $1
+            ORDER BY chain_id, account";
+        self.db.fetch(sql, args![instance]).await?.into_iter().map(row::key).collect()
     }
 
     /// The newest heartbeats of an instance, newest first.
@@ -150,6 +213,8 @@ async fn change(
             if let Some(reason) = reason {
                 let moved = (row.instance.status, instance.status);
                 append_transition(tx, row.id, moved, &reason, now_ms).await?;
+                let moved = Moved { name: row.name.clone(), from: moved.0, to: moved.1, reason };
+                gone::free_intents(tx, &[moved], now_ms).await?;
             }
             Ok(Ok(instance.status))
         }

@@ -4,6 +4,7 @@ use crate::{
     db::{Row, Tx, args},
     error::Result,
 };
+use facilitator_eth::Address;
 use facilitator_heartbeat::{Instance, Statistics, Status};
 
 /// A stored instance.
@@ -21,6 +22,17 @@ pub struct InstanceRow {
     pub registered_at_ms: i64,
     /// Where it stands.
     pub instance: Instance,
+}
+
+/// A worker key of an instance.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct InstanceKey {
+    /// The chain.
+    pub chain_id: u64,
+    /// The account.
+    pub account: Address,
+    /// Its last sign of life, Unix milliseconds.
+    pub last_active_ms: Option<i64>,
 }
 
 /// One heartbeat. Times are Unix milliseconds.
@@ -80,6 +92,10 @@ pub(super) fn read(mut row: Row) -> Result<InstanceRow> {
             },
         },
     })
+}
+
+pub(super) fn key(mut row: Row) -> Result<InstanceKey> {
+    Ok(InstanceKey { chain_id: row.take()?, account: row.take()?, last_active_ms: row.take()? })
 }
 
 pub(super) fn heartbeat(mut row: Row) -> Result<Heartbeat> {

@@ -12,24 +12,34 @@ use super::{
 use crate::{
     db::{Row, Tx, Value, args, in_list},
     error::Result,
+    instances,
     leases::Lease,
     requests,
 };
 use facilitator_eth::{Address, tx::Fee};
 use facilitator_protocol::model::RequestId;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 impl Journal {
     /// Persists signatures, each a further attempt of its entry with the same account and nonce, if the leases of their
     /// accounts are still the present ones.
     ///
     /// # Errors
-    /// [`crate::StoreError::LeaseLost`] if somebody else took over an account, or no lease for it was given;
-    /// [`crate::StoreError::WrongState`] if an entry is mined or ended by now, or has another nonce or account; the latter as
+    /// [`crate::StoreError::MayNotSign`] and [`crate::StoreError::ClaimLost`] if the holder of the leases, an instance, may
+    /// not sign at present; [`crate::StoreError::LeaseLost`] if somebody else took over an account, or no lease for it was
+    /// given; [`crate::StoreError::WrongState`] if an entry is mined or ended by now, or has another nonce or account; the latter as
     /// [`crate::StoreError::Statement`] if another live entry has the nonce. Nothing is stored then, and nothing may be sent.
     pub async fn sign(&self, leases: &[Lease], signed: &[Signature], now_ms: i64) -> Result<()> {
+        let mut signing: BTreeMap<&str, Vec<EntryId>> = BTreeMap::new();
+        for signature in signed {
+            let instance = self.lease_of(leases, signature.account)?.owner.as_str();
+            signing.entry(instance).or_default().push(signature.id);
+        }
         let mut tx = self.db.begin().await?;
+        // Before the leases, in the order in which who judges the instances changes both.
+        instances::admit(&mut tx, &signing).await?;
         self.check_leases(&mut tx, leases, signed, now_ms).await?;
+        instances::check_claims(&mut tx, &signing).await?;
         for signature in signed {
             let lease = self.lease_of(leases, signature.account)?;
             self.sign_one(&mut tx, lease, signature, now_ms).await?;

@@ -81,15 +81,39 @@ impl Journal {
             "SELECT id FROM transactions WHERE chain_id = $1 AND intent = $2 AND state <> 'failed'{}",
             tx.dialect().for_update()
         );
+        let mut abandoned = None;
         for _ in 0..CONFLICTS {
             if let Some(mut row) = tx.fetch_one(INSERT, args.clone()).await? {
-                return Ok((row.take()?, Origin::New));
+                let id = row.take()?;
+                take_over_waiters(tx, id, abandoned).await?;
+                return Ok((id, Origin::New));
+            }
+            if abandoned.is_none() {
+                abandoned = self.abandon(tx, entry, now_ms).await?;
+                if abandoned.is_some() {
+                    continue;
+                }
             }
             if let Some(mut row) = tx.fetch_one(sql.clone(), args![self.chain_id, entry.intent]).await? {
                 return Ok((row.take()?, Origin::Existing));
             }
         }
         Err(self.wrong(EntryId(0), "queued", "in conflict with one that does not exist"))
+    }
+
+    /// Ends an entry for the same that nobody will sign: it was queued for the key of an instance that may not work.
+    async fn abandon(&self, tx: &mut Tx, entry: &NewEntry, now_ms: i64) -> Result<Option<EntryId>> {
+        let sql = "UPDATE transactions SET state = 'failed', waiting_for = NULL, failure_kind = 'interrupted',
+                failure = 'its instance may not work: another one took it over', updated_at_ms = $4
+            WHERE chain_id = $1 AND intent = $2 AND state = 'queued' AND nonce IS NULL AND account <> $3
+              AND EXISTS (SELECT 1 FROM instance_keys AS k
+                  WHERE k.chain_id = transactions.chain_id AND k.account = transactions.account)
+              AND NOT EXISTS (SELECT 1 FROM instance_keys AS k JOIN instances AS i ON i.id = k.instance_id
+                  WHERE k.chain_id = transactions.chain_id AND k.account = transactions.account
+                    AND i.status IN ('active', 'request_maintenance'))
+            RETURNING id";
+        let found = tx.fetch_one(sql, args![self.chain_id, entry.intent, entry.account, now_ms]).await?;
+        found.map(|mut row| row.take()).transpose()
     }
 
     /// The error for an entry that is not where it should be; asks the database where it is.
@@ -115,6 +139,14 @@ impl Journal {
         let state = format!("{state} (journal of chain {})", self.chain_id);
         StoreError::WrongState { entry: id.0, change, state }
     }
+}
+
+/// Whoever waited for the one waits for the other.
+async fn take_over_waiters(tx: &mut Tx, id: EntryId, from: Option<EntryId>) -> Result<()> {
+    let Some(from) = from else { return Ok(()) };
+    let sql = "INSERT INTO waiters (transaction_id, request_id)
+        SELECT $1, request_id FROM waiters WHERE transaction_id = $2 ON CONFLICT DO NOTHING";
+    tx.execute(sql, args![id, from]).await.map(drop)
 }
 
 /// A request that a reorg has deleted meanwhile waits for nothing; the others of the same call must not suffer from it.

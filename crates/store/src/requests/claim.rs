@@ -45,6 +45,9 @@ impl Store {
     /// Claims requests that have something to do: first those whose message is declared, since they have money locked,
     /// then the others, then what others left unfinished; each oldest first. Two claimants never get the same one.
     ///
+    /// A request whose secret is locked stays with the instance that locked it for as long as that one may work: its keys
+    /// have paid the bounty and get it back.
+    ///
     /// A request whose event a reorg has removed rests until the event appears again, or its message is declared.
     ///
     /// A claimant that dies leaves its claims; [`Store::release_claims_of`] or [`Store::release_all_claims`] frees them.
@@ -88,8 +91,10 @@ impl Store {
         let sql = format!(
             "WITH free AS MATERIALIZED (SELECT id FROM requests WHERE done = 0 AND claimed_by IS NULL AND ready = 1
                      AND (orphaned = 0 OR declared_block IS NOT NULL) AND {which}
+                     AND (hash_lock IS NULL OR holder IS NULL OR holder = $1 OR holder NOT IN (SELECT name
+                         FROM instances WHERE status IN ('active', 'request_maintenance')))
                  ORDER BY (declared_block IS NULL), id LIMIT $2{skip})
-             UPDATE requests SET claimed_by = $1, ready = 0, retry_at_ms = NULL, wait_kind = 'nothing', waiting_for = NULL
+             UPDATE requests SET claimed_by = $1, holder = $1, claim_seq = claim_seq + 1, ready = 0, retry_at_ms = NULL, wait_kind = 'nothing', waiting_for = NULL
              WHERE id IN (SELECT id FROM free)
              RETURNING {COLUMNS}"
         );
@@ -109,7 +114,7 @@ impl Store {
         Ok(freed)
     }
 
-    /// Frees every claim: at the start of the only instance on this database.
+    /// Frees every claim: for who is alone on this database.
     ///
     /// # Errors
     /// [`crate::StoreError`] of the database.

@@ -21,7 +21,7 @@ pub use hunt::Hunting;
 pub use list::{Count, Filter};
 pub use log::LogLine;
 pub use reveals::Reveals;
-pub use save::{Change, Retry, Saved};
+pub use save::{Change, Claimed, Retry, Saved};
 
 use crate::{
     Store,
@@ -62,7 +62,7 @@ const COLUMNS: &str = "id, kind, state, origin_chain_id, auxiliary_chain_id, poo
     amount, beneficiary, gas_price, gas_limit, nonce, sender, sender_proxy, gateway_address, request_hash,
     event_chain_id, event_block_number, event_block_hash, event_tx_hash, event_log_index, hunted,
     attempt, hash_lock, message_hash, message_sender, unlock_secret, origin_worker_address, auxiliary_worker_address,
-    declared_block, proof_height, bounty, reward, paid_out, failures, holds, wakes, waiting_for, last_error";
+    declared_block, proof_height, bounty, reward, paid_out, failures, holds, wakes, waiting_for, last_error, claim_seq";
 
 /// The columns of [`record`] behind those of [`request`].
 const MORE_COLUMNS: &str = "outbox_status, inbox_status, wait_kind, ready, retry_at_ms, claimed_by, pid, orphaned,
@@ -112,6 +112,7 @@ fn request(row: &mut Row) -> Result<Request> {
         wakes: row.take()?,
         waiting_for: row.take()?,
         last_error: row.take()?,
+        claim_seq: row.take()?,
     })
 }
 

@@ -58,6 +58,21 @@ impl Change {
     }
 }
 
+/// A change with the claim under which it was found out ([`facilitator_protocol::model::Request::claim_seq`]).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Claimed {
+    /// Its number; `None`: whichever the claimant has.
+    pub seq: Option<i64>,
+    /// The change.
+    pub change: Change,
+}
+
+impl From<Change> for Claimed {
+    fn from(change: Change) -> Self {
+        Self { seq: None, change }
+    }
+}
+
 /// What [`Store::save`] did.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Saved {
@@ -87,13 +102,23 @@ impl Store {
     /// # Errors
     /// [`crate::StoreError`] of the database; then nothing is stored.
     pub async fn save(&self, owner: &str, changes: &[Change], now_ms: i64) -> Result<Saved> {
+        let changes: Vec<Claimed> = changes.iter().cloned().map(Claimed::from).collect();
+        self.save_claimed(owner, &changes, now_ms).await
+    }
+
+    /// As [`Store::save`], each change only under the claim that it belongs to: one that was lost meanwhile, and perhaps
+    /// made again since, is not it.
+    ///
+    /// # Errors
+    /// As [`Store::save`].
+    pub async fn save_claimed(&self, owner: &str, changes: &[Claimed], now_ms: i64) -> Result<Saved> {
         let mut saved = Saved::default();
         // A new attempt looks at the events of its message, which a scanner may be storing.
-        let alone = changes.iter().any(makes_attempt);
+        let alone = changes.iter().any(|claimed| makes_attempt(&claimed.change));
         let mut tx = if alone { self.db.begin_alone().await? } else { self.db.begin().await? };
-        super::lock(&mut tx, changes.iter().map(Change::id)).await?;
-        for change in changes {
-            save_one(&mut tx, owner, change, now_ms, &mut saved).await?;
+        super::lock(&mut tx, changes.iter().map(|claimed| claimed.change.id())).await?;
+        for Claimed { seq, change } in changes {
+            save_one(&mut tx, Claimant { owner, seq: *seq }, change, now_ms, &mut saved).await?;
         }
         tx.commit().await?;
         Ok(saved)
@@ -142,22 +167,30 @@ const fn makes_attempt(change: &Change) -> bool {
     }
 }
 
-async fn save_one(tx: &mut Tx, owner: &str, change: &Change, now_ms: i64, saved: &mut Saved) -> Result<()> {
+/// Who claims, and by which claim.
+#[derive(Clone, Copy)]
+struct Claimant<'a> {
+    owner: &'a str,
+    seq: Option<i64>,
+}
+
+async fn save_one(tx: &mut Tx, by: Claimant<'_>, change: &Change, now_ms: i64, saved: &mut Saved) -> Result<()> {
     let (id, kept, ready) = match change {
         Change::Started { id, pid } => {
-            let sql = "UPDATE requests SET pid = $3 WHERE id = $1 AND claimed_by = $2";
-            (*id, tx.execute(sql, args![id, owner, pid]).await? > 0, false)
+            let sql = "UPDATE requests SET pid = $3
+                WHERE id = $1 AND claimed_by = $2 AND claim_seq = COALESCE($4, claim_seq)";
+            (*id, tx.execute(sql, args![id, by.owner, pid, by.seq]).await? > 0, false)
         }
-        Change::Update { id, update } => (*id, apply(tx, owner, *id, update, now_ms).await?, false),
+        Change::Update { id, update } => (*id, apply(tx, by, *id, update, now_ms).await?, false),
         Change::Park { id, park: leave, retry_at_ms } => {
-            let kept = apply(tx, owner, *id, &leave.update, now_ms).await?;
+            let kept = apply(tx, by, *id, &leave.update, now_ms).await?;
             if kept && leave.update.state.is_some_and(|state| GIVEN_UP.contains(&state)) {
                 reconsider(tx, *id, leave.wakes_seen, now_ms).await?;
             }
-            (*id, kept, kept && park(tx, owner, *id, leave, *retry_at_ms).await?)
+            (*id, kept, kept && park(tx, by.owner, *id, leave, *retry_at_ms).await?)
         }
         Change::Release { id, retry_at_ms, error } => {
-            let ready = release(tx, owner, *id, *retry_at_ms, error.as_deref(), now_ms).await?;
+            let ready = release(tx, by, *id, *retry_at_ms, error.as_deref(), now_ms).await?;
             (*id, ready.is_some(), ready == Some(true))
         }
     };
@@ -188,15 +221,15 @@ const UPDATE: &str = "UPDATE requests SET
         status_checked_at_ms = COALESCE($17, status_checked_at_ms),
         failures = COALESCE($18, failures), last_error = COALESCE($19, last_error), updated_at_ms = $20,
         holds = COALESCE($21, holds)
-    WHERE id = $1 AND claimed_by = $2";
+    WHERE id = $1 AND claimed_by = $2 AND claim_seq = COALESCE($24, claim_seq)";
 
 /// Stores facts; whether the claim still held.
-async fn apply(tx: &mut Tx, owner: &str, id: RequestId, update: &Update, now_ms: i64) -> Result<bool> {
+async fn apply(tx: &mut Tx, by: Claimant<'_>, id: RequestId, update: &Update, now_ms: i64) -> Result<bool> {
     let attempt = update.attempt.as_ref();
     let checked = (update.outbox.is_some() || update.inbox.is_some()).then_some(now_ms);
     let args = args![
         id,
-        owner,
+        by.owner,
         update.state.map(|state| state.name(Kind::Stake)),
         update.state.map(|state| state.name(Kind::Redeem)),
         update.state.map(State::is_end),
@@ -218,6 +251,7 @@ async fn apply(tx: &mut Tx, owner: &str, id: RequestId, update: &Update, now_ms:
         update.holds,
         update.fine_print.map(|print| print.gas_price),
         update.fine_print.map(|print| print.gas_limit),
+        by.seq,
     ];
     if tx.execute(UPDATE, args).await? == 0 {
         return Ok(false);
@@ -282,7 +316,7 @@ async fn park(tx: &mut Tx, owner: &str, id: RequestId, park: &Park, retry_at_ms:
 /// Ends the claim of a worker that left nothing; `None` if there was no claim, else whether it may be claimed at once.
 async fn release(
     tx: &mut Tx,
-    owner: &str,
+    by: Claimant<'_>,
     id: RequestId,
     retry_at_ms: Option<i64>,
     error: Option<&str>,
@@ -291,9 +325,9 @@ async fn release(
     let sql =
         "UPDATE requests SET claimed_by = NULL, pid = NULL, retry_at_ms = $3, last_error = COALESCE($4, last_error),
             ready = CASE WHEN $3 IS NULL THEN 1 ELSE 0 END, wait_kind = 'clock', waiting_for = $5, updated_at_ms = $6
-        WHERE id = $1 AND claimed_by = $2 RETURNING CASE WHEN ready = 1 AND done = 0 THEN 1 ELSE 0 END";
+        WHERE id = $1 AND claimed_by = $2 AND claim_seq = COALESCE($7, claim_seq) RETURNING CASE WHEN ready = 1 AND done = 0 THEN 1 ELSE 0 END";
     let waiting = retry_at_ms.map(|_| "another try after its worker failed");
-    let row = tx.fetch_one(sql, args![id, owner, retry_at_ms, error, waiting, now_ms]).await?;
+    let row = tx.fetch_one(sql, args![id, by.owner, retry_at_ms, error, waiting, now_ms, by.seq]).await?;
     if row.is_none() {
         return Ok(None);
     }

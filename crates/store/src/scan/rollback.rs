@@ -4,7 +4,7 @@ use super::{BlockRef, blocks, messages};
 use crate::{
     Store,
     db::{Tx, args},
-    error::Result,
+    error::{Result, StoreError},
 };
 use facilitator_protocol::model::{Kind, State};
 
@@ -27,9 +27,16 @@ impl Store {
     /// appears again it must be accepted with the same secret (protocol.md R2, R15).
     ///
     /// # Errors
-    /// [`crate::StoreError`] of the database; then nothing is undone.
+    /// [`StoreError::CheckpointMoved`] if another scanner went back further: from this block on nothing was read by it.
+    /// Else [`StoreError`] of the database. Nothing is undone then.
     pub async fn rollback_to(&self, chain_id: u64, to: BlockRef, now_ms: i64) -> Result<RolledBack> {
-        let mut undo = Undo { tx: self.db.begin_alone().await?, chain_id, above: height(to.number), now_ms };
+        let mut tx = self.db.begin_alone().await?;
+        let reached = blocks::checkpoint(&mut tx, chain_id).await?;
+        if reached.is_none_or(|reached| reached.number < to.number) {
+            let found = reached.map_or_else(|| "the beginning".to_owned(), |block| block.to_string());
+            return Err(StoreError::CheckpointMoved { chain_id, found, expected: format!("{to} or above") });
+        }
+        let mut undo = Undo { tx, chain_id, above: height(to.number), now_ms };
         let undone = undo.everything().await?;
         blocks::set_checkpoint(&mut undo.tx, chain_id, to, now_ms).await?;
         undo.tx.commit().await?;

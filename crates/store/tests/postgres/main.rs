@@ -12,6 +12,8 @@ mod ends;
 mod halfway;
 #[path = "../store/hunt.rs"]
 mod hunt;
+#[path = "../store/instances.rs"]
+mod instances;
 #[path = "../store/journal.rs"]
 mod journal;
 #[path = "../store/leases.rs"]

@@ -2,8 +2,8 @@
 //! these was right because of the one writer, and is kept by a lock here.
 
 use crate::support::{
-    AUXILIARY, Bed, ME, ORIGIN, PAIR, address, attempt, block, declared, log, park, patience, root, scan, scan_stakes,
-    set, stake_requested, word,
+    AUXILIARY, Bed, ME, ORIGIN, PAIR, address, admit, attempt, block, declared, log, park, patience, root, scan,
+    scan_stakes, set, stake_requested, word,
 };
 use facilitator_eth::{Bytes, U256, tx::Fee};
 use facilitator_protocol::model::{RequestId, State, Step, Update, Wait};
@@ -40,6 +40,7 @@ fn intent(name: &str, request: i64) -> NewEntry {
 }
 
 async fn lease(store: &Store, owner: &str, now_ms: i64) -> Lease {
+    admit(store, owner, now_ms).await;
     match store.acquire_lease(ORIGIN, address(60), owner, 1_000, now_ms).await.unwrap() {
         Acquired::Held(lease) => lease,
         Acquired::Refused { owner, .. } => panic!("held by {owner}"),

@@ -52,6 +52,7 @@ fn taken_up() -> Update {
 }
 
 async fn lease(store: &Store, account: Address) -> Lease {
+    crate::support::admit(store, ME, 1).await;
     match store.acquire_lease(AUXILIARY, account, ME, 1_000_000, 1).await.unwrap() {
         Acquired::Held(lease) => lease,
         Acquired::Refused { owner, .. } => panic!("held by {owner}"),

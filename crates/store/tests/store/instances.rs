@@ -1,10 +1,12 @@
 //! Instances: enrolled once, judged by one at a time, and freed of what they may not work on.
 
-use crate::support::{Bed, scan_stakes};
+use crate::support::{Bed, attempt, park, scan_stakes, word};
 use facilitator_heartbeat::{Event, Params, Refusal, Status, Vote};
+use facilitator_protocol::model::{Update, Wait};
 use facilitator_store::{
     Store, StoreError,
     instances::{InstanceRow, NewInstance},
+    requests::{Change, Claimed},
 };
 
 const SECOND: i64 = 1_000;
@@ -20,7 +22,7 @@ fn params() -> Params {
 }
 
 async fn enroll(store: &Store, name: &str, now_ms: i64) -> InstanceRow {
-    let new = NewInstance { name: name.to_owned(), host: "here".to_owned(), weight: 1 };
+    let new = NewInstance { name: name.to_owned(), host: "here".to_owned(), weight: 1, keys: Vec::new() };
     store.enroll(&new, now_ms).await.unwrap()
 }
 
@@ -72,7 +74,10 @@ async fn every_heartbeat_is_remembered_with_what_became_of_it() {
     assert_eq!(sent(3 * SECOND).await, Ok(Status::Active));
     let seen = store.heartbeats(row.id, 10).await.unwrap();
     assert_eq!(seen.len(), 2);
-    assert_eq!((seen[0].received_at_ms, seen[0].status, seen[0].refusal.as_deref()), (3 * SECOND, Status::Active, None));
+    assert_eq!(
+        (seen[0].received_at_ms, seen[0].status, seen[0].refusal.as_deref()),
+        (3 * SECOND, Status::Active, None)
+    );
     assert!(seen[1].refusal.as_ref().unwrap().contains("inactive"));
     assert_eq!(of(&store, "a").await.instance.statistics.last_active_ms, Some(3 * SECOND));
     sent(8 * 86_400 * SECOND).await.unwrap();
@@ -107,6 +112,48 @@ async fn the_claims_of_a_silent_instance_are_free_for_the_others() {
     assert_eq!((tended.freed, tended.moved.len()), (2, 1));
     let taken = store.claim_ready("b", 10, 6 * SECOND).await.unwrap();
     assert_eq!(taken.len(), 2);
+}
+
+/// A request whose secret is locked by `a` and that may be claimed.
+async fn locked_by_a(store: &Store) {
+    scan_stakes(store, 0..1).await;
+    let claimed = store.claim_ready("a", 1, 2 * SECOND).await.unwrap();
+    let park = park(attempt(word(5)), Wait::Nothing, claimed[0].wakes);
+    let change = Change::Park { id: claimed[0].id, park, retry_at_ms: None };
+    assert!(store.save("a", &[change], 2 * SECOND).await.unwrap().lost.is_empty());
+}
+
+#[tokio::test]
+async fn a_request_with_a_secret_stays_with_its_holder_while_that_one_may_work() {
+    let bed = Bed::new();
+    let store = bed.store().await;
+    two_active(&store).await;
+    locked_by_a(&store).await;
+    assert!(store.claim_ready("b", 9, 3 * SECOND).await.unwrap().is_empty(), "its bounty is of another's keys");
+    event(&store, "a", Event::RequestMaintenance, 3 * SECOND).await.unwrap();
+    assert!(store.claim_ready("b", 9, 3 * SECOND).await.unwrap().is_empty(), "it still works");
+    event(&store, "a", Event::Deregister, 3 * SECOND).await.unwrap();
+    let taken = store.claim_ready("b", 9, 3 * SECOND).await.unwrap();
+    assert_eq!((taken.len(), taken[0].claim_seq), (1, 2));
+}
+
+#[tokio::test]
+async fn what_was_found_out_under_an_earlier_claim_is_not_stored() {
+    let bed = Bed::new();
+    let store = bed.store().await;
+    two_active(&store).await;
+    scan_stakes(&store, 0..1).await;
+    let first = store.claim_ready("a", 1, 2 * SECOND).await.unwrap().remove(0);
+    store.release_claims_of("a").await.unwrap();
+    let again = store.claim_ready("a", 1, 3 * SECOND).await.unwrap().remove(0);
+    let change = |seq| {
+        let update = Update { log: Some("seen".to_owned()), ..Update::default() };
+        Claimed { seq: Some(seq), change: Change::Update { id: first.id, update } }
+    };
+    let late = store.save_claimed("a", &[change(first.claim_seq)], 4 * SECOND).await.unwrap();
+    assert_eq!(late.lost, [first.id]);
+    let held = store.save_claimed("a", &[change(again.claim_seq)], 4 * SECOND).await.unwrap();
+    assert!(held.lost.is_empty());
 }
 
 #[tokio::test]

@@ -1,6 +1,6 @@
 //! The journal: one live entry an intent, the same bytes for ever, fenced signatures, wake-ups with the outcome.
 
-use crate::support::{Bed, ME, ORIGIN, address, claim, claim_and_park, scan_stakes, word};
+use crate::support::{Bed, ME, ORIGIN, address, admit, claim, claim_and_park, scan_stakes, word};
 use facilitator_eth::{Bytes, U256, tx::Fee};
 use facilitator_protocol::model::{RequestId, Step, Update, Wait};
 use facilitator_store::{
@@ -52,6 +52,7 @@ fn failed(entry: &Entry, inclusion: Option<Inclusion>) -> Failed {
 }
 
 async fn lease(store: &Store, owner: &str, now_ms: i64) -> Lease {
+    admit(store, owner, now_ms).await;
     match store.acquire_lease(ORIGIN, address(60), owner, 1_000, now_ms).await.unwrap() {
         Acquired::Held(lease) => lease,
         Acquired::Refused { owner, .. } => panic!("held by {owner}"),

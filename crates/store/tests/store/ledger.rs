@@ -1,8 +1,8 @@
 //! The ledger: read back from journal and events, whatever was undone and done again.
 
 use crate::support::{
-    AUXILIARY, Bed, ME, ORIGIN, address, attempt, block, claim_and_park, declared, log, minted, scan, scan_stakes, set,
-    word,
+    AUXILIARY, Bed, ME, ORIGIN, address, admit, attempt, block, claim_and_park, declared, log, minted, scan,
+    scan_stakes, set, word,
 };
 use facilitator_eth::{Address, B256, Bytes, U256, tx::Fee};
 use facilitator_protocol::{
@@ -24,6 +24,7 @@ fn n(number: u64) -> U256 {
 }
 
 async fn lease(store: &Store, chain_id: u64) -> Lease {
+    admit(store, ME, 1).await;
     match store.acquire_lease(chain_id, WORKER, ME, 1_000, 1).await.unwrap() {
         Acquired::Held(lease) => lease,
         Acquired::Refused { owner, .. } => panic!("held by {owner}"),

@@ -11,6 +11,7 @@ mod figures;
 mod foreign;
 mod halfway;
 mod hunt;
+mod instances;
 mod journal;
 mod leases;
 mod ledger;

@@ -2,6 +2,7 @@
 
 use crate::bed::Place;
 use facilitator_eth::{Address, B256, Bytes, U256};
+use facilitator_heartbeat::{Event as LifeEvent, Params};
 use facilitator_protocol::{
     events::{self, Event, Log},
     gateway::{GatewaySet, Mints},
@@ -9,6 +10,7 @@ use facilitator_protocol::{
 };
 use facilitator_store::{
     Access, Location, Pair, Patience, Result, Store,
+    instances::NewInstance,
     requests::Change,
     scan::{Block, BlockRef, Committed, ScanCommit},
 };
@@ -164,6 +166,15 @@ pub(crate) fn proven(height: u64) -> Event {
         was_already_proved: false,
     }
     .into()
+}
+
+/// An instance of this name works from now on: it may sign.
+pub(crate) async fn admit(store: &Store, name: &str, now_ms: i64) {
+    let new = NewInstance { name: name.to_owned(), host: "here".to_owned(), weight: 1, keys: Vec::new() };
+    store.enroll(&new, now_ms).await.unwrap();
+    for event in [LifeEvent::Ready, LifeEvent::Tick { in_active_set: true }] {
+        store.instance_event(name, event, &Params::default(), now_ms).await.unwrap().unwrap();
+    }
 }
 
 /// Scans from the present checkpoint to a block, with these events.

@@ -6,6 +6,7 @@ use crate::failure::{Exit, Failure};
 use facilitator_chain::{connector, sync};
 use facilitator_config::{Chain, ChainSettings, GatewayAddresses, Keys, Loaded, LogFormat, Settings};
 use facilitator_eth::{Address, U256};
+use facilitator_heartbeat::Params;
 use facilitator_protocol::model::Side;
 use facilitator_protocol::transfer::Backoff;
 use facilitator_protocol::transfer::accept::Policy;
@@ -48,9 +49,31 @@ pub(super) fn log_format(loaded: &Loaded) -> facilitator_telemetry::LogFormat {
     }
 }
 
-/// Name of this instance: the same after every restart, so that it finds its own leases again.
+/// Name of this instance: the same after every restart, so that it finds its own leases again, and another one than that
+/// of any other instance, whose keys are others.
 pub(super) fn instance(loaded: &Loaded) -> String {
-    format!("{}:{}", running::host(), loaded.facilitator.auxiliary.chain_id)
+    let facilitator = &loaded.facilitator;
+    if let Some(name) = &facilitator.heartbeat.instance {
+        return name.clone();
+    }
+    let key = facilitator.origin.workers.first().map(|key| key.to_lower_hex()).unwrap_or_default();
+    let short = key.get(2..10).unwrap_or_default();
+    format!("{}:{}:{short}", running::host(), facilitator.auxiliary.chain_id)
+}
+
+/// What the life of the instances goes by, as configured.
+pub(super) fn params(loaded: &Loaded) -> Params {
+    let settings = &loaded.facilitator.heartbeat;
+    let ms = |duration: Duration| i64::try_from(duration.as_millis()).unwrap_or(i64::MAX);
+    Params {
+        heartbeat_frequency_ms: ms(settings.son_heartbeat_frequency),
+        deregister_time_ms: ms(settings.son_deregister_time),
+        maintenance_interval_ms: ms(settings.maintenance_interval),
+        reward_interval_ms: ms(settings.reward_interval),
+        maximum_active: settings.maximum_active,
+        tolerance_ms: ms(settings.heartbeat_tolerance),
+        proposal_ticks: settings.proposal_ticks,
+    }
 }
 
 /// The gateways to serve.
@@ -90,6 +113,7 @@ pub(super) fn parent(loaded: &Loaded, keys: &Keys, process: i64, logging: &Loggi
         origin_chain_id: loaded.facilitator.origin.chain_id,
         instance: instance(loaded),
         process,
+        params: params(loaded),
         scanners: PerSide { origin: scanner(loaded, Side::Origin)?, auxiliary: scanner(loaded, Side::Auxiliary)? },
         senders: PerSide {
             origin: sender(loaded, keys, Side::Origin)?,
@@ -201,7 +225,7 @@ fn scanner(loaded: &Loaded, side: Side) -> Result<ScannerSetup, Failure> {
 fn metrics(loaded: &Loaded) -> Result<Option<MetricsSetup>, Failure> {
     let Some(listen) = loaded.facilitator.metrics.listen else { return Ok(None) };
     let ChainSetup { database, pair, .. } = chain(loaded, Side::Origin)?;
-    Ok(Some(MetricsSetup { listen, database, pair }))
+    Ok(Some(MetricsSetup { listen, database, pair, instance: instance(loaded) }))
 }
 
 /// What a monitor among the children works by, and where it finds the database.

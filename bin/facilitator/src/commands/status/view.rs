@@ -1,5 +1,6 @@
 //! The status for people, line by line, as wide as where it is shown.
 
+use crate::commands::instances;
 use crate::terminal::{Cell, Look, Tone, table};
 use facilitator_roles::clock::now_ms;
 use facilitator_roles::parent::{ChainStanding, ChildStanding, Standing, WorkerBalance};
@@ -33,6 +34,10 @@ pub(super) fn lines(status: &Status, look: Look) -> Vec<String> {
         balances(standing, look, &mut lines);
         troubles(standing, look, &mut lines);
     }
+    if !status.instances.is_empty() {
+        lines.push(String::new());
+        lines.extend(instances::lines(&status.instances, look));
+    }
     lines.push(String::new());
     queue(status, look, &mut lines);
     lines
@@ -63,7 +68,7 @@ fn head(status: &Status, look: Look, lines: &mut Vec<String>) {
     let who = status.pid.map_or_else(String::new, |pid| format!(" (pid {pid})"));
     let tone = match status.status.as_str() {
         "active" => Tone::Good,
-        "starting" | "stopping" => Tone::Warn,
+        "starting" | "stopping" | "request_maintenance" | "in_maintenance" => Tone::Warn,
         _ => Tone::Bad,
     };
     let name = look.paint(Tone::Strong, &format!("Facilitator {} → {}", status.origin_chain_id, status.chain_id));

@@ -98,8 +98,40 @@ impl<'s, S: Scene + 's> Follower<'s, S> {
             return Ok(false);
         }
         let released = stored.map(|block| block.number);
-        tracing::warn!(chain = self.chain_id, ?released, "the chain was rewound by the operator: scanning again");
+        tracing::warn!(
+            chain = self.chain_id,
+            ?released,
+            "the chain was rewound, by the operator or after a fork that another instance saw: scanning again"
+        );
         self.go_on_at(stored).await?;
+        Ok(true)
+    }
+
+    /// Whether another instance has stored blocks that are not stored from here: then goes on behind them. Where it has
+    /// read another branch than this one, what is remembered is taken from the database.
+    pub(super) async fn overtaken(&mut self) -> Result<bool, ChildError> {
+        let Some(stored) = self.scene.checkpoint(self.chain_id).await? else { return Ok(false) };
+        if self.checkpoint == Some(stored) {
+            // Moved there and back: the next commit fits again.
+            return Ok(true);
+        }
+        if self.checkpoint.is_some_and(|known| known.number > stored.number) {
+            return Ok(false);
+        }
+        tracing::debug!(chain = self.chain_id, block = stored.number, "another instance has stored more");
+        // Its requests may be worked on from here too.
+        self.scene.tell(FromScanner::Woke).await?;
+        let block = Checkpoint { number: stored.number, hash: stored.hash };
+        if self.connector.local().contradicts(block) {
+            self.go_on_at(Some(stored)).await?;
+            return Ok(true);
+        }
+        self.checkpoint = Some(stored);
+        self.unsaved.retain(|block| block.number > stored.number);
+        self.headers.forget_below(stored.number);
+        // What messages there were in between is not known here.
+        self.gaps.back_to(0);
+        self.told.database(None);
         Ok(true)
     }
 

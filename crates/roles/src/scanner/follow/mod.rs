@@ -308,7 +308,8 @@ impl<'s, S: Scene + 's> Follower<'s, S> {
         });
     }
 
-    /// A database that is out of reach for a while is tried again; one that was rewound by the operator is followed.
+    /// A database that is out of reach for a while is tried again; one in which the checkpoint was moved, back by the
+    /// operator or on by another instance, is followed.
     async fn store_refused(&mut self, error: StoreError) -> Result<(), ChildError> {
         if error.passes() {
             self.rest();
@@ -316,7 +317,7 @@ impl<'s, S: Scene + 's> Follower<'s, S> {
             return Ok(());
         }
         if let StoreError::CheckpointMoved { .. } = error {
-            if self.rewound().await? {
+            if self.rewound().await? || self.overtaken().await? {
                 return Ok(());
             }
             let unfit = unfit(error.to_string());

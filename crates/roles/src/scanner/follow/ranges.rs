@@ -131,7 +131,13 @@ impl<'s, S: Scene + 's> Follower<'s, S> {
             }
             let blocks = range.headers.iter().map(|header| Checkpoint { number: header.number, hash: header.hash });
             let blocks: Vec<Checkpoint> = blocks.collect();
-            if range.span.to >= self.next_block() && !self.commit(&range).await? {
+            let mut is_stored = true;
+            while is_stored && range.span.to >= self.next_block() {
+                let before = self.next_block();
+                // Another instance may have stored a part of it meanwhile.
+                is_stored = self.commit(&range).await? || self.next_block() > before;
+            }
+            if !is_stored {
                 let message = "the database could not be written".to_owned();
                 self.feed(Event::RangeFailed { ticket, error: RangeError::Store { message } });
                 continue;

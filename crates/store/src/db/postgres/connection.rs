@@ -124,7 +124,7 @@ fn session(access: Access, limit: Duration) -> String {
     // without a word must not keep others waiting for longer than its locks are waited for anyway.
     format!(
         "SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off';
-        SET lock_timeout = {lock_ms}; SET idle_in_transaction_session_timeout = 60000;
+        SET lock_timeout = {lock_ms}; SET idle_in_transaction_session_timeout = 10000;
         SET tcp_keepalives_idle = 10; SET tcp_keepalives_interval = 5; SET tcp_keepalives_count = 3;
         SET default_transaction_read_only = {read_only}; SET client_min_messages = warning"
     )

@@ -1,0 +1,269 @@
+//! A soak of several instances that share a database: each is killed, stopped for a while and started again at random,
+//! and the database's server with them.
+
+use crate::{
+    anvil::Mining,
+    daemon::Daemon,
+    devnet::DevnetOptions,
+    node::{Node, Pace, quantity},
+    operator::Operator,
+    requesters::{Request, Requesters},
+    verify,
+    world::{Database, World, WorldOptions},
+};
+use anyhow::{Context as _, Result, ensure};
+use facilitator_dice::Rng;
+use facilitator_eth::Address;
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use serde_json::{Value as Json, json};
+use std::time::{Duration, Instant};
+
+/// How such a soak is to be.
+#[derive(Debug, Clone, Copy)]
+pub struct Shared {
+    /// Instances.
+    pub instances: usize,
+    /// Requests, half of them stakes and half redeems.
+    pub requests: usize,
+    /// What they share.
+    pub database: Database,
+    /// Mean pause between two faults.
+    pub every: Duration,
+    /// Faults.
+    pub faults: u64,
+    /// Decides what happens when.
+    pub seed: u64,
+    /// Longest time for everything to end once faults have stopped.
+    pub deadline: Duration,
+}
+
+/// What such a soak has seen. It found nothing wrong: else it would have failed.
+#[derive(Debug, Clone, Default)]
+pub struct Outcome {
+    /// Requests that ended with their tokens paid out, each step exactly once.
+    pub finished: usize,
+    /// Instances that were killed, with all their children.
+    pub kills: u64,
+    /// Instances that stood still for a while.
+    pub stops: u64,
+    /// Ends of the database's server.
+    pub restarts: u64,
+    /// Of each instance: transactions on both chains, which is what it has counted.
+    pub signed: Vec<(String, u64)>,
+    /// Until the last request had ended, from the first one on.
+    pub took: Duration,
+}
+
+/// One instance as its service manager sees it.
+struct Seat<'w> {
+    operator: &'w Operator,
+    daemon: Option<Daemon>,
+    /// When it goes on, or is started again.
+    back_at: Option<Instant>,
+}
+
+impl Seat<'_> {
+    /// Starts or continues what is due.
+    fn tend(&mut self) -> Result<()> {
+        if let Some(daemon) = &mut self.daemon
+            && let Some(status) = daemon.has_ended()?
+        {
+            // A server that is out of reach for long ends it; it is started again like any service.
+            ensure!(status.code() == Some(8), "it ended with {status}:\n{}", daemon.log_tail());
+            (self.daemon, self.back_at) = (None, Some(Instant::now()));
+        }
+        if self.back_at.is_none_or(|at| at > Instant::now()) {
+            return Ok(());
+        }
+        self.back_at = None;
+        match &self.daemon {
+            Some(daemon) => signal(daemon, Signal::SIGCONT),
+            None => {
+                self.daemon = Some(self.operator.spawn()?);
+                Ok(())
+            }
+        }
+    }
+}
+
+/// A daemon with all that it has started.
+fn signal(daemon: &Daemon, signal: Signal) -> Result<()> {
+    for pid in std::iter::once(daemon.pid).chain(daemon.children()) {
+        // A child may just have ended.
+        let _gone = kill(Pid::from_raw(i32::try_from(pid)?), signal);
+    }
+    Ok(())
+}
+
+/// Runs it.
+///
+/// # Errors
+/// The first thing that went wrong: with the world, or with what the product did.
+pub async fn run(plan: Shared) -> Result<Outcome> {
+    let mut dice = Rng::new(plan.seed);
+    let options = WorldOptions {
+        devnet: DevnetOptions { mining: Mining::Every(super::BLOCK_TIME), ..DevnetOptions::default() },
+        confirmations: 1,
+        database: plan.database,
+        ..WorldOptions::default()
+    };
+    let world = World::new(options.clone()).await?;
+    let mut others = Vec::new();
+    for _ in 1..plan.instances {
+        others.push(world.instance(&options).await?);
+    }
+    let mut seats = Vec::new();
+    for operator in std::iter::once(&world.operator).chain(&others) {
+        prepare(operator)?;
+        let daemon = operator.start().await?;
+        seats.push(Seat { operator, daemon: Some(daemon), back_at: None });
+    }
+    let (stakes, redeems) = (plan.requests - plan.requests / 2, plan.requests / 2);
+    let stakers = Requesters::new(&world.devnet, 0, stakes).await?;
+    let redeemers = Requesters::redeemers(&world.devnet, 0, redeems).await?;
+    let begun = Instant::now();
+    let mut requests = stakers.request_all(&world.devnet, Pace::Natural).await?;
+    requests.extend(redeemers.request_all(&world.devnet, Pace::Natural).await?);
+    let mut outcome = Outcome::default();
+    for _ in 0..plan.faults {
+        let pause = plan.every.mul_f64(0.5 + f64::from(u32::try_from(dice.index(100))?) / 100.0);
+        rest(&mut seats, pause).await?;
+        fault(&world, &mut seats, &mut dice, &mut outcome).await?;
+    }
+    heal(&mut seats).await?;
+    if let Err(error) = verify::wait_finished(&world.devnet, &requests, plan.deadline).await {
+        return Err(error.context(told(&seats).await));
+    }
+    outcome.took = begun.elapsed();
+    judge(&world, &seats, &requests, &mut outcome, plan.deadline).await?;
+    for seat in seats {
+        let daemon = seat.daemon.context("it does not run")?;
+        seat.operator.stop(daemon).await?;
+    }
+    Ok(outcome)
+}
+
+fn prepare(operator: &Operator) -> Result<()> {
+    operator.edit_config(|config| {
+        config["restart_limit"] = json!(1000);
+        config["heartbeat"] = json!({ "son_heartbeat_frequency_ms": 2_000, "maintenance_interval_ms": 3_000 });
+    })
+}
+
+async fn rest(seats: &mut [Seat<'_>], pause: Duration) -> Result<()> {
+    let until = Instant::now() + pause;
+    while Instant::now() < until {
+        for seat in seats.iter_mut() {
+            seat.tend()?;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    Ok(())
+}
+
+/// Kills an instance, stops it for a while, or ends the server for a moment.
+async fn fault(world: &World, seats: &mut [Seat<'_>], dice: &mut Rng, outcome: &mut Outcome) -> Result<()> {
+    let drawn = dice.index(10);
+    let away = Duration::from_millis(u64::try_from(500 + dice.index(9_000))?);
+    if drawn == 9
+        && let Some(postgres) = &world.postgres
+    {
+        postgres.stop()?;
+        tokio::time::sleep(away / 4).await;
+        postgres.resume()?;
+        outcome.restarts += 1;
+        return Ok(());
+    }
+    let index = dice.index(seats.len());
+    let seat = &mut seats[index];
+    if seat.back_at.is_some() {
+        return Ok(());
+    }
+    seat.back_at = Some(Instant::now() + away);
+    if drawn < 5 {
+        if let Some(daemon) = seat.daemon.take() {
+            daemon.kill().await?;
+            outcome.kills += 1;
+        }
+    } else if let Some(daemon) = &seat.daemon {
+        signal(daemon, Signal::SIGSTOP)?;
+        outcome.stops += 1;
+    }
+    Ok(())
+}
+
+/// All run again.
+async fn heal(seats: &mut [Seat<'_>]) -> Result<()> {
+    for seat in seats.iter_mut() {
+        if seat.back_at.is_some() {
+            seat.back_at = Some(Instant::now());
+        }
+        seat.tend()?;
+    }
+    Ok(())
+}
+
+async fn told(seats: &[Seat<'_>]) -> String {
+    let mut text = String::new();
+    for seat in seats {
+        let status = seat.operator.status().await.map_or_else(|error| error.to_string(), |status| status.to_string());
+        let log = seat.daemon.as_ref().map_or_else(String::new, Daemon::log_tail);
+        text.push_str(&format!("{status}\n{log}\n"));
+    }
+    text
+}
+
+/// Every step happened exactly once, and each instance has counted what its keys have sent.
+async fn judge(
+    world: &World,
+    seats: &[Seat<'_>],
+    requests: &[Request],
+    outcome: &mut Outcome,
+    deadline: Duration,
+) -> Result<()> {
+    verify::finished(&world.devnet, requests).await?;
+    outcome.finished = requests.len();
+    let complete = |rows: &[crate::operator::RequestRow]| rows.iter().all(|row| row.state == "COMPLETE");
+    seats[0].operator.wait_requests(deadline, complete).await?;
+    let start = Instant::now();
+    loop {
+        let counted = counts(world, seats).await?;
+        if counted.iter().all(|(_, signed, sent)| signed == sent) {
+            outcome.signed = counted.into_iter().map(|(name, _, sent)| (name, sent)).collect();
+            return Ok(());
+        }
+        // What was signed last may still be on its way.
+        ensure!(start.elapsed() < deadline, "name, counted, on the chains: {counted:?}\n{}", told(seats).await);
+        tokio::time::sleep(Duration::from_millis(500)).await;
+    }
+}
+
+/// Of each instance: its name, what it has counted, and what its keys have sent.
+async fn counts(world: &World, seats: &[Seat<'_>]) -> Result<Vec<(String, u64, u64)>> {
+    let stats = seats[0].operator.ask(&["stats", "--chain-id", "1406", "--json"]).await?;
+    let mut counted = Vec::new();
+    for one in stats.as_array().context("no list")? {
+        let workers = one["workers"].as_array().context("no keys")?;
+        let keys = |chain_id: u64| -> Result<Vec<Address>> {
+            let of_chain = workers.iter().filter(|worker| worker["chain_id"] == chain_id);
+            of_chain.map(|worker| Ok(worker["address"].as_str().context("no address")?.parse()?)).collect()
+        };
+        let devnet = &world.devnet;
+        let sent = sent(&devnet.origin, &keys(devnet.origin.chain_id)?).await?
+            + sent(&devnet.auxiliary, &keys(devnet.auxiliary.chain_id)?).await?;
+        let number = |value: &Json| value.as_u64().unwrap_or_default();
+        let signed = number(&one["txs_signed"]) + number(&one["total_txs_signed"]);
+        counted.push((one["instance"].as_str().unwrap_or_default().to_owned(), signed, sent));
+    }
+    ensure!(counted.len() == seats.len(), "{} instances of {}", counted.len(), seats.len());
+    Ok(counted)
+}
+
+async fn sent(node: &Node, accounts: &[Address]) -> Result<u64> {
+    let mut sent = 0;
+    for account in accounts {
+        sent += quantity(&node.call("eth_getTransactionCount", json!([account, "latest"])).await?)?;
+    }
+    Ok(sent)
+}
