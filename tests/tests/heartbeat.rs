@@ -248,23 +248,29 @@ async fn ht2_a_silent_instance_is_taken_over_and_signs_nothing_with_what_it_lost
     operator.stop(first).await
 }
 
+/// A process may be stopped in the middle of a transaction, and then whoever judges it waits for the server to end that:
+/// too long for one heartbeat. So there are a few tries.
 #[tokio::test]
 async fn ht3_one_missed_heartbeat_is_no_silence() -> Result<()> {
     let two = Two::new(on_a_server()).await?;
     let (first, second) = two.start().await?;
     let a = two.first().await?;
-    let last = two.of(&a).await?["last_active_timestamp"].clone();
-    until(&two.world.operator, &a, |one| one["last_active_timestamp"] != last).await?;
-    signal_all(&first, Signal::SIGSTOP)?;
-    let missed = until(&two.other, &a, |one| one["missed_heartbeats"] == 1 || one["status"] != "active").await;
-    signal_all(&first, Signal::SIGCONT)?;
-    let missed = missed?;
-    ensure!(missed["status"] == "active", "{missed:#}");
-    let again = until(&two.other, &a, |one| one["missed_heartbeats"] == 0).await?;
-    ensure!(
-        again["status"] == "active" && again["transitions"].as_array().is_some_and(|all| all.len() == 1),
-        "{again:#}"
-    );
+    let mut tries = 0;
+    loop {
+        let before = two.until(&a, "active").await?;
+        let last = before["last_active_timestamp"].clone();
+        until(&two.world.operator, &a, |one| one["last_active_timestamp"] != last).await?;
+        signal_all(&first, Signal::SIGSTOP)?;
+        let missed = until(&two.other, &a, |one| one["missed_heartbeats"] == 1 || one["status"] != "active").await;
+        signal_all(&first, Signal::SIGCONT)?;
+        if missed?["status"] == "active" {
+            let again = until(&two.other, &a, |one| one["missed_heartbeats"] == 0 || one["status"] != "active").await?;
+            ensure!(again["status"] == "active" && again["transitions"] == before["transitions"], "{again:#}");
+            break;
+        }
+        tries += 1;
+        ensure!(tries < 4, "it was never seen to have missed one heartbeat alone");
+    }
     two.other.stop(second).await?;
     two.world.operator.stop(first).await
 }

@@ -24,7 +24,7 @@ const AT_ONCE: usize = 6;
 /// Time after which a scene whose requests are complete has not come to its point.
 const MISSED: Duration = Duration::from_secs(20);
 /// Tries to bring a scene about: it meddles in what goes on at its own pace.
-const TRIES: u32 = 3;
+const TRIES: u32 = 6;
 
 /// One process dies at `point`; whoever is needed is started again.
 async fn dies_at(point: &str, kind: Kind) -> Result<()> {
