@@ -42,7 +42,7 @@ async fn blocks(world: &mut World, other: &mut Sender, count: usize) {
         world.now += 1_000;
         let head = {
             let chain = world.node.chain();
-            Head { number: chain.head(), base_fee: chain.base_fee.map(U256::from) }
+            Head { number: chain.head(), base_fee: chain.base_fee.map(U256::from), gas_price: None }
         };
         other.on_head(head, world.now);
         other.work(world.now).await.unwrap();
