@@ -22,7 +22,7 @@ use std::net::SocketAddr;
 use zeroize::Zeroize;
 
 /// Version of all frames of this module; the first thing a child says.
-pub const PROTOCOL_VERSION: u32 = 10;
+pub const PROTOCOL_VERSION: u32 = 11;
 
 /// Names one question of a child, unique within that child, so that answers find their way back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Encode, Decode)]
@@ -348,6 +348,8 @@ pub struct FailedStep {
     pub step: Step,
     /// How often.
     pub count: u32,
+    /// How often for what it does, not for what happened to be: it would revert or did, or would do something else.
+    pub refused: u32,
     /// The newest error.
     pub error: String,
 }

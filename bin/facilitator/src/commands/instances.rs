@@ -60,7 +60,12 @@ pub(super) async fn enroll(store: &Store, loaded: &Loaded) -> Result<(), Failure
             let outcome = store.end_maintenance(&new.name, &params, now_ms()).await?;
             outcome.map(drop).map_err(|refusal| refused(&new.name, &refusal))
         }
-        Status::Inactive | Status::Active | Status::RequestMaintenance => Ok(()),
+        // Whoever asked for it has had it: the instance was stopped.
+        Status::RequestMaintenance => {
+            let outcome = store.instance_event(&new.name, Event::CancelMaintenance, &params, now_ms()).await?;
+            outcome.map(drop).map_err(|refusal| refused(&new.name, &refusal))
+        }
+        Status::Inactive | Status::Active => Ok(()),
     }
 }
 

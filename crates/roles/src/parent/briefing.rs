@@ -68,7 +68,7 @@ impl Booked {
 
     /// A request whose legs may be sent by the worker that is briefed.
     fn book_reveal(&mut self, request: &Request, alive: &[Step]) {
-        let is_open = request.declared_block.is_some() && request.unlock_secret.is_none();
+        let is_open = !request.hunted && request.declared_block.is_some() && request.unlock_secret.is_none();
         let is_counted = alive.contains(&Step::ProgressSource) || alive.contains(&Step::ProgressTarget);
         if !is_open || is_counted {
             return;
@@ -119,7 +119,12 @@ impl Briefing<'_> {
             failed: brief
                 .failed
                 .iter()
-                .map(|failed| FailedStep { step: failed.step, count: failed.count, error: failed.error.clone() })
+                .map(|failed| FailedStep {
+                    step: failed.step,
+                    count: failed.count,
+                    refused: failed.refused,
+                    error: failed.error.clone(),
+                })
                 .collect(),
             request,
         })

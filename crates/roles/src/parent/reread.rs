@@ -88,12 +88,22 @@ impl Parent {
 
     fn take_over(&mut self, tunable: Tunable) {
         let setup = &mut self.setup;
+        // Named one by one: what is added to them is to be thought about here.
+        let Policy { prices, min_gas_price, min_gas_limit, max_bounty, funds_safety_percent, .. } = tunable.policy;
         setup.policy = Policy {
+            prices,
+            min_gas_price,
+            min_gas_limit,
+            max_bounty,
+            funds_safety_percent,
             min_origin_balance: setup.policy.min_origin_balance,
             min_auxiliary_balance: setup.policy.min_auxiliary_balance,
-            ..tunable.policy
+            worker_expiry_margin_blocks: setup.policy.worker_expiry_margin_blocks,
         };
-        setup.hunter = tunable.hunter;
+        // Whether there is one at all is decided at the start, which ends what an earlier one has queued.
+        if let (Some(hunter), Some(to_be)) = (setup.hunter.as_mut(), tunable.hunter) {
+            *hunter = to_be;
+        }
         setup.max_workers = tunable.max_workers;
         setup.worker_timeout = tunable.worker_timeout;
         setup.shutdown_timeout = tunable.shutdown_timeout;

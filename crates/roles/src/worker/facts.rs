@@ -141,13 +141,15 @@ fn read_source(case: &Case, answers: &[Answer]) -> Result<SourceFacts, Leave> {
 
 fn read_source_workers(reading: &mut Reading<'_>, kind: Kind, keys: &[WorkerKey]) -> Result<Vec<WorkerFacts>, Leave> {
     let mut workers = Vec::with_capacity(keys.len());
-    for WorkerKey { address, in_flight, bounties, .. } in keys.iter().copied() {
+    for WorkerKey { address, in_flight, foreign, bounties, .. } in keys.iter().copied() {
         let expires_at = reading.view(&organization::expiration_height(address))?;
         let coin = reading.number()?;
         let bounty_token = match kind {
             Kind::Stake => reading.view(&token::balance_of(address))?,
             Kind::Redeem => U256::MAX,
         };
+        // What is under way for others is paid from the same purse.
+        let in_flight = in_flight.plus(foreign);
         workers.push(WorkerFacts { address, expires_at, coin, bounty_token, in_flight, bounties });
     }
     Ok(workers)
@@ -219,9 +221,11 @@ fn read_target(case: &Case, gateway: &GatewaySet, answers: &[Answer]) -> Result<
         None => RewardIn::Coin,
     };
     let mut workers = Vec::with_capacity(case.job.target_workers.len());
-    for WorkerKey { address, in_flight, bounties, .. } in case.job.target_workers.iter().copied() {
+    for WorkerKey { address, in_flight, foreign, bounties, .. } in case.job.target_workers.iter().copied() {
         let coin = reading.number()?;
         let (expires_at, bounty_token) = (U256::MAX, U256::MAX);
+        // What is under way for others is paid from the same purse.
+        let in_flight = in_flight.plus(foreign);
         workers.push(WorkerFacts { address, expires_at, coin, bounty_token, in_flight, bounties });
     }
     Ok(TargetFacts { active, payment, reward_in, workers })

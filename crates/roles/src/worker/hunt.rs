@@ -121,9 +121,9 @@ fn hold(case: &Case, print: FinePrint, lack: &Unworthy) -> Park {
 /// `requests retry`, or in simulations in a row.
 fn failed_too_often(case: &Case, steps: &[Step]) -> Option<String> {
     let matters = |step: Step| step == Step::ProveGateway || steps.contains(&step);
-    let failed = case.job.failed.iter().filter(|failed| failed.count >= MOST_FAILURES && matters(failed.step));
-    if let Some(failed) = failed.max_by_key(|failed| failed.count) {
-        let (step, count, error) = (failed.step, failed.count, &failed.error);
+    let failed = case.job.failed.iter().filter(|failed| failed.refused >= MOST_FAILURES && matters(failed.step));
+    if let Some(failed) = failed.max_by_key(|failed| failed.refused) {
+        let (step, count, error) = (failed.step, failed.refused, &failed.error);
         return Some(format!(
             "its step {step} has failed {count} times, last: {error}; `facilitator requests retry` has it tried again"
         ));

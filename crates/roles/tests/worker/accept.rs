@@ -326,7 +326,7 @@ async fn a_failure_in_the_journal_is_paused_for_once() {
     let failed = |waited| {
         let mut job = requested();
         job.request.failures = waited;
-        job.failed = vec![FailedStep { step: Step::Accept, count: 3, error: "out of luck".into() }];
+        job.failed = vec![FailedStep { step: Step::Accept, count: 3, refused: 3, error: "out of luck".into() }];
         job
     };
     let played = play(failed(2), |_| {}).await;
@@ -344,7 +344,7 @@ async fn a_failure_in_the_journal_is_paused_for_once() {
 async fn an_accept_under_way_is_waited_for_without_a_look() {
     let mut job = requested();
     job.alive = vec![Step::Accept];
-    job.failed = vec![FailedStep { step: Step::Accept, count: 3, error: "out of luck".into() }];
+    job.failed = vec![FailedStep { step: Step::Accept, count: 3, refused: 3, error: "out of luck".into() }];
     let played = Script::new(Chains::default()).run(job).await;
     assert_eq!(played.outline(), ["park"]);
     let park = played.park();

@@ -159,21 +159,26 @@ async fn nothing_is_proven_for_a_message_that_cannot_be_confirmed() {
 /// A step that always fails burns gas for ever: after some failures the message is left alone, and stays so.
 #[tokio::test]
 async fn a_step_that_failed_too_often_is_not_tried_again() {
-    let failing = |step, count| {
+    let failing = |step, count, refused| {
         let mut job = foreign();
-        job.failed = vec![FailedStep { step, count, error: "Invalid nonce".to_owned() }];
+        job.failed = vec![FailedStep { step, count, refused, error: "Invalid nonce".to_owned() }];
         job
     };
     for step in [Step::ProveGateway, Step::Confirm] {
-        let job = failing(step, MOST_FAILURES);
+        let job = failing(step, MOST_FAILURES, MOST_FAILURES);
         let played = Script::new(scene(&job, Declared, Undeclared)).run(job).await;
         left_alone(&played, &format!("{step} has failed 5 times, last: Invalid nonce"));
         left_alone(&played, "requests retry");
         assert_eq!(played.outline(), [READ.as_slice(), &["park"]].concat(), "nothing is even asked");
     }
-    // Failures of another step don't count, nor fewer of them.
-    for (step, count) in [(Step::ProgressSource, MOST_FAILURES), (Step::Confirm, MOST_FAILURES - 1)] {
-        let mut job = failing(step, count);
+    // Failures of another step don't count, nor fewer of them, nor any that say nothing of the step: fees, a closed gate.
+    let passing = [
+        (Step::ProgressSource, MOST_FAILURES, MOST_FAILURES),
+        (Step::Confirm, MOST_FAILURES - 1, MOST_FAILURES - 1),
+        (Step::Confirm, MOST_FAILURES, 1),
+    ];
+    for (step, count, refused) in passing {
+        let mut job = failing(step, count, refused);
         job.request.failures = count;
         let mut chains = scene(&job, Declared, Undeclared);
         job.roots = vec![chains.block(DECLARED + 5, Declared)];

@@ -154,7 +154,7 @@ async fn a_refused_leg_is_named_by_its_step() {
         assert_eq!(played.park().update.state, Some(State::Failed(stage)));
         // By the journal alone the same is waited for before anything is asked or simulated.
         let mut job = accepted();
-        job.failed = vec![FailedStep { step, count: 1, error: "reverted".into() }];
+        job.failed = vec![FailedStep { step, count: 1, refused: 1, error: "reverted".into() }];
         let played = Script::new(scene(Declared, Declared)).run(job).await;
         assert_eq!(played.outline(), ["read origin", "read auxiliary", "park"]);
         assert_eq!(played.park().update.state, Some(State::Failed(stage)));

@@ -16,13 +16,20 @@ const LOOK_MS: i64 = 1_000;
 impl<N: Ask, K: Keep> Sender<N, K> {
     /// Takes accounts over that nobody tends, and gives back those whose instance works again.
     pub(super) async fn look_after_orphans(&mut self, now_ms: i64) -> Result<(), SenderError> {
-        if self.gate == Gate::Closed || (now_ms < self.orphans_at_ms && self.orphans_at_ms <= now_ms + LOOK_MS) {
+        let fostered: Vec<Address> =
+            self.accounts.iter().filter(|(_, account)| account.key.is_none()).map(|(address, _)| *address).collect();
+        if self.gate == Gate::Closed {
+            // Who can't see them through must not keep their instance from it, which may work again by now.
+            for address in fostered {
+                self.give_back(address).await?;
+            }
+            return Ok(());
+        }
+        if now_ms < self.orphans_at_ms && self.orphans_at_ms <= now_ms + LOOK_MS {
             return Ok(());
         }
         self.orphans_at_ms = now_ms.saturating_add(LOOK_MS);
         let orphans = self.journal.orphans().await?;
-        let fostered: Vec<Address> =
-            self.accounts.iter().filter(|(_, account)| account.key.is_none()).map(|(address, _)| *address).collect();
         for address in fostered.into_iter().filter(|address| !orphans.contains(address)) {
             self.give_back(address).await?;
         }

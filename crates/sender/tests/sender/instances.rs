@@ -93,6 +93,29 @@ async fn what_a_silent_instance_has_signed_is_sent_and_ended_by_another_with_the
     assert!(world.is_final("plain:2"), "its account was given back: {:?}", world.outcomes);
 }
 
+/// An account that stayed with somebody who may not sign kept its own instance from signing, for as long as that lived.
+#[tokio::test]
+async fn who_can_not_go_on_gives_back_what_it_sees_through() {
+    let mut world = World::new().await;
+    world.node.chain().break_next(SENT, Fault::Lost);
+    world.submit(vec![plain(1)]).await;
+    world.head().await;
+    let mut other = partner(&world).await;
+    retire(&world, "one").await;
+    world.now += 60_000;
+    blocks(&mut world, &mut other, 1).await;
+    other.set_gate(Gate::Closed);
+    other.work(world.now).await.unwrap();
+    revive(&world, "one").await;
+    world.restart().await;
+    world.submit(vec![plain(2)]).await;
+    for _ in 0..8 {
+        world.blocks(1).await;
+        other.work(world.now).await.unwrap();
+    }
+    assert!(world.is_final("plain:2"), "{:?}", world.outcomes);
+}
+
 #[tokio::test]
 async fn what_a_silent_instance_has_not_signed_is_signed_by_who_asks_for_it_again() {
     let mut world = World::new().await;

@@ -56,12 +56,15 @@ impl Disk {
             let own = |entry: &&Entry| entry.request_id == Some(request.id) && failed(entry);
             for entry in journal.entries.values().filter(own) {
                 let error = entry.failure.as_ref().map_or_else(String::new, |failure| failure.message.clone());
+                let kind = entry.failure.as_ref().map_or("", |failure| failure.kind.as_str());
+                let refused = u32::from(["would_revert", "reverted", "unexpected"].contains(&kind));
                 match found.iter_mut().find(|known| known.step == entry.step) {
                     Some(known) => {
                         known.count += 1;
+                        known.refused += refused;
                         known.error = error;
                     }
-                    None => found.push(FailedStep { step: entry.step, count: 1, error }),
+                    None => found.push(FailedStep { step: entry.step, count: 1, refused, error }),
                 }
             }
         }

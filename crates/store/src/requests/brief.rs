@@ -24,6 +24,8 @@ pub struct FailedStep {
     pub step: Step,
     /// How often.
     pub count: u32,
+    /// How often for what it does, not for what happened to be: it would revert or did, or would do something else.
+    pub refused: u32,
     /// The newest error.
     pub error: String,
 }
@@ -214,7 +216,8 @@ impl Store {
     async fn failed_steps(&self, requests: &[Request]) -> Result<HashMap<RequestId, Vec<FailedStep>>> {
         let (places, args) = id_list(requests)?;
         let sql = format!(
-            "SELECT t.request_id, t.step, COUNT(*), MAX(t.id)
+            "SELECT t.request_id, t.step, COUNT(*), MAX(t.id),
+                SUM(CASE WHEN t.failure_kind IN ('would_revert', 'reverted', 'unexpected') THEN 1 ELSE 0 END)
              FROM transactions AS t JOIN requests AS r ON r.id = t.request_id
              WHERE t.state = 'failed' AND t.request_id IN ({places})
                AND NOT (t.failure_kind = 'dependency_failed' AND t.after_intent LIKE 'confirm:%')
@@ -224,12 +227,12 @@ impl Store {
         let mut found: HashMap<RequestId, Vec<FailedStep>> = HashMap::new();
         for mut row in self.db.fetch(sql, args).await? {
             let (id, step, count): (RequestId, String, u32) = (row.take()?, row.take()?, row.take()?);
-            let newest: i64 = row.take()?;
+            let (newest, refused): (i64, u32) = (row.take()?, row.take()?);
             let step: Step = step
                 .parse()
                 .map_err(|problem: facilitator_protocol::model::UnknownName| row.damaged(&problem.to_string()))?;
             let error = self.failure_of(newest).await?;
-            found.entry(id).or_default().push(FailedStep { step, count, error });
+            found.entry(id).or_default().push(FailedStep { step, count, refused, error });
         }
         Ok(found)
     }

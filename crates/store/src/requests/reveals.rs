@@ -58,7 +58,7 @@ impl Store {
             let sql = format!(
                 "SELECT kind, {worker}, COUNT(*) FROM requests
                  WHERE done = 0 AND declared_block IS NOT NULL AND {worker} IS NOT NULL
-                   AND ((claimed_by IS NOT NULL AND unlock_secret IS NULL AND id NOT IN ({}))
+                   AND ((claimed_by IS NOT NULL AND hunted = 0 AND unlock_secret IS NULL AND id NOT IN ({}))
                      OR id IN (SELECT request_id FROM transactions
                         WHERE chain_id = $1 AND step IN ('progress_source', 'progress_target')
                           AND state IN ('queued', 'signed', 'broadcast', 'mined') AND state <> 'mined'))

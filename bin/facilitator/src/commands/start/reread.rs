@@ -123,6 +123,7 @@ fn fate(key: &str, decided_by: Option<&'static str>) -> Fate {
             Some(winner) => winner,
         },
         "monitor.interval_s" => return Fate::Applied,
+        "hunter.enabled" => "what a hunter has queued is ended at the start",
         key if SAFE.contains(&key) || SAFE_OBJECTS.iter().any(|object| key.starts_with(object)) => {
             return Fate::Applied;
         }
