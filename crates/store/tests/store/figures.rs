@@ -1,6 +1,6 @@
 //! Figures about everything at once, counted from the rows.
 
-use crate::support::{Bed, ME, ORIGIN, claim_and_park, scan_stakes, set};
+use crate::support::{Bed, ME, ORIGIN, admit, claim_and_park, scan_stakes, set};
 use facilitator_eth::{Address, B256, Bytes, U256, tx::Fee};
 use facilitator_protocol::model::{Kind, RequestId, State, Step, Update, Wait};
 use facilitator_store::{
@@ -59,6 +59,7 @@ async fn keys_and_transactions_are_counted_from_the_journal() {
     let store = bed.store().await;
     assert_eq!(store.key_figures().await.unwrap(), []);
     scan_stakes(&store, 1..4).await;
+    admit(&store, ME, 100).await;
     let leases = [lease(&store).await];
     let mined = sign(&store, &leases, 1, 7, &[1], 1_000).await;
     let stuck = sign(&store, &leases, 2, 8, &[2, 3, 4], 2_000).await;

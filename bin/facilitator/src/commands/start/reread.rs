@@ -204,7 +204,8 @@ mod tests {
                 ("prices.3.coin", "prices.3.coin: default → \"2\"", true),
             ]
         );
-        assert!(!format!("{changes:?}").contains("old@") && !format!("{changes:?}").contains("secret\""));
+        let said = format!("{changes:?}");
+        assert!(["old@", "new@", "old secret", "new secret"].iter().all(|secret| !said.contains(secret)), "{said}");
         let stronger = compare(&leaves(&old), &leaves(&json!({ "log_level": "debug" })), Some("`RUST_LOG` wins"));
         assert!(stronger.iter().any(|change| change.fate == Fate::NextStart("`RUST_LOG` wins")));
     }
