@@ -10,6 +10,7 @@ use facilitator_tests::{
     anvil::Mining,
     daemon::Daemon,
     devnet::DevnetOptions,
+    kill_points,
     node::{Node, Pace},
     operator::Operator,
     requesters::Request,
@@ -246,6 +247,30 @@ async fn ht2_a_silent_instance_is_taken_over_and_signs_nothing_with_what_it_lost
     verify::finished(&world.devnet, &stakes).await?;
     two.other.stop(second).await?;
     operator.stop(first).await
+}
+
+/// The kill point `sender.orphans_taken`, which one instance alone never comes to: law 7.
+#[tokio::test]
+async fn a_death_while_taking_over_what_another_has_signed_loses_and_doubles_nothing() -> Result<()> {
+    // So that what is signed is not final for long.
+    let mut two = Two::new(WorldOptions { confirmations: 8, ..on_a_server() }).await?;
+    let mark = two.other.home().join("died");
+    two.other.use_binary(kill_points::armed_binary()?);
+    kill_points::arm(&mut two.other, "sender.orphans_taken", 1, &mark);
+    let stakers = Stakers::new(&two.world.devnet, 0, 2).await?;
+    let first = two.world.operator.start().await?;
+    let stakes = stakers.request_all(&two.world.devnet, Pace::Natural).await?;
+    let under_way = |rows: &[facilitator_tests::operator::RequestRow]| {
+        let alive = |status: &str| ["signed", "broadcast", "mined"].contains(&status);
+        rows.iter().any(|row| row.transactions.iter().any(|transaction| alive(&transaction.status)))
+    };
+    two.world.operator.wait_requests(LIMIT, under_way).await?;
+    signal_all(&first, Signal::SIGKILL)?;
+    let second = two.other.start().await?;
+    finish(&two, &stakes).await?;
+    two.other.wait_requests(LIMIT, |rows| rows.iter().all(|row| row.state == "COMPLETE")).await?;
+    ensure!(mark.exists(), "nobody died there: nothing was taken over");
+    two.other.stop(second).await
 }
 
 /// A process may be stopped in the middle of a transaction, and then whoever judges it waits for the server to end that:

@@ -163,15 +163,20 @@ pub(crate) async fn abandon(world: &World, requests: &[Request]) -> Result<()> {
     Ok(())
 }
 
-/// Whether requests of this kind are played at a kill point: stakes at all; redeems where nothing but time is needed and
-/// an allowance is no part of it, since their bounty is coin.
+/// Whether requests of this kind are played at a kill point: stakes at all; redeems where an allowance is no part of it,
+/// since their bounty is coin.
+///
+/// One instance alone never comes to the taking over of another's transactions: `heartbeat.rs` has two.
 pub(crate) fn comes_to(kind: Kind, point: &str) -> bool {
+    if point == "sender.orphans_taken" {
+        return false;
+    }
     match kind {
         Kind::Stake => true,
         Kind::Redeem => {
-            let scene = Scene::of(point);
-            let stakes_alone = scene.by_hand() || matches!(scene, Scene::Hole | Scene::Abandoned);
-            !stakes_alone && point != "sender.approval_queued"
+            let stakes_alone = [Scene::RobbedApproval, Scene::Hole, Scene::Abandoned].contains(&Scene::of(point));
+            // That gap comes about only where an approval is final before the accept.
+            !stakes_alone && !["sender.approval_queued", "sender.gap_reopened"].contains(&point)
         }
     }
 }
