@@ -448,3 +448,20 @@ async fn a_parent_that_died_knows_the_same_again() -> Result<()> {
     ensure!(after == before, "before: {before:#}\nafter: {after:#}");
     world.operator.stop(daemon).await
 }
+
+/// A process that `stop` can find ends in order, however early it is asked to. One that had not come to its loop yet was
+/// ended by the signal itself.
+#[tokio::test]
+async fn a_stop_right_after_the_start_is_orderly() -> Result<()> {
+    let world = World::new(without_anchors()).await?;
+    for _ in 0..8 {
+        let daemon = world.operator.spawn()?;
+        until("it is registered", async || {
+            let status = world.operator.status().await?;
+            Ok((status["pid"] == daemon.pid).then_some(()))
+        })
+        .await?;
+        world.operator.stop(daemon).await?;
+    }
+    Ok(())
+}

@@ -16,7 +16,7 @@ use facilitator_heartbeat::Params;
 use facilitator_kill::kill_point;
 use facilitator_roles::clock::now_ms;
 use facilitator_roles::messages::{MonitorSetup, Unfit};
-use facilitator_roles::parent::{self, OnReady, ParentError, Rereader};
+use facilitator_roles::parent::{self, OnReady, ParentError, Rereader, Signals};
 use facilitator_roles::running;
 use facilitator_store::processes::{NewProcess, Process, ProcessKind, Registered};
 use facilitator_store::{Access, Store};
@@ -103,6 +103,8 @@ async fn serve(
     let _held = KeyGuard::take(loaded)?;
     let keys = unlocked(args.passwords_from_stdin, loaded)?;
     let store = context::open(loaded, Access::Owner).await?;
+    // From here on `stop` finds this process.
+    let signals = Signals::listen().map_err(|error| parent_failure(&error))?;
     let process = register(&store, loaded).await?;
     kill_point!("parent.registered");
     // What a recovery began, this start goes on with.
@@ -126,7 +128,8 @@ async fn serve(
     drop(keys);
     end_hunts(&store, loaded).await?;
     manager::starting();
-    let result = parent::run(setup, store.clone(), on_ready(args.json, chain_id), manager::watchdog(), rereader).await;
+    let on_ready = on_ready(args.json, chain_id);
+    let result = parent::run(setup, store.clone(), signals, on_ready, manager::watchdog(), rereader).await;
     manager::stopping();
     kill_point!("parent.children_gone");
     store.deregister(process).await?;

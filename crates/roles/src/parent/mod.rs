@@ -101,24 +101,27 @@ pub type OnReady = Box<dyn FnOnce()>;
 pub type OnBeat = Box<dyn FnMut()>;
 
 /// Runs until a signal asks it to stop; SIGHUP has it read its configuration again. To be called from the main thread.
+/// What came since `signals` began to listen counts too.
 ///
 /// # Errors
 /// [`ParentError`]. All children are gone when this returns.
 pub async fn run(
     setup: Setup,
     store: Store,
+    mut signals: Signals,
     on_ready: OnReady,
     on_beat: OnBeat,
     rereader: Rereader,
 ) -> Result<(), ParentError> {
-    let mut signals = Signals::new().map_err(ParentError::Signals)?;
     let (mut parent, mut inbox) = Parent::new(setup, store, on_ready, on_beat, rereader);
     let result = parent.serve(&mut inbox, &mut signals).await;
     parent.clerk.close().await;
     result
 }
 
-struct Signals {
+/// What an operator may say to a parent by signals.
+#[derive(Debug)]
+pub struct Signals {
     terminate: Signal,
     interrupt: Signal,
     hang_up: Signal,
@@ -133,13 +136,20 @@ enum Asked {
 }
 
 impl Signals {
-    fn new() -> std::io::Result<Self> {
-        Ok(Self {
-            terminate: signal(SignalKind::terminate())?,
-            interrupt: signal(SignalKind::interrupt())?,
-            hang_up: signal(SignalKind::hangup())?,
-            on_terminal: std::io::stdin().is_terminal(),
-        })
+    /// Listens from now on: no signal ends the process any more. To be done before anybody can learn of it.
+    ///
+    /// # Errors
+    /// [`ParentError::Signals`].
+    pub fn listen() -> Result<Self, ParentError> {
+        let listen = || -> std::io::Result<Self> {
+            Ok(Self {
+                terminate: signal(SignalKind::terminate())?,
+                interrupt: signal(SignalKind::interrupt())?,
+                hang_up: signal(SignalKind::hangup())?,
+                on_terminal: std::io::stdin().is_terminal(),
+            })
+        };
+        listen().map_err(ParentError::Signals)
     }
 
     async fn next(&mut self) -> Asked {
