@@ -33,6 +33,10 @@ const BUSY: &str = "SELECT COUNT(*) FROM (
     UNION SELECT id FROM requests WHERE hunted = 1 AND id IN (SELECT request_id
         FROM transactions WHERE state IN ('queued', 'signed', 'broadcast', 'mined'))) AS busy";
 
+/// Whether an instance of this name may not work.
+const RESTS: &str =
+    "SELECT COUNT(*) FROM instances WHERE name = $1 AND status NOT IN ('active', 'request_maintenance')";
+
 impl Store {
     /// [`Store::claim`] with as many of others' messages as there are places.
     ///
@@ -59,6 +63,11 @@ impl Store {
             return Ok(Vec::new());
         }
         let mut tx = self.db.begin().await?;
+        // Who learns of its own status a moment late would begin what it may not sign, and keep it from those who may.
+        let rests: u64 = tx.fetch_one(RESTS, args![owner]).await?.map_or(Ok(0), |mut row| row.take())?;
+        if rests > 0 {
+            return Ok(Vec::new());
+        }
         // Rows that somebody else is changing are left to the next claim rather than waited for.
         let skip = tx.dialect().skip_locked();
         let due = format!(

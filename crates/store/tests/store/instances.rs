@@ -1,6 +1,6 @@
 //! Instances: enrolled once, judged by one at a time, and freed of what they may not work on.
 
-use crate::support::{Bed, attempt, park, scan_stakes, word};
+use crate::support::{Bed, admit, attempt, park, scan_stakes, word};
 use facilitator_heartbeat::{Event, Params, Refusal, Status, Vote};
 use facilitator_protocol::model::{Update, Wait};
 use facilitator_store::{
@@ -192,4 +192,16 @@ async fn parameters_are_seeded_once_and_then_the_same_for_all() {
     let changed = Params { heartbeat_frequency_ms: 7, ..params() };
     store.set_parameters(&changed, 2).await.unwrap();
     assert_eq!(store.parameters(&Params::default()).await.unwrap(), changed);
+}
+
+/// The process itself learns of its status a moment later, and kept from others what it could not sign.
+#[tokio::test]
+async fn who_may_not_work_claims_nothing() {
+    let bed = Bed::new();
+    let store = bed.store().await;
+    scan_stakes(&store, 1..3).await;
+    enroll(&store, "one", 100).await;
+    assert!(store.claim_ready("one", 9, 100).await.unwrap().is_empty(), "it is inactive");
+    admit(&store, "one", 100).await;
+    assert_eq!(store.claim_ready("one", 9, 100).await.unwrap().len(), 2);
 }
