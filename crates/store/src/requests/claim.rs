@@ -38,12 +38,16 @@ const RESTS: &str =
     "SELECT COUNT(*) FROM instances WHERE name = $1 AND status NOT IN ('active', 'request_maintenance')";
 
 impl Store {
-    /// [`Store::claim`] with as many of others' messages as there are places.
+    /// [`Store::claim`] for whoever only looks and signs nothing: whatever its instance may do, and as many of others'
+    /// messages as there are places.
     ///
     /// # Errors
     /// [`crate::StoreError`] of the database; then nothing is claimed.
     pub async fn claim_ready(&self, owner: &str, limit: u32, now_ms: i64) -> Result<Vec<Request>> {
-        self.claim(owner, Places { all: limit, foreign: u32::MAX }, now_ms).await
+        let mut tx = self.db.begin().await?;
+        let claimed = self.take_ready(&mut tx, owner, Places { all: limit, foreign: u32::MAX }, now_ms).await?;
+        tx.commit().await?;
+        Ok(claimed)
     }
 
     /// Claims requests that have something to do: first those whose message is declared, since they have money locked,
@@ -53,6 +57,8 @@ impl Store {
     /// have paid the bounty and get it back.
     ///
     /// A request whose event a reorg has removed rests until the event appears again, or its message is declared.
+    ///
+    /// An instance whose status does not let it work gets none.
     ///
     /// A claimant that dies leaves its claims; [`Store::release_claims_of`] or [`Store::release_all_claims`] frees them.
     ///
@@ -68,6 +74,12 @@ impl Store {
         if rests > 0 {
             return Ok(Vec::new());
         }
+        let claimed = self.take_ready(&mut tx, owner, places, now_ms).await?;
+        tx.commit().await?;
+        Ok(claimed)
+    }
+
+    async fn take_ready(&self, tx: &mut Tx, owner: &str, places: Places, now_ms: i64) -> Result<Vec<Request>> {
         // Rows that somebody else is changing are left to the next claim rather than waited for.
         let skip = tx.dialect().skip_locked();
         let due = format!(
@@ -79,14 +91,13 @@ impl Store {
         let mut claimed = Vec::new();
         let left = |claimed: &Vec<Request>| places.all.saturating_sub(u32::try_from(claimed.len()).unwrap_or(u32::MAX));
         for which in [OWN, FOREIGN_UNDER_WAY] {
-            claimed.extend(self.take(&mut tx, owner, which, left(&claimed)).await?);
+            claimed.extend(self.take(tx, owner, which, left(&claimed)).await?);
         }
         if left(&claimed) > 0 {
             let busy: u32 = tx.fetch_one(BUSY, Vec::new()).await?.map_or(Ok(0), |mut row| row.take())?;
             let limit = left(&claimed).min(places.foreign.saturating_sub(busy));
-            claimed.extend(self.take(&mut tx, owner, FOREIGN, limit).await?);
+            claimed.extend(self.take(tx, owner, FOREIGN, limit).await?);
         }
-        tx.commit().await?;
         claimed.sort_by_key(|request| (request.hunted, request.declared_block.is_none(), request.id));
         Ok(claimed)
     }

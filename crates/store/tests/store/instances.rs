@@ -6,7 +6,7 @@ use facilitator_protocol::model::{Update, Wait};
 use facilitator_store::{
     Store, StoreError,
     instances::{InstanceRow, NewInstance},
-    requests::{Change, Claimed},
+    requests::{Change, Claimed, Places},
 };
 
 const SECOND: i64 = 1_000;
@@ -201,7 +201,18 @@ async fn who_may_not_work_claims_nothing() {
     let store = bed.store().await;
     scan_stakes(&store, 1..3).await;
     enroll(&store, "one", 100).await;
-    assert!(store.claim_ready("one", 9, 100).await.unwrap().is_empty(), "it is inactive");
+    let places = Places { all: 9, foreign: 9 };
+    assert!(store.claim("one", places, 100).await.unwrap().is_empty(), "it is inactive");
     admit(&store, "one", 100).await;
+    assert_eq!(store.claim("one", places, 100).await.unwrap().len(), 2);
+}
+
+/// A recovery looks at requests before any instance works, under the name of the one that it prepares.
+#[tokio::test]
+async fn who_only_looks_needs_no_status() {
+    let bed = Bed::new();
+    let store = bed.store().await;
+    scan_stakes(&store, 1..3).await;
+    enroll(&store, "one", 100).await;
     assert_eq!(store.claim_ready("one", 9, 100).await.unwrap().len(), 2);
 }
