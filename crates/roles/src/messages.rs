@@ -4,11 +4,14 @@
 //! Parent and child are the same executable, so the version only catches an executable that was replaced while its
 //! parent runs.
 
+mod setups;
+
+pub use setups::{ChainSetup, ConfiguredGateway, KeyBytes, MetricsSetup, MonitorSetup, ScannerSetup, SenderSetup};
+
 use crate::connections::Connections;
 use bincode::{Decode, Encode};
-use facilitator_chain::connector;
 use facilitator_chain::reader::{Answer, Query};
-use facilitator_chain::sync::{self, Relayed, Said};
+use facilitator_chain::sync::{Relayed, Said};
 use facilitator_eth::{Address, B256, U256};
 use facilitator_protocol::gateway::{GatewaySet, Mints};
 use facilitator_protocol::model::{Park, Request, Side, Step, Update};
@@ -17,9 +20,6 @@ use facilitator_protocol::transfer::Backoff;
 use facilitator_protocol::transfer::accept::{InFlight, Policy};
 use facilitator_protocol::transfer::hunt::HuntPolicy;
 use facilitator_sender::{Head, Submit, SubmitAnswer};
-use std::fmt;
-use std::net::SocketAddr;
-use zeroize::Zeroize;
 
 /// Version of all frames of this module; the first thing a child says.
 pub const PROTOCOL_VERSION: u32 = 11;
@@ -27,65 +27,6 @@ pub const PROTOCOL_VERSION: u32 = 11;
 /// Names one question of a child, unique within that child, so that answers find their way back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Encode, Decode)]
 pub struct Ask(pub u64);
-
-/// What every child that serves one chain is told first.
-#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
-pub struct ChainSetup {
-    /// Which chain of the pair.
-    pub side: Side,
-    /// Its id; the node must say the same.
-    pub chain_id: u64,
-    /// Origin and auxiliary chain id, which the database is about.
-    pub pair: (u64, u64),
-    /// Endpoints. May contain credentials.
-    pub rpc: Vec<String>,
-    /// Database as a path or URL. May contain credentials.
-    pub database: String,
-    /// Blocks behind the head from which on a block is final.
-    pub confirmations: u64,
-    /// Milliseconds between two looks at the head.
-    pub poll_interval_ms: u64,
-    /// Milliseconds after which a call is given up.
-    pub rpc_timeout_ms: u64,
-    /// Most calls in one HTTP request.
-    pub max_batch: u64,
-}
-
-/// What a scanner is told first.
-#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
-pub struct ScannerSetup {
-    /// The chain.
-    pub chain: ChainSetup,
-    /// How several endpoints are made one. Whether it waits for the other chain is told by `pair`.
-    pub connector: connector::Settings,
-    /// How it agrees with the other chain before anything is done; `None` reads this chain alone.
-    pub pair: Option<sync::Settings>,
-    /// Contracts of the configured gateways, as far as the configuration names them.
-    pub gateways: Vec<ConfiguredGateway>,
-    /// Worker keys whose balances are watched.
-    pub workers: Vec<Address>,
-}
-
-/// The addresses of one gateway pair that the configuration gives.
-#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
-pub struct ConfiguredGateway {
-    /// Chain of the value token.
-    pub origin_chain_id: u64,
-    /// Chain of the utility token.
-    pub auxiliary_chain_id: u64,
-    /// OSTComposer.
-    pub composer: Address,
-    /// EIP20Gateway.
-    pub gateway: Address,
-    /// Anchor on the origin chain.
-    pub anchor: Address,
-    /// EIP20CoGateway.
-    pub cogateway: Address,
-    /// Anchor on the auxiliary chain.
-    pub co_anchor: Address,
-    /// RedeemPool.
-    pub redeem_pool: Option<Address>,
-}
 
 /// What the contracts of one gateway pair say on one chain (protocol.md §1.2).
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
@@ -120,15 +61,6 @@ pub enum Discovered {
     },
 }
 
-/// What a monitor is told first.
-#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
-pub struct MonitorSetup {
-    /// Everything that it works by. Contains credentials.
-    pub setup: facilitator_monitor::Setup,
-    /// Where the database is.
-    pub chain: ChainSetup,
-}
-
 /// Parent to monitor.
 #[derive(Debug, Encode, Decode)]
 pub enum ToMonitor {
@@ -147,19 +79,6 @@ pub enum ToMonitor {
 pub enum FromMonitor {
     /// A run is over: `None` if it succeeded, else what failed first.
     Ran(Option<String>),
-}
-
-/// What the process that serves metrics and pages is told first.
-#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
-pub struct MetricsSetup {
-    /// Where it listens.
-    pub listen: SocketAddr,
-    /// Database as a path or URL. May contain credentials.
-    pub database: String,
-    /// Origin and auxiliary chain id, which the database is about.
-    pub pair: (u64, u64),
-    /// Name of the instance whose status is served.
-    pub instance: String,
 }
 
 /// Parent to the process that serves metrics and pages.
@@ -249,49 +168,6 @@ pub enum Unfit {
     Contracts(String),
     /// The database can't be used.
     Database(String),
-}
-
-/// A private key or the hash-lock key on its way to a sender. Wiped when dropped; never shown.
-#[derive(Clone, Encode, Decode)]
-pub struct KeyBytes(pub [u8; 32]);
-
-impl Drop for KeyBytes {
-    fn drop(&mut self) {
-        self.0.zeroize();
-    }
-}
-
-impl fmt::Debug for KeyBytes {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("[secret]")
-    }
-}
-
-/// What a sender is told first.
-#[derive(Debug, Clone, Encode, Decode)]
-pub struct SenderSetup {
-    /// The chain.
-    pub chain: ChainSetup,
-    /// Name of this instance, the holder of the leases.
-    pub instance: String,
-    /// Worker keys.
-    pub keys: Vec<(Address, KeyBytes)>,
-    /// Key that all unlock secrets are derived from (law 3).
-    pub hash_lock_key: KeyBytes,
-    /// Most wei per gas that is ever offered.
-    pub max_fee_per_gas: U256,
-    /// Wei per gas offered to the block's producer.
-    pub max_priority_fee_per_gas: U256,
-    /// Gas limit over the estimate, percent.
-    pub gas_margin_percent: u64,
-    /// Blocks without inclusion after which a transaction is sent again or replaced.
-    pub resend_after_blocks: u64,
-    /// Rise of the fee of a replacement, percent.
-    pub replace_bump_percent: u64,
-    /// Most replacements of one transaction.
-    pub max_replacements: u64,
-    /// Wei that a worker keeps when it accepts a request.
-    pub min_balance: U256,
 }
 
 /// Parent to sender.

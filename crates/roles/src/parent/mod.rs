@@ -8,6 +8,7 @@ pub(crate) mod briefing;
 mod clerk;
 mod crew;
 mod display;
+mod error;
 mod gate;
 mod hire;
 mod life;
@@ -16,20 +17,23 @@ mod report;
 mod reread;
 mod route;
 pub(crate) mod setup;
+mod signals;
 mod slot;
 mod stop;
 mod watcher;
 
 pub use clerk::ClerkError;
+pub use error::ParentError;
 pub use pace::Progress;
 pub use report::{ChainStanding, ChildStanding, Standing, TokenBalance, WorkerBalance};
 pub use reread::{Change, Fate, Reread, Rereader, Tunable};
 pub use setup::{Hunter, PerSide, Setup, addresses};
+pub use signals::Signals;
 
 use crate::connections::Connections;
 use crate::messages::{
     Discovered, FromMetrics, FromMonitor, FromScanner, FromSender, FromWorker, ToMetrics, ToMonitor, ToScanner,
-    ToSender, Unfit,
+    ToSender,
 };
 use crate::{scanner, sender};
 use asks::{Answerer, Asks, WorkerNo};
@@ -42,12 +46,11 @@ use facilitator_protocol::gateway::GatewaySet;
 use facilitator_protocol::model::Side;
 use facilitator_sender::Head;
 use facilitator_store::Store;
-use facilitator_supervisor::{Event, SpawnError, Spawner, watch};
+use facilitator_supervisor::{Event, Spawner, watch};
+use signals::Asked;
 use slot::{Seat, Slot};
-use std::io::IsTerminal;
 use std::time::Duration;
 use stop::Phase;
-use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until};
 
@@ -59,40 +62,6 @@ const SPAWN_AGAIN: Duration = Duration::from_secs(1);
 
 /// Messages of one kind of child that wait to be handled; more make the children wait.
 const INBOX: usize = 1_024;
-
-/// Why the parent ends without having been asked to.
-#[derive(Debug, thiserror::Error)]
-pub enum ParentError {
-    /// A child says that its configuration can't work.
-    #[error("{side} chain: {text}", text = unfit_text(.unfit))]
-    Unfit {
-        /// The chain.
-        side: Side,
-        /// Why.
-        unfit: Unfit,
-    },
-    /// The database refuses its service for good.
-    #[error(transparent)]
-    Clerk(#[from] ClerkError),
-    /// The instance was deregistered meanwhile.
-    #[error("instance {instance} was deregistered, for good: start again under another name (`heartbeat.instance`)")]
-    Deregistered {
-        /// Its name.
-        instance: String,
-    },
-    /// Signals can't be received.
-    #[error("can't listen for signals: {0}")]
-    Signals(std::io::Error),
-    /// The own executable can't be started.
-    #[error(transparent)]
-    Spawn(SpawnError),
-}
-
-fn unfit_text(unfit: &Unfit) -> &str {
-    match unfit {
-        Unfit::WrongChain(text) | Unfit::Contracts(text) | Unfit::Database(text) => text,
-    }
-}
 
 /// What the caller is told once both chains are in working mode.
 pub type OnReady = Box<dyn FnOnce()>;
@@ -117,51 +86,6 @@ pub async fn run(
     let result = parent.serve(&mut inbox, &mut signals).await;
     parent.clerk.close().await;
     result
-}
-
-/// What an operator may say to a parent by signals.
-#[derive(Debug)]
-pub struct Signals {
-    terminate: Signal,
-    interrupt: Signal,
-    hang_up: Signal,
-    /// Whether there was a terminal at the beginning.
-    on_terminal: bool,
-}
-
-/// What a signal asks for.
-enum Asked {
-    Stop,
-    Reread,
-}
-
-impl Signals {
-    /// Listens from now on: no signal ends the process any more. To be done before anybody can learn of it.
-    ///
-    /// # Errors
-    /// [`ParentError::Signals`].
-    pub fn listen() -> Result<Self, ParentError> {
-        let listen = || -> std::io::Result<Self> {
-            Ok(Self {
-                terminate: signal(SignalKind::terminate())?,
-                interrupt: signal(SignalKind::interrupt())?,
-                hang_up: signal(SignalKind::hangup())?,
-                on_terminal: std::io::stdin().is_terminal(),
-            })
-        };
-        listen().map_err(ParentError::Signals)
-    }
-
-    async fn next(&mut self) -> Asked {
-        tokio::select! {
-            _ = self.terminate.recv() => Asked::Stop,
-            _ = self.interrupt.recv() => Asked::Stop,
-            // A terminal that was closed means what it always did.
-            _ = self.hang_up.recv() => {
-                if self.on_terminal && !std::io::stdin().is_terminal() { Asked::Stop } else { Asked::Reread }
-            }
-        }
-    }
 }
 
 /// Everything that reaches the parent.

@@ -78,8 +78,8 @@ fn read(directory: &Path) -> Result<Vec<(OsString, OsString)>, (PathBuf, io::Err
     for entry in fs::read_dir(directory).map_err(of(directory))? {
         let entry = entry.map_err(of(directory))?;
         let path = entry.path();
-        let length = fs::metadata(&path).map_err(of(&path))?;
-        if !length.is_file() || length.len() > LONGEST {
+        let metadata = fs::metadata(&path).map_err(of(&path))?;
+        if !metadata.is_file() || metadata.len() > LONGEST {
             continue;
         }
         let mut bytes = fs::read(&path).map_err(of(&path))?;
