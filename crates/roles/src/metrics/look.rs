@@ -1,7 +1,8 @@
 //! Looking at the database, not more often than it can bear.
 //!
 //! What is cheap is asked anew for everybody who comes a second later; what goes through whole tables is kept for twenty
-//! times as long as it took, so that whoever asks too often costs a twentieth of one core at most.
+//! times as long as it took, so that whoever asks for it too often costs a twentieth of one core at most. Pages about single
+//! requests, and what is made of a look for each answer, are not kept.
 
 use crate::child;
 use crate::clock::now_ms;
