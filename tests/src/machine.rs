@@ -116,7 +116,9 @@ impl Machine {
 
     fn within(&self, folder: &str) -> Command {
         let mut command = Command::new("nsenter");
-        command.arg(format!("--target={}", self.first)).args(["--mount", "--pid", "--uts", "--ipc", "--cgroup", "--net"]);
+        command
+            .arg(format!("--target={}", self.first))
+            .args(["--mount", "--pid", "--uts", "--ipc", "--cgroup", "--net"]);
         command.args(["/usr/bin/env", "-i", "-C", folder, "HOME=/home/op", "LANG=C.UTF-8"]);
         command.arg(format!("PATH={PATH}"));
         command
@@ -156,7 +158,19 @@ impl Drop for Machine {
 fn unshare() -> Command {
     // Killed itself, a test can't end it: the kernel does.
     let mut command = Command::new("setpriv");
-    command.args(["--pdeathsig", "KILL", "unshare", "--pid", "--fork", "--mount", "--cgroup", "--uts", "--ipc", "--net", "--kill-child"]);
+    command.args([
+        "--pdeathsig",
+        "KILL",
+        "unshare",
+        "--pid",
+        "--fork",
+        "--mount",
+        "--cgroup",
+        "--uts",
+        "--ipc",
+        "--net",
+        "--kill-child",
+    ]);
     command
 }
 
@@ -202,7 +216,9 @@ impl Shell {
                     }
                 },
                 Err(RecvTimeoutError::Timeout) => bail!("`{command}` did not end:\n{}", printed.join("\n")),
-                Err(RecvTimeoutError::Disconnected) => bail!("the shell ended with `{command}`:\n{}", printed.join("\n")),
+                Err(RecvTimeoutError::Disconnected) => {
+                    bail!("the shell ended with `{command}`:\n{}", printed.join("\n"))
+                }
             }
         }
     }

@@ -95,7 +95,10 @@ fn completions_complete() -> Result<()> {
 fn instructions(text: &str) -> Vec<(String, String)> {
     let joined = text.lines().filter(|line| !line.starts_with('#')).collect::<Vec<_>>().join("\n").replace("\\\n", " ");
     let lines = joined.lines().map(str::trim).filter(|line| !line.is_empty());
-    lines.filter_map(|line| line.split_once(' ')).map(|(name, rest)| (name.to_owned(), rest.trim().to_owned())).collect()
+    lines
+        .filter_map(|line| line.split_once(' '))
+        .map(|(name, rest)| (name.to_owned(), rest.trim().to_owned()))
+        .collect()
 }
 
 #[test]

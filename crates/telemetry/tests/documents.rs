@@ -172,7 +172,8 @@ fn alerts_page(rules: &str) -> String {
         let alert = rules.split(&format!("- alert: {name}\n")).nth(1).unwrap().split("      - alert: ").next().unwrap();
         let value = |key: &str| alert.lines().find_map(|line| line.trim().strip_prefix(key)).unwrap().trim();
         let summary = without_templates(value("summary:").trim_matches('"'));
-        page += &format!("\n### {name}\n\n{summary} *{}*, once it has held for {}:\n", value("severity:"), value("for:"));
+        page +=
+            &format!("\n### {name}\n\n{summary} *{}*, once it has held for {}:\n", value("severity:"), value("for:"));
         page += &format!("\n```promql\n{}\n```\n\n{}\n", value("expr:"), folded(alert, "runbook: |").join("\n").trim());
     }
     page

@@ -56,14 +56,26 @@ fn typed(command: &Command) -> String {
     command.get_bin_name().unwrap_or(command.get_name()).to_owned()
 }
 
-/// A section whose lines stay as they are.
-fn verbatim(title: &str, text: &str) -> Roff {
+/// A section of examples: what is indented stays as it is, all else is text.
+fn examples_section(text: &str) -> Roff {
     let mut section = Roff::default();
-    section.control("SH", [title]).control("nf", []);
+    section.control("SH", ["EXAMPLES"]);
+    let mut filled = true;
     for line in text.lines() {
-        section.text([roman(line)]);
+        let text = !line.starts_with("  ");
+        if text != filled {
+            section.control(if text { "fi" } else { "nf" }, []);
+            filled = text;
+        }
+        if line.is_empty() {
+            section.control("PP", []);
+        } else {
+            section.text([roman(line)]);
+        }
     }
-    section.control("fi", []);
+    if !filled {
+        section.control("fi", []);
+    }
     section
 }
 
@@ -80,7 +92,7 @@ fn man_page(command: &Command) -> Vec<u8> {
         man.render_subcommands_section(&mut page).unwrap();
     }
     if let Some(text) = command.get_after_help() {
-        verbatim("EXAMPLES", &text.to_string()).to_writer(&mut page).unwrap();
+        examples_section(&text.to_string()).to_writer(&mut page).unwrap();
     }
     let mut section = Roff::default();
     if command.get_name() == "facilitator" {
