@@ -68,6 +68,9 @@ fn the_debian_package_names_files_that_are_there() -> Result<()> {
     }
     let license = deb["license-file"][0].as_str().context("no licence")?;
     ensure!(folder.join(license).is_file(), "there is no {license}");
+    let changelog = fs::read_to_string(folder.join(deb["changelog"].as_str().context("no changelog")?))?;
+    let version = package["version"].as_str().context("no version")?;
+    ensure!(changelog.starts_with(&format!("facilitator ({version}-1) ")), "Debian's changelog is not of {version}");
     Ok(())
 }
 

@@ -35,10 +35,11 @@ pub fn play(name: &str) -> Result<()> {
     let binary = operator::binary()?.canonicalize()?;
     let devnet = binary.with_file_name("devnet");
     ensure!(devnet.is_file(), "no devnet binary: run cargo build --workspace --bins");
-    let anvil = env::var("ANVIL").unwrap_or_default();
+    // A Debian package to be installed where the book installs one.
+    let given = ["ANVIL", "FACILITATOR_DEB"].map(|name| (name, env::var(name).unwrap_or_default()));
     let (binary, devnet) = (binary.to_string_lossy(), devnet.to_string_lossy());
     let mut variables = vec![("FACILITATOR", &*binary), ("FACILITATOR_DEVNET", &*devnet)];
-    variables.extend((!anvil.is_empty()).then_some(("ANVIL", anvil.as_str())));
+    variables.extend(given.iter().filter(|(_, value)| !value.is_empty()).map(|(name, value)| (*name, value.as_str())));
     let shell = machine.shell(&repository, &variables)?;
     let sources = repository.join("docs/src");
     let mut reader = Reader { machine, shell, names: Names::default(), sources };
