@@ -47,7 +47,7 @@ cd "$root"
 mkdir .host
 pivot_root . .host
 exec /usr/bin/env -i container=test PATH=/usr/sbin:/usr/bin:/sbin:/bin sh -c 'umount -l /.host && rmdir /.host &&
-    exec /lib/systemd/systemd --system --unit=test.target --log-target=console --show-status=no'
+    mount --make-rshared / && exec /lib/systemd/systemd --system --unit=test.target --log-target=console --show-status=no'
 "#;
 /// Longest wait for the first answer of its systemd.
 const BOOT_LIMIT: Duration = Duration::from_secs(30);
