@@ -234,7 +234,7 @@ impl<N: facilitator_sender::Ask, K: Keep> Desk<N, K> {
                 }
                 Some(ToSender::Head(head)) => self.sender.on_head(head, now_ms()),
                 Some(ToSender::Endpoint(index)) => self.use_endpoint(index),
-                Some(ToSender::Gate(open)) => self.sender.set_gate(if open { Gate::Open } else { Gate::Closed }),
+                Some(ToSender::Gate(open)) => self.set_gate(open).await?,
                 Some(ToSender::Log(filter)) => child::log_by(&filter),
                 Some(ToSender::Stop) => return Ok(Next::Stop),
                 Some(ToSender::Setup(_)) => return Err(ChildError::OutOfTurn),
@@ -246,6 +246,23 @@ impl<N: facilitator_sender::Ask, K: Keep> Desk<N, K> {
             }
         }
         Ok(Next::On)
+    }
+
+    /// What waits for the database while the gate closes is not kept: another instance may work on its request by the time
+    /// that it opens again.
+    async fn set_gate(&mut self, open: bool) -> Result<(), ChildError> {
+        self.sender.set_gate(if open { Gate::Open } else { Gate::Closed });
+        if !open {
+            self.hand_back().await?;
+        }
+        Ok(())
+    }
+
+    async fn hand_back(&mut self) -> Result<(), ChildError> {
+        for (ask, _) in std::mem::take(&mut self.submits) {
+            self.parent.send(&FromSender::Answer(ask, INTERRUPTED)).await?;
+        }
+        Ok(())
     }
 
     fn use_endpoint(&mut self, index: u64) {
@@ -341,9 +358,7 @@ impl<N: facilitator_sender::Ask, K: Keep> Desk<N, K> {
         if !self.submits.is_empty() {
             self.work().await?;
         }
-        for (ask, _) in std::mem::take(&mut self.submits) {
-            self.parent.send(&FromSender::Answer(ask, INTERRUPTED)).await?;
-        }
+        self.hand_back().await?;
         match self.sender.close().await {
             // The leases run out by themselves.
             Err(error) if error.passes() => tracing::warn!(%error, "the accounts could not be given back"),

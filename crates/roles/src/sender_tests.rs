@@ -246,6 +246,30 @@ async fn submissions_wait_until_the_database_is_well() {
 }
 
 #[tokio::test]
+async fn what_waits_for_the_database_is_handed_back_at_a_closed_gate() {
+    let place = Place::new();
+    let store = place.store().await;
+    let Pipes { to_sender, orders, parent, mut heard, .. } = Pipes::new();
+    let refuses = Arc::new(AtomicBool::new(false));
+    let desk = desk(&store, &parent, &refuses).await;
+    refuses.store(true, Ordering::Relaxed);
+    let running = tokio::task::LocalSet::new();
+    let role = running.spawn_local(desk.run(orders));
+    let told = running.run_until(async {
+        to_sender.send(&leg(1)).await.unwrap();
+        let FromSender::Trouble(Some(_)) = hear(&mut heard).await else { panic!("no word of the trouble") };
+        to_sender.send(&ToSender::Gate(false)).await.unwrap();
+        assert_eq!(answers(&mut heard, 1).await, [(Ask(1), INTERRUPTED)]);
+        refuses.store(false, Ordering::Relaxed);
+        assert!(matches!(hear(&mut heard).await, FromSender::Trouble(None)));
+        assert!(intents(&store).await.is_empty());
+        to_sender.send(&ToSender::Stop).await.unwrap();
+        role.await.unwrap().unwrap();
+    });
+    told.await;
+}
+
+#[tokio::test]
 async fn at_a_stop_in_trouble_nothing_is_left_unanswered() {
     let place = Place::new();
     let store = place.store().await;

@@ -186,6 +186,19 @@ pub enum Failure {
         /// The nonce.
         nonce: u64,
     },
+    /// Another instance works on its request by now: that one has it done.
+    #[error("another instance works on the request by now: nothing is signed for it here")]
+    TakenOver,
+    /// No instance that works has the key to raise its fee, and no block took it for long: another key may do it.
+    #[error(
+        "no block took it for {blocks} blocks, and no instance that works has the key of {account} to raise its fee"
+    )]
+    Abandoned {
+        /// The account.
+        account: Address,
+        /// How many blocks it was waited for.
+        blocks: u64,
+    },
     /// Too many intents are alive already.
     #[error("{limit} transactions are alive already, which is the limit: wait until some have ended")]
     Busy {
@@ -210,6 +223,8 @@ impl Failure {
             Self::Unreachable(_) => "unreachable",
             Self::Interrupted => "interrupted",
             Self::Superseded { .. } => "superseded",
+            Self::TakenOver => "taken_over",
+            Self::Abandoned { .. } => "abandoned",
             Self::Busy { .. } => "busy",
         }
     }

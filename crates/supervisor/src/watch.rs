@@ -6,6 +6,8 @@
 //!
 //! Left alone: whether a child that ended is started again (see [`crate::RestartHistory`]).
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use bincode::{Decode, Encode};
@@ -73,6 +75,7 @@ pub struct ChildHandle<Out> {
     pub pid: u32,
     sender: FrameSender<Out>,
     orders: order_channel::Sender<Order>,
+    heard: Heard,
 }
 
 impl<Out: Encode> ChildHandle<Out> {
@@ -90,12 +93,38 @@ impl<Out: Encode> ChildHandle<Out> {
         self.sender.clone()
     }
 
+    /// How long the child has shown no sign of life: no message and no heartbeat.
+    #[must_use]
+    pub fn silent_for(&self) -> Duration {
+        self.heard.ago()
+    }
+
     /// Asks the child to end, and kills it if it has not done so `within` this time. Zero kills at once. A later
     /// order replaces an earlier one.
     pub fn stop(&self, stop: Stop, within: Duration) {
         let deadline = Instant::now() + within;
         // Without a listener the child has ended already.
         self.orders.send_replace(Order::Stop { stop, deadline });
+    }
+}
+
+/// When a child was heard last, known to whoever holds it.
+#[derive(Debug, Clone)]
+struct Heard {
+    started: Instant,
+    /// Milliseconds from then on.
+    after_ms: Arc<AtomicU64>,
+}
+
+impl Heard {
+    fn now(&self) {
+        let after = u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX);
+        self.after_ms.store(after, Ordering::Relaxed);
+    }
+
+    fn ago(&self) -> Duration {
+        let after = Duration::from_millis(self.after_ms.load(Ordering::Relaxed));
+        self.started.elapsed().saturating_sub(after)
     }
 }
 
@@ -116,7 +145,9 @@ where
     let (sender, writer) = start_writer(spawned.to_child, None, options.writer);
     let (order_sender, orders) = order_channel::channel(Order::Run);
     let now = Instant::now();
+    let heard = Heard { started: now, after_ms: Arc::default() };
     let unit = Unit {
+        heard: heard.clone(),
         role,
         options,
         pid,
@@ -134,7 +165,7 @@ where
         patience: Some(Patience::new(options.hello_within, now)),
     };
     tokio::spawn(unit.run(key, events));
-    ChildHandle { pid, sender, orders: order_sender }
+    ChildHandle { pid, sender, orders: order_sender, heard }
 }
 
 /// Something read from the child.
@@ -164,6 +195,7 @@ struct Unit<In> {
     kill_at: Option<(Instant, Cause)>,
     /// What was read and waits for a place among the events.
     untold: Option<Read<In>>,
+    heard: Heard,
     /// With a child that is to say hello, then with one that is silent, then with the pipe of a dead one. It runs only
     /// while nothing but the child keeps a message from being read.
     patience: Option<Patience>,
@@ -224,6 +256,7 @@ impl<In: Decode<()> + Send + 'static> Unit<In> {
 
     /// The child gave a sign of life, or could not.
     fn heard(&mut self) {
+        self.heard.now();
         if let Some(patience) = &mut self.patience {
             patience.renew(Instant::now());
         }

@@ -166,7 +166,7 @@ pub(crate) async fn abandon(world: &World, requests: &[Request]) -> Result<()> {
 /// Whether requests of this kind are played at a kill point: stakes at all; redeems where an allowance is no part of it,
 /// since their bounty is coin.
 ///
-/// One instance alone never comes to the taking over of another's transactions: `heartbeat.rs` has two.
+/// One instance alone never comes to the taking over of another's transactions: `heartbeat` has two.
 pub(crate) fn comes_to(kind: Kind, point: &str) -> bool {
     if point == "sender.orphans_taken" {
         return false;

@@ -69,6 +69,17 @@ pub(super) async fn enroll(store: &Store, loaded: &Loaded) -> Result<(), Failure
     }
 }
 
+/// Says that this instance was stopped in order, so that others have its requests at once. What can't be said is found out
+/// by them after two heartbeats.
+pub(super) async fn leave(store: &Store, loaded: &Loaded) {
+    let (name, params) = (start::instance(loaded), start::params(loaded));
+    match store.instance_event(&name, Event::Stopped, &params, now_ms()).await {
+        Ok(Ok(status)) => tracing::info!(instance = name, %status, "stopped in order"),
+        Ok(Err(refusal)) => tracing::debug!(instance = name, %refusal, "no word of the stop"),
+        Err(error) => tracing::warn!(instance = name, %error, "others learn of the stop by silence alone"),
+    }
+}
+
 fn refused(instance: &str, refusal: &Refusal) -> Failure {
     Failure::new(Exit::Failed, format!("instance {instance}: {refusal}"))
 }

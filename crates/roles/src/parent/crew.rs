@@ -8,6 +8,7 @@ use facilitator_chain::reader::Answer;
 use facilitator_eth::B256;
 use facilitator_protocol::model::RequestId;
 use facilitator_sender::{Failure, SubmitAnswer};
+use facilitator_store::requests::Lost;
 use facilitator_supervisor::{ChildHandle, Patience, Stop};
 use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
@@ -112,9 +113,9 @@ impl Crew {
         *deaths
     }
 
-    /// Kills the worker of a row that is somebody else's by now.
-    pub(super) fn dismiss(&self, request: RequestId) {
-        for hand in self.hands.values().filter(|hand| hand.claim.request == request) {
+    /// Kills the worker of a claim that is lost; one of a later claim on the same row is not meant.
+    pub(super) fn dismiss(&self, lost: Lost) {
+        for hand in self.hands.values().filter(|hand| hand.claim.is_lost_by(lost)) {
             tracing::warn!(request = %hand.hash, pid = hand.child.pid, "the request is no longer ours: ending its worker");
             hand.child.stop(Stop::Await, Duration::ZERO);
         }

@@ -18,8 +18,15 @@ impl Parent {
         let mut booked = Booked::beside(reveals);
         for Taken { request, brief } in claimed {
             let claim = Claim::of(&request);
+            let keys = (request.origin_worker, request.auxiliary_worker);
             match self.job(request, &brief, &mut booked) {
-                Some(job) if self.is_taking_work() && self.may_work() => self.start_worker(job),
+                Some(job) if self.is_taking_work() && self.may_work() => {
+                    let (origin, auxiliary) = (job.request.origin_worker, job.request.auxiliary_worker);
+                    if (origin, auxiliary) != keys {
+                        self.clerk.note_keys(claim, origin, auxiliary);
+                    }
+                    self.start_worker(job);
+                }
                 Some(_) | None => self.clerk.put_back(claim, "the facilitator is not working yet", SPAWN_AGAIN),
             }
         }

@@ -100,6 +100,9 @@ pub struct ChildStanding {
     pub restarts: u32,
     /// What keeps it from its work.
     pub trouble: Option<String>,
+    /// How long it has shown no sign of life, milliseconds, if it runs.
+    #[serde(default)]
+    pub silent_ms: Option<u64>,
     /// When it is started again, Unix milliseconds, if it is waited for.
     #[serde(default)]
     pub next_try_at_ms: Option<i64>,
@@ -193,6 +196,7 @@ fn child<Out: bincode::Encode>(role: &str, side: &str, slot: &Slot<Out>) -> Chil
         state: slot.word().to_owned(),
         restarts: slot.restarts,
         trouble: slot.trouble.clone(),
+        silent_ms: slot.child().map(|child| u64::try_from(child.silent_for().as_millis()).unwrap_or(u64::MAX)),
         next_try_at_ms: slot.due_at().map(at_ms),
     }
 }

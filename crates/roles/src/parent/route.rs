@@ -235,7 +235,8 @@ impl Parent {
             }
             Report::Gateways(sets) => self.gateways_stored(sets),
             Report::Addresses(side) => self.addresses_stored(side),
-            Report::Lost(request) => self.crew.dismiss(request),
+            Report::Lost(lost) => self.crew.dismiss(lost),
+            Report::Replaced => self.give_up(ParentError::Replaced { instance: self.setup.instance.clone() }),
             Report::Claimed(claimed, reveals) => {
                 self.clerk.claimed();
                 self.hire(claimed, reveals);

@@ -112,6 +112,8 @@ pub struct Sender<N = Node, K = Records> {
     node_retry_at_ms: Option<i64>,
     outcomes: Vec<Outcome>,
     gate: Gate,
+    /// It was opened or closed since the book was last compared with the journal.
+    gate_moved: bool,
     /// When to look for orphans again, Unix milliseconds.
     orphans_at_ms: i64,
 }
@@ -153,6 +155,7 @@ impl<N: Ask, K: Keep> Sender<N, K> {
             // Whoever closed it may have been the reason why the database refused.
             self.database.try_again_at(self.now_ms);
         }
+        self.gate_moved |= self.gate != gate;
         self.gate = gate;
     }
 
@@ -187,6 +190,10 @@ impl<N: Ask, K: Keep> Sender<N, K> {
     async fn do_what_is_due(&mut self, now_ms: i64) -> Result<(), SenderError> {
         self.keep_leases(now_ms).await?;
         self.recover(now_ms).await?;
+        if self.gate_moved {
+            self.forget_freed().await?;
+            self.gate_moved = false;
+        }
         self.look_after_orphans(now_ms).await?;
         if self.waits_for_others() {
             self.check_dependencies(now_ms).await?;
@@ -211,6 +218,7 @@ impl<N: Ask, K: Keep> Sender<N, K> {
         if self.gate == Gate::Closed {
             return Ok(());
         }
+        self.give_up_the_keyless(head, now_ms).await?;
         self.close_gaps(head, now_ms).await?;
         for _ in 0..MAX_ROUNDS {
             // What a round queued or ended may raise new questions at the same head.

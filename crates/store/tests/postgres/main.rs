@@ -30,6 +30,8 @@ mod requests;
 mod scan;
 #[path = "../store/support.rs"]
 mod support;
+#[path = "../store/takeover.rs"]
+mod takeover;
 #[path = "../store/writers.rs"]
 mod writers;
 

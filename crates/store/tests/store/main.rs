@@ -24,4 +24,5 @@ mod reveals;
 mod scan;
 mod served;
 mod support;
+mod takeover;
 mod writers;
