@@ -1,6 +1,6 @@
 //! What is counted: heartbeats (HT1) and signatures (HT8).
 
-use crate::two::*;
+use crate::two::{FREQUENCY, LIMIT, Two, between, finish, name_of, options, quicken, sent, stats, until};
 use anyhow::{Context as _, Result, ensure};
 use facilitator_tests::{node::Pace, stakers::Stakers, world::World};
 use serde_json::json;

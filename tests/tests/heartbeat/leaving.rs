@@ -1,6 +1,6 @@
 //! Who leaves without being silent: by an orderly stop, or because its nodes are down. Others have its requests then.
 
-use crate::two::*;
+use crate::two::{LIMIT, Two, are_accepted, are_of, change, complete, finish, options, slow_down};
 use anyhow::{Result, ensure};
 use facilitator_tests::{
     anchoring::{Anchoring, Policy},

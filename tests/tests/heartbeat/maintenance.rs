@@ -1,6 +1,9 @@
 //! Maintenance from its request to its end, or to the end of the instance: HT4 to HT7.
 
-use crate::two::*;
+use crate::two::{
+    DEREGISTER, INTERVAL, LIMIT, Two, are_accepted, are_of, between, change, complete, done, finish, ms, options,
+    refused, sent, set, slow_down, time, until,
+};
 use anyhow::{Context as _, Result, ensure};
 use facilitator_tests::{
     anchoring::{Anchoring, Policy},
@@ -80,7 +83,7 @@ async fn ht6_a_maintenance_over_several_ticks_is_counted_once() -> Result<()> {
     done(operator, "request").await?;
     let down = two.until(&a, "in_maintenance").await?;
     let since = &change(&down, "in_maintenance")?["at"];
-    let two_ticks = 2 * INTERVAL.as_millis() as u64;
+    let two_ticks = ms(2 * INTERVAL);
     let long = |one: &Value| one["current_interval_downtime_ms"].as_u64().is_some_and(|now| now > two_ticks);
     let long = until(operator, &a, long).await?;
     ensure!(long["total_downtime_ms"] == 0, "it is not over: {long:#}");
@@ -89,7 +92,7 @@ async fn ht6_a_maintenance_over_several_ticks_is_counted_once() -> Result<()> {
     let length = between(since, &change(&back, "active")?["at"])?;
     let counted = |one: &Value| one["current_interval_downtime_ms"] == 0 && one["total_downtime_ms"] != 0;
     let counted = until(operator, &a, counted).await?;
-    let (seconds, total) = (length.as_secs(), json!(length.as_millis() as u64));
+    let (seconds, total) = (length.as_secs(), json!(ms(length)));
     ensure!(counted["total_downtime_ms"] == total, "{length:?}: {counted:#}");
     let shown = format!("{:02}:{:02}:{:02}", seconds / 3_600, seconds / 60 % 60, seconds % 60);
     ensure!(counted["total_downtime"] == json!(shown), "{shown}: {counted:#}");

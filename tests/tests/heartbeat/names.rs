@@ -1,13 +1,14 @@
 //! Names and keys: each serves one process, whatever it is called.
 
-use crate::two::*;
+use crate::two::{
+    LIMIT, Two, are_accepted, change, instance, name_of, on_a_server, options, quicken, slow_down, until,
+};
 use anyhow::{Context as _, Result, ensure};
 use facilitator_tests::{
     node::Pace,
     stakers::Stakers,
     world::{World, WorldOptions},
 };
-use nix::sys::signal::Signal;
 use serde_json::json;
 
 #[tokio::test]
@@ -106,7 +107,6 @@ async fn a_host_with_a_wrong_clock_goes_by_the_servers() -> Result<()> {
             ensure!(beat["refusal"].is_null(), "{beat}");
         }
     }
-    signal_all(&second, Signal::SIGCONT)?;
     two.other.stop(second).await?;
     two.world.operator.stop(first).await
 }

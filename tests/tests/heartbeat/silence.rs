@@ -1,6 +1,9 @@
 //! Who is silent: HT2, HT3, and a death while what it has signed is taken over.
 
-use crate::two::*;
+use crate::two::{
+    FREQUENCY, LIMIT, Two, are_accepted, are_of, between, change, complete, finish, on_a_server, sent, signal_all,
+    until,
+};
 use anyhow::{Context as _, Result, ensure};
 use facilitator_tests::{
     anchoring::{Anchoring, Policy},

@@ -97,7 +97,7 @@ pub(crate) fn slow_down(operator: &Operator, what: &[&str]) -> Result<()> {
     })
 }
 
-fn ms(duration: Duration) -> u64 {
+pub(crate) fn ms(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
