@@ -6,8 +6,6 @@
 //!
 //! Left alone: whether a child that ended is started again (see [`crate::RestartHistory`]).
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use bincode::{Decode, Encode};
@@ -18,6 +16,7 @@ use tokio::process::{Child, ChildStdout};
 use tokio::sync::{mpsc, watch as order_channel};
 use tokio::time::{Instant, sleep_until};
 
+use crate::heard::Heard;
 use crate::{Cause, End, Event, Exit, Patience, Spawned, StreamEnd};
 
 /// Limits on one child.
@@ -108,26 +107,6 @@ impl<Out: Encode> ChildHandle<Out> {
     }
 }
 
-/// When a child was heard last, known to whoever holds it.
-#[derive(Debug, Clone)]
-struct Heard {
-    started: Instant,
-    /// Milliseconds from then on.
-    after_ms: Arc<AtomicU64>,
-}
-
-impl Heard {
-    fn now(&self) {
-        let after = u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX);
-        self.after_ms.store(after, Ordering::Relaxed);
-    }
-
-    fn ago(&self) -> Duration {
-        let after = Duration::from_millis(self.after_ms.load(Ordering::Relaxed));
-        self.started.elapsed().saturating_sub(after)
-    }
-}
-
 /// Takes charge of a child that was started as `role`: its events come as `key` through `events`.
 pub fn watch<K, Out, In>(
     spawned: Spawned,
@@ -145,7 +124,7 @@ where
     let (sender, writer) = start_writer(spawned.to_child, None, options.writer);
     let (order_sender, orders) = order_channel::channel(Order::Run);
     let now = Instant::now();
-    let heard = Heard { started: now, after_ms: Arc::default() };
+    let heard = Heard::from(now);
     let unit = Unit {
         heard: heard.clone(),
         role,

@@ -6,6 +6,7 @@
 //! handed in is dropped, and nobody is told "saved" before it is.
 
 use super::asks::WorkerNo;
+use super::claim::Claim;
 use super::setup::Setup;
 use crate::clock::now_ms;
 use crate::messages::Ask;
@@ -43,24 +44,6 @@ enum Order {
     Hunt(Hunting),
     Pulse(Readiness),
     Close,
-}
-
-/// A claim on a row: the row and the how many-th claim on it this is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Claim {
-    pub(super) request: RequestId,
-    pub(super) seq: i64,
-}
-
-impl Claim {
-    pub(super) const fn of(request: &Request) -> Self {
-        Self { request: request.id, seq: request.claim_seq }
-    }
-
-    /// Whether it is the one that is told to be lost, not a later one on the same row.
-    pub(super) fn is_lost_by(self, lost: Lost) -> bool {
-        self.request == lost.request && lost.seq.is_none_or(|seq| seq == self.seq)
-    }
 }
 
 /// Who hears that it is stored.

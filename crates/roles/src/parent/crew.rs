@@ -1,7 +1,7 @@
 //! The workers at work, at most so many, and what each is doing.
 
 use super::asks::{Open, Question, WorkerNo};
-use super::clerk::Claim;
+use super::claim::Claim;
 use super::tell;
 use crate::messages::{Job, ToWorker};
 use facilitator_chain::reader::Answer;

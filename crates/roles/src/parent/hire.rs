@@ -1,7 +1,8 @@
 //! From a claimed row to a worker; what the contracts say, to the gateways that are served.
 
 use super::briefing::{Booked, Briefing};
-use super::clerk::{Claim, Taken};
+use super::claim::Claim;
+use super::clerk::Taken;
 use super::{Parent, SPAWN_AGAIN};
 use crate::messages::{Discovered, Job, ToScanner, Unfit};
 use crate::worker;

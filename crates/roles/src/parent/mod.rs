@@ -5,6 +5,7 @@
 
 mod asks;
 pub(crate) mod briefing;
+mod claim;
 mod clerk;
 mod crew;
 mod display;
