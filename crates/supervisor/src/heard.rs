@@ -15,7 +15,7 @@ pub(crate) struct Heard {
 
 impl Heard {
     /// First at its start.
-    pub(crate) fn from(started: Instant) -> Self {
+    pub(crate) fn since(started: Instant) -> Self {
         Self { started, after_ms: Arc::default() }
     }
 

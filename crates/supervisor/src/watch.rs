@@ -124,7 +124,7 @@ where
     let (sender, writer) = start_writer(spawned.to_child, None, options.writer);
     let (order_sender, orders) = order_channel::channel(Order::Run);
     let now = Instant::now();
-    let heard = Heard::from(now);
+    let heard = Heard::since(now);
     let unit = Unit {
         heard: heard.clone(),
         role,

@@ -14,7 +14,7 @@ use facilitator_eth::Address;
 use facilitator_heartbeat::{Params, Status};
 use facilitator_kill::kill_point;
 use facilitator_protocol::gateway::GatewaySet;
-use facilitator_protocol::model::{Park, Request, RequestId, Side, Update};
+use facilitator_protocol::model::{Park, Request, Side, Update};
 use facilitator_protocol::transfer::Backoff;
 use facilitator_store::requests::{Brief, Change, Claimed, Hunting, Lost, Places, Reveals};
 use facilitator_store::{Store, StoreError};
