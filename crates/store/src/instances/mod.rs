@@ -66,7 +66,7 @@ impl Store {
         for former in known.iter().filter(|former| former.name != new.name) {
             if take_keys(&mut tx, former, &new.keys).await? > 0 {
                 // What the event makes of it does not depend on parameters.
-                drop(change(&mut tx, former, Event::Replaced, &Params::default(), now_ms).await?);
+                let _status = change(&mut tx, former, Event::Replaced, &Params::default(), now_ms).await?;
             }
         }
         tx.execute("DELETE FROM instance_keys WHERE instance_id = $1", args![row.id]).await?;
