@@ -2,6 +2,7 @@
 
 use super::END_LIMIT;
 use crate::{
+    anchoring::{Anchoring, Policy},
     anvil::Mining,
     daemon::Daemon,
     devnet::DevnetOptions,
@@ -36,7 +37,7 @@ struct Crowd {
     took: Duration,
     /// Times that a request was taken up.
     claims: u64,
-    /// Transactions that did their step.
+    /// Transactions that were sent, each for a step.
     steps: u64,
 }
 
@@ -62,7 +63,7 @@ impl fmt::Display for Instances {
         f.write_str(&table::layout(&["instances", "seconds", "to one", "claims/s", "steps/s"], &rows))?;
         writeln!(f, "\none of two instances killed (SIGKILL) with work in hand, {} times:", self.takeovers.count())?;
         let cells = self.takeovers.cells().to_vec();
-        let rows = [[vec!["until nothing is its own any more, ms".to_owned()], cells].concat()];
+        let rows = [[vec!["until all its work is free for the other, ms".to_owned()], cells].concat()];
         f.write_str(&table::layout(&["from the death", "p50", "p99", "max"], &rows))?;
         let worst = self.takeovers.percentile(100).unwrap_or_default();
         writeln!(f, "{:.2} heartbeats of {HEARTBEAT:?} at most", worst.as_secs_f64() / HEARTBEAT.as_secs_f64())
@@ -114,7 +115,7 @@ async fn crowd(instances: usize, requests: usize) -> Result<Crowd> {
     let postgres = server(&world)?;
     let number = |sql: &str| -> Result<u64> { Ok(postgres.sql(sql)?.parse()?) };
     let claims = number("SELECT COALESCE(SUM(claim_seq), 0)::bigint FROM requests")?;
-    let steps = number("SELECT COUNT(*) FROM transactions WHERE state IN ('mined', 'final')")?;
+    let steps = number("SELECT COUNT(*) FROM transactions WHERE nonce IS NOT NULL")?;
     stop(daemons).await?;
     Ok(Crowd { instances, took, claims, steps })
 }
@@ -130,7 +131,7 @@ fn server(world: &World) -> Result<&Postgres> {
     world.postgres.as_ref().context("no server")
 }
 
-/// Kills an instance whose accepts are under way.
+/// Kills an instance that has accepted; the other one brings to an end what it began.
 async fn takeover() -> Result<Duration> {
     // Without state roots: what is accepted stays with whoever accepted it.
     let options = WorldOptions { anchoring: None, ..options() };
@@ -154,13 +155,18 @@ async fn takeover() -> Result<Duration> {
     let mut second = other.start().await?;
     first.kill().await?;
     let died = Instant::now();
-    let left = format!("SELECT COUNT(*) FROM requests WHERE done = 0 AND '{name}' IN (claimed_by, holder)");
+    let left = format!(
+        "SELECT (SELECT COUNT(*) FROM instances WHERE name = '{name}' AND status IN ('active', 'request_maintenance'))
+            + (SELECT COUNT(*) FROM requests WHERE done = 0 AND claimed_by = '{name}')"
+    );
     while postgres.sql(&left)? != "0" {
         ensure!(died.elapsed() < END_LIMIT, "it keeps its work:\n{}", second.log_tail());
         ensure!(second.has_ended()?.is_none(), "the other one ended:\n{}", second.log_tail());
         tokio::time::sleep(LOOK).await;
     }
     let took = died.elapsed();
+    let _anchoring = Anchoring::start(&world.devnet, Policy::default());
+    world.finish(&second, &stakes, END_LIMIT).await?;
     other.stop(second).await?;
     Ok(took)
 }
