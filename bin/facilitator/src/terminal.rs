@@ -75,6 +75,7 @@ impl Look {
 
     /// A text in as many lines as it needs, the later ones indented by `indent`.
     pub(crate) fn wrap(self, text: &str, indent: usize) -> Vec<String> {
+        let text = &visible(text);
         let Some(width) = self.width else { return vec![text.to_owned()] };
         let words = text.trim_start_matches(' ');
         let begin = text.len() - words.len();
@@ -118,6 +119,11 @@ fn push(lines: &mut [String], c: char) {
     }
 }
 
+/// A text in which nothing moves the cursor or changes colours: reasons come from chains and nodes.
+fn visible(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
+}
+
 /// A cell of a table, and how it is meant.
 #[derive(Debug, Clone)]
 pub(crate) struct Cell {
@@ -127,7 +133,7 @@ pub(crate) struct Cell {
 
 impl Cell {
     pub(crate) fn new(tone: Tone, text: impl Into<String>) -> Self {
-        Self { text: text.into(), tone }
+        Self { text: visible(&text.into()), tone }
     }
 }
 
@@ -161,6 +167,17 @@ fn line(look: Look, row: &[Cell], widths: &[usize]) -> String {
         format!("{}{}", look.paint(cell.tone, &text), " ".repeat(blanks))
     });
     cells.collect::<Vec<_>>().join("  ")
+}
+
+/// How many of these columns fit beside each other, each cut as far as it may be; at least one.
+pub(crate) fn fitting(look: Look, heads: &[&str]) -> usize {
+    let Some(most) = look.width else { return heads.len() };
+    let mut used = 0;
+    let fits = |head: &&&str| {
+        used += head.chars().count().max(LEAST) + 2;
+        used <= most + 2
+    };
+    heads.iter().take_while(fits).count().max(1)
 }
 
 fn shrink(widths: &mut [usize], heads: &[&str], most: usize) {
@@ -264,6 +281,28 @@ mod tests {
             let longest = lines.iter().map(|line| line.chars().count()).max();
             assert!(longest <= Some(width.max(25)), "{width}: {lines:?}");
         }
+    }
+
+    #[test]
+    fn what_others_wrote_can_not_take_the_terminal() {
+        let hostile = "reverted: \u{1b}[2J\u{7}\r\nfacilitator: active\u{9b}1m";
+        let shown = table(Look::plain(None), &["ERROR"], &[vec![hostile.into()]]);
+        assert_eq!(shown.len(), 2);
+        let wrapped = Look::plain(Some(20)).wrap(hostile, 2);
+        for line in shown.iter().chain(&wrapped) {
+            assert!(!line.chars().any(char::is_control), "{line:?}");
+        }
+    }
+
+    #[test]
+    fn columns_that_do_not_fit_are_left_out_from_the_right() {
+        let heads = ["REQUEST", "STATE", "WAITS FOR"];
+        let needed = |count: usize| heads[..count].iter().map(|head| head.len().max(LEAST) + 2).sum::<usize>() - 2;
+        for count in 1..=3 {
+            assert_eq!(fitting(Look::plain(Some(needed(count))), &heads), count);
+            assert_eq!(fitting(Look::plain(Some(needed(count) - 1)), &heads), (count - 1).max(1));
+        }
+        assert_eq!(fitting(Look::plain(None), &heads), 3);
     }
 
     #[test]
