@@ -159,6 +159,24 @@ pub(crate) fn table(look: Look, heads: &[&str], rows: &[Vec<Cell>]) -> Vec<Strin
     std::iter::once(&heading).chain(rows).map(|row| line(look, row, &widths)).collect()
 }
 
+/// The same with only the first columns, where not even their heads fit beside each other: what is most wanted stands first.
+pub(crate) fn fitted(look: Look, heads: &[&str], rows: &[Vec<Cell>]) -> Vec<String> {
+    let count = fitting(look, heads);
+    let rows: Vec<Vec<Cell>> = rows.iter().map(|row| row.iter().take(count).cloned().collect()).collect();
+    table(look, heads.get(..count).unwrap_or(heads), &rows)
+}
+
+/// How many of these columns fit beside each other, each cut as far as it may be; at least one.
+fn fitting(look: Look, heads: &[&str]) -> usize {
+    let Some(most) = look.width else { return heads.len() };
+    let mut used = 0;
+    let fits = |head: &&&str| {
+        used += head.chars().count().max(LEAST) + 2;
+        used <= most + 2
+    };
+    heads.iter().take_while(fits).count().max(1)
+}
+
 fn line(look: Look, row: &[Cell], widths: &[usize]) -> String {
     let last = row.iter().rposition(|cell| !cell.text.is_empty()).unwrap_or(0);
     let cells = row.iter().zip(widths).take(last + 1).enumerate().map(|(at, (cell, width))| {
@@ -167,17 +185,6 @@ fn line(look: Look, row: &[Cell], widths: &[usize]) -> String {
         format!("{}{}", look.paint(cell.tone, &text), " ".repeat(blanks))
     });
     cells.collect::<Vec<_>>().join("  ")
-}
-
-/// How many of these columns fit beside each other, each cut as far as it may be; at least one.
-pub(crate) fn fitting(look: Look, heads: &[&str]) -> usize {
-    let Some(most) = look.width else { return heads.len() };
-    let mut used = 0;
-    let fits = |head: &&&str| {
-        used += head.chars().count().max(LEAST) + 2;
-        used <= most + 2
-    };
-    heads.iter().take_while(fits).count().max(1)
 }
 
 fn shrink(widths: &mut [usize], heads: &[&str], most: usize) {

@@ -2,7 +2,7 @@
 
 use super::view;
 use crate::commands::instances;
-use crate::terminal::{Cell, Look, Tone, fitting, table};
+use crate::terminal::{Cell, Look, Tone, fitted};
 use facilitator_roles::connections::{Connections, EndpointStanding};
 use facilitator_roles::look::Thorough;
 use facilitator_roles::views::activity::Activity;
@@ -67,11 +67,8 @@ fn section(look: Look, heads: &[&str], rows: &[Vec<Cell>]) -> Vec<String> {
     if rows.is_empty() {
         return Vec::new();
     }
-    // What is most wanted stands first.
-    let count = fitting(look, heads);
-    let rows: Vec<Vec<Cell>> = rows.iter().map(|row| row.iter().take(count).cloned().collect()).collect();
     let mut lines = vec![String::new()];
-    lines.extend(table(look, heads.get(..count).unwrap_or(heads), &rows));
+    lines.extend(fitted(look, heads, rows));
     lines
 }
 
