@@ -39,6 +39,7 @@ mod writers;
 
 mod bed;
 mod copy;
+mod crash;
 mod proxy;
 mod races;
 mod refusals;
