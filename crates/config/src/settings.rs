@@ -235,6 +235,8 @@ settings! {
     "sender_memory_mib" sender_memory: Option<u32> = Some(1_024), Maybe(Small("MiB", 256, 1_048_576));
     /// Most address space of each worker, in the same way.
     "worker_memory_mib" worker_memory: Option<u32> = Some(512), Maybe(Small("MiB", 64, 1_048_576));
+    /// Most address space of the process that serves metrics and the status page, in the same way.
+    "metrics_memory_mib" metrics_memory: Option<u32> = Some(1_024), Maybe(Small("MiB", 256, 1_048_576));
     /// Most open files of each child process; null for what the facilitator itself was started with.
     "child_open_files" child_open_files: Option<u32> = Some(256), Maybe(Small("files", 32, 1_048_576));
     /// First wait before a failed step of a request is tried again; doubles with each failure.

@@ -8,7 +8,7 @@ mod setups;
 
 pub use setups::{ChainSetup, ConfiguredGateway, KeyBytes, MetricsSetup, MonitorSetup, ScannerSetup, SenderSetup};
 
-use crate::connections::Connections;
+use crate::connections::{Connections, EndpointCalls};
 use bincode::{Decode, Encode};
 use facilitator_chain::reader::{Answer, Query};
 use facilitator_chain::sync::{Relayed, Said};
@@ -204,6 +204,8 @@ pub enum FromSender {
     Woke,
     /// Something keeps it from its work; it goes on trying. `None`: it is well again.
     Trouble(Option<String>),
+    /// What it has asked each endpoint so far.
+    Calls(Vec<EndpointCalls>),
     /// It cannot work as configured; restarting does not help.
     Unfit(Unfit),
 }

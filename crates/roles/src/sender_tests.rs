@@ -136,7 +136,16 @@ async fn desk(store: &Store, parent: &ToParent, refuses: &Arc<AtomicBool>) -> De
     let settings = Settings { retry_base_ms: 20, ..Settings::new(CHAIN) };
     let sender = Sender::over(node, keep, vec![key()], settings, "one", now_ms()).await.unwrap();
     let hash_lock_key = HashLockKey::new([7; 32]);
-    Desk { sender, endpoints: Vec::new(), hash_lock_key, parent: parent.clone(), submits: Vec::new(), trouble: None }
+    Desk {
+        sender,
+        endpoints: Vec::new(),
+        hash_lock_key,
+        parent: parent.clone(),
+        submits: Vec::new(),
+        trouble: None,
+        calls: Vec::new(),
+        calls_due: Instant::now(),
+    }
 }
 
 fn leg(number: u64) -> ToSender {
@@ -172,6 +181,7 @@ fn answer(message: &FromSender) -> Option<(Ask, SubmitAnswer)> {
         | FromSender::Secret(..)
         | FromSender::Woke
         | FromSender::Trouble(_)
+        | FromSender::Calls(_)
         | FromSender::Unfit(_) => None,
     }
 }

@@ -4,7 +4,7 @@ use super::{context, start};
 use crate::cli::{InstanceArgs, MaintenanceCommand, ParamsCommand, StatsArgs};
 use crate::failure::{Exit, Failure};
 use crate::output;
-use crate::terminal::{Cell, Look, table};
+use crate::terminal::{Cell, Look, fitted};
 use facilitator_config::Loaded;
 use facilitator_heartbeat::{Event, Params, Refusal, Status};
 use facilitator_roles::clock::now_ms;
@@ -38,7 +38,7 @@ pub(super) fn lines(views: &[InstanceView], look: Look) -> Vec<String> {
             one.current_interval_downtime.clone().into(),
         ]
     };
-    table(look, &head, &views.iter().map(row).collect::<Vec<_>>())
+    fitted(look, &head, &views.iter().map(row).collect::<Vec<_>>())
 }
 
 /// Registers the instance of a configuration, or finds it again. A start ends its maintenance.

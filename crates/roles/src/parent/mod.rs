@@ -31,7 +31,7 @@ pub use reread::{Change, Fate, Reread, Rereader, Tunable};
 pub use setup::{Hunter, PerSide, Setup, addresses};
 pub use signals::Signals;
 
-use crate::connections::Connections;
+use crate::connections::{Connections, EndpointCalls};
 use crate::messages::{
     Discovered, FromMetrics, FromMonitor, FromScanner, FromSender, FromWorker, ToMetrics, ToMonitor, ToScanner,
     ToSender,
@@ -149,6 +149,8 @@ struct Parent {
     elected: PerSide<Option<u64>>,
     /// How the endpoints are.
     connections: PerSide<Option<Connections>>,
+    /// What each sender has asked its endpoints.
+    sender_calls: PerSide<Vec<EndpointCalls>>,
     database_trouble: Option<String>,
     /// How fast each chain is read.
     pace: PerSide<pace::Pace>,
@@ -197,6 +199,7 @@ impl Parent {
             critical: PerSide::default(),
             elected: PerSide::default(),
             connections: PerSide::default(),
+            sender_calls: PerSide::default(),
             database_trouble: None,
             pace: PerSide::default(),
             life: None,

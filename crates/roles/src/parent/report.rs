@@ -5,7 +5,7 @@ use super::slot::Slot;
 use super::stop::Phase;
 use super::{Parent, PerSide};
 use crate::clock::now_ms;
-use crate::connections::Connections;
+use crate::connections::{Connections, EndpointCalls};
 use facilitator_chain::sync::SyncRow;
 use facilitator_protocol::model::Side;
 use serde::{Deserialize, Serialize};
@@ -60,6 +60,9 @@ pub struct ChainStanding {
     /// The endpoints, once the scanner has told of them.
     #[serde(default)]
     pub connections: Option<Connections>,
+    /// What the sender has asked each endpoint.
+    #[serde(default)]
+    pub sender_calls: Vec<EndpointCalls>,
 }
 
 /// The funds of one worker key, as last read.
@@ -162,6 +165,7 @@ impl Parent {
             progress: self.progress(side, &sync),
             sync: Some(sync),
             connections: self.connections[side].clone(),
+            sender_calls: self.sender_calls[side].clone(),
         }
     }
 }

@@ -125,6 +125,7 @@ impl Parent {
                 self.claim_wanted = true;
             }
             FromSender::Trouble(trouble) => self.senders[side].troubled("sender", side, trouble),
+            FromSender::Calls(calls) => self.sender_calls[side] = calls,
             FromSender::Unfit(unfit) => self.unfit(side, unfit),
         }
     }
