@@ -184,7 +184,7 @@ impl Dropped {
     async fn is_there(self, world: &World, ledger: &Ledger) -> Result<bool> {
         let lives = || ledger.lives.values();
         Ok(match self {
-            Self::Approve => world.count(Side::Origin, "latest").await? == 1,
+            Self::Approve => world.count(Side::Origin, "latest").await? > 0,
             Self::Accept => lives().any(|life| !life.declared.is_empty()),
             Self::Prove => !ledger.proven.is_empty(),
             Self::Confirm => lives().any(|life| !life.confirmed.is_empty()),
