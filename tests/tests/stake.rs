@@ -97,7 +97,8 @@ async fn stakes_through_nodes_without_sequences() -> Result<()> {
     for proxy in [&world.origin_proxy, &world.auxiliary_proxy] {
         proxy.set_edit(|method, _, answer| {
             if method == "eth_simulateV1" {
-                let error = json!({ "code": -32601, "message": "the method eth_simulateV1 does not exist/is not available" });
+                let error =
+                    json!({ "code": -32601, "message": "the method eth_simulateV1 does not exist/is not available" });
                 *answer = json!({ "jsonrpc": "2.0", "id": answer["id"], "error": error });
             }
         });

@@ -77,10 +77,8 @@ impl Late {
         confirmations: u64,
         from: [u64; 2],
     ) -> Result<Self> {
-        let (origin, auxiliary) = tokio::try_join!(
-            Chain::read(&devnet.origin, from[0]),
-            Chain::read(&devnet.auxiliary, from[1])
-        )?;
+        let (origin, auxiliary) =
+            tokio::try_join!(Chain::read(&devnet.origin, from[0]), Chain::read(&devnet.auxiliary, from[1]))?;
         let anchored = anchored(devnet, from[1]).await?;
         let mut late = Self::default();
         for stake in stakes {

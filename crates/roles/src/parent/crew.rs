@@ -84,7 +84,8 @@ impl Crew {
     pub(super) fn hire(&mut self, no: WorkerNo, claim: Claim, child: ChildHandle<ToWorker>, job: Job) {
         let hash = job.request.terms.request_hash;
         tell(child.send(&ToWorker::Job(Box::new(job))));
-        let hand = Hand { claim, hash, child, parking: false, open: 0, patience: Patience::new(self.timeout, Instant::now()) };
+        let hand =
+            Hand { claim, hash, child, parking: false, open: 0, patience: Patience::new(self.timeout, Instant::now()) };
         self.hands.insert(no, hand);
     }
 

@@ -100,7 +100,8 @@ impl<N: Ask, K: Keep> Sender<N, K> {
         let before = self.book.by_intent(flight.entry.after.as_deref()?)?;
         let is_public = [flight, before].iter().all(|one| one.entry.visibility == Visibility::Public);
         let comes_first = before.account == flight.account && before.entry.allowance.is_none();
-        let may = most > 0 && self.rehearsals == Support::Assumed && is_public && comes_first && self.is_to_come(before);
+        let may =
+            most > 0 && self.rehearsals == Support::Assumed && is_public && comes_first && self.is_to_come(before);
         let mut line = if may { self.unmined_before(before, most - 1)? } else { return None };
         line.push(before.id());
         Some(line)

@@ -67,7 +67,8 @@ impl<N: Ask, K: Keep> Sender<N, K> {
         let mut signed = BTreeSet::new();
         for Ready { id, gas_limit, behind } in ready {
             // Each gets a higher nonce than those before it.
-            let comes_first = |id: &EntryId| signed.contains(id) || self.book.get(*id).is_some_and(Flight::is_in_flight);
+            let comes_first =
+                |id: &EntryId| signed.contains(id) || self.book.get(*id).is_some_and(Flight::is_in_flight);
             if !behind.iter().all(comes_first) {
                 continue;
             }

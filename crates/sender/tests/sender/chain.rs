@@ -292,7 +292,8 @@ impl Chain {
             if !succeeds {
                 after = before;
             }
-            let (status, returned) = if succeeds { ("0x1", keccak256(&data.0).to_string()) } else { ("0x0", "0x".into()) };
+            let (status, returned) =
+                if succeeds { ("0x1", keccak256(&data.0).to_string()) } else { ("0x0", "0x".into()) };
             let gas = format!("{:#x}", GAS * 3 / 4);
             json!({ "status": status, "gasUsed": gas, "returnData": returned, "logs": [] })
         };
