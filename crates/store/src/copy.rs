@@ -17,8 +17,8 @@ const PAGE: usize = 1_000;
 /// Most values of one statement: SQLite takes no more than 32,766.
 const VALUES: usize = 30_000;
 
-/// The table that says what the database itself is; the target has its own.
-const OWN: &str = "schema_versions";
+/// The tables that say what the database itself is, and who wrote to it last; the target has its own.
+const OWN: [&str; 2] = ["schema_versions", "commits"];
 
 /// Which rows of a table are copied: the target knows its pair.
 fn copied_rows(table: &str) -> &'static str {
@@ -141,7 +141,7 @@ async fn in_order(tx: &mut Tx) -> Result<Vec<String>> {
     let names = |rows: Vec<Row>| rows.into_iter().map(|mut row| row.take()).collect::<Result<Vec<String>>>();
     let tables = names(tx.fetch(tx.dialect().tables(), Vec::new()).await?)?;
     let mut waiting: Vec<(String, BTreeSet<String>)> = Vec::new();
-    for table in tables.into_iter().filter(|table| table != OWN) {
+    for table in tables.into_iter().filter(|table| !OWN.contains(&table.as_str())) {
         let parents = names(tx.fetch(tx.dialect().parents(), crate::db::args![table]).await?)?;
         waiting.push((table, parents.into_iter().collect()));
     }

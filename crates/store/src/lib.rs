@@ -72,6 +72,9 @@ impl Store {
             db.check_mode().await?;
         }
         migrate::prepare(&db, access, pair, now_ms).await?;
+        if access == Access::Owner {
+            db.forget_commits().await?;
+        }
         Ok(Self { db, pair })
     }
 

@@ -24,6 +24,7 @@ const SQLITE: &[Migration] = &[
     Migration { version: 4, name: "messages", sql: include_str!("../../../migrations/sqlite/0004_messages.sql") },
     Migration { version: 5, name: "monitor", sql: include_str!("../../../migrations/sqlite/0005_monitor.sql") },
     Migration { version: 6, name: "instances", sql: include_str!("../../../migrations/sqlite/0006_instances.sql") },
+    Migration { version: 7, name: "commits", sql: include_str!("../../../migrations/sqlite/0007_commits.sql") },
 ];
 
 const POSTGRES: &[Migration] = &[
@@ -33,6 +34,7 @@ const POSTGRES: &[Migration] = &[
     Migration { version: 4, name: "messages", sql: include_str!("../../../migrations/postgres/0004_messages.sql") },
     Migration { version: 5, name: "monitor", sql: include_str!("../../../migrations/postgres/0005_monitor.sql") },
     Migration { version: 6, name: "instances", sql: include_str!("../../../migrations/postgres/0006_instances.sql") },
+    Migration { version: 7, name: "commits", sql: include_str!("../../../migrations/postgres/0007_commits.sql") },
 ];
 
 const VERSIONS: &str = "CREATE TABLE schema_versions (

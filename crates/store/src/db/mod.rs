@@ -185,6 +185,16 @@ impl Db {
         }
     }
 
+    /// Forgets by which commits long gone writers are known.
+    pub(crate) async fn forget_commits(&self) -> Result<()> {
+        match &*self.backend {
+            Backend::Sqlite(_) => Ok(()),
+            Backend::Postgres(server) => {
+                postgres::forget_commits(server).await.map_err(|trouble| trouble.into_error(&self.name))
+            }
+        }
+    }
+
     /// Ends all connections; waits for the last commit.
     pub(crate) async fn close(&self) {
         match &*self.backend {

@@ -35,6 +35,7 @@ mod writers;
 
 mod bed;
 mod copy;
+mod crash;
 mod proxy;
 mod races;
 mod refusals;

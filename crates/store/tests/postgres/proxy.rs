@@ -13,7 +13,12 @@ pub(crate) enum Cut {
     Before = 1,
     /// The server carries it out; its answer is lost.
     After = 2,
+    /// The server never hears of it, and from then on nobody gets through.
+    Off = 3,
 }
+
+/// A commit was cut by [`Cut::Off`].
+const OFF: u8 = 4;
 
 /// Passes everything on, until it is told to cut.
 pub(crate) struct Proxy {
@@ -28,16 +33,23 @@ impl Proxy {
         let shared = Arc::clone(&cut);
         tokio::spawn(async move {
             while let Ok((client, _)) = listener.accept().await {
-                let server = TcpStream::connect(server.clone()).await.unwrap();
-                tokio::spawn(carry(client, server, Arc::clone(&shared)));
+                let is_off = shared.load(Ordering::SeqCst) == OFF;
+                if !is_off && let Ok(server) = TcpStream::connect(server.clone()).await {
+                    tokio::spawn(carry(client, server, Arc::clone(&shared)));
+                }
             }
         });
         Self { port, cut }
     }
 
-    /// Cuts the next commit, once.
+    /// Cuts the next commit, once; [`Cut::Nothing`] lets everybody through again.
     pub(crate) fn cut(&self, at: Cut) {
         self.cut.store(at as u8, Ordering::SeqCst);
+    }
+
+    /// Whether a commit was cut by [`Cut::Off`].
+    pub(crate) fn is_off(&self) -> bool {
+        self.cut.load(Ordering::SeqCst) == OFF
     }
 }
 
@@ -53,6 +65,10 @@ async fn carry(client: TcpStream, server: TcpStream, cut: Arc<AtomicU8>) {
                 let commits = asked[..length].windows(7).any(|word| word == b"COMMIT\0");
                 let at = if commits { cut.swap(0, Ordering::SeqCst) } else { 0 };
                 if at == Cut::Before as u8 {
+                    return;
+                }
+                if at == Cut::Off as u8 {
+                    cut.store(OFF, Ordering::SeqCst);
                     return;
                 }
                 to_server.write_all(&asked[..length]).await.unwrap();

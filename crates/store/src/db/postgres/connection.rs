@@ -4,6 +4,7 @@ use super::super::{Access, Patience, location::Server};
 use super::{Asked, error::Trouble, run, within};
 use crate::error::{Result, StoreError};
 use sqlx::{ConnectOptions as _, Connection as _, PgConnection, postgres::PgConnectOptions};
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::{fmt, sync::Arc, time::Duration};
 use tokio::sync::{Mutex, OwnedMutexGuard};
 use tokio::time::{Instant, timeout};
@@ -35,6 +36,9 @@ pub(crate) struct Postgres {
     pub(super) answer: Duration,
     /// Longest wait for the fate of a commit.
     pub(super) settle: Duration,
+    /// Which writer this is; drawn by lot.
+    writer: i64,
+    commits: AtomicI64,
 }
 
 #[derive(Debug)]
@@ -80,6 +84,8 @@ impl Postgres {
                 Access::Owner => OWNER_SETTLES,
                 Access::Writer | Access::Reader => limit,
             },
+            writer: lot(server.name())?,
+            commits: AtomicI64::new(0),
         });
         let held = opened.take().await.map_err(|trouble| trouble.into_error(server.name()))?;
         held.give_back();
@@ -99,6 +105,11 @@ impl Postgres {
         Ok(Held { place, connection })
     }
 
+    /// By which numbers the next commit is known: the writer's and its own.
+    pub(super) fn next_commit(&self) -> (i64, i64) {
+        (self.writer, self.commits.fetch_add(1, Ordering::Relaxed))
+    }
+
     async fn connect(&self) -> Asked<PgConnection> {
         let limit = CONNECT.min(self.patience.saturating_add(Duration::from_secs(1)));
         let mut connection = within(limit, PgConnection::connect_with(&self.options)).await?;
@@ -114,6 +125,16 @@ impl Postgres {
             let _closed = timeout(CONNECT, rested.connection.close()).await;
         }
     }
+}
+
+/// A number that no other writer has.
+fn lot(name: &str) -> Result<i64> {
+    let mut bytes = [0; 8];
+    getrandom::fill(&mut bytes).map_err(|problem| StoreError::Unavailable {
+        name: name.to_owned(),
+        problem: format!("the system gives no random numbers: {problem}"),
+    })?;
+    Ok(i64::from_le_bytes(bytes))
 }
 
 /// What each connection is told first.

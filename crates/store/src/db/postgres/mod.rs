@@ -18,21 +18,24 @@
 
 mod connection;
 mod error;
+mod mark;
 
 pub(super) use connection::{Postgres, check_durable};
 pub(super) use error::Trouble;
+pub(super) use mark::forget as forget_commits;
 
 use connection::Held;
+use mark::Mark;
 
 use super::{Sql, Value, value::Row};
-use crate::error::{Result, StoreError};
+use crate::error::Result;
 use sqlx::{
     AssertSqlSafe, Column as _, PgConnection, Row as _, TypeInfo as _, ValueRef as _,
     postgres::{PgArguments, PgRow},
     query::Query,
 };
 use std::{sync::Arc, time::Duration};
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::timeout;
 
 /// Number of the advisory lock of all writers of one database. Any number that no other program is likely to use.
 const WRITERS: i64 = 0x6661_6369_6c69;
@@ -94,8 +97,9 @@ impl PgTx {
     /// the transaction: telling a caller that nothing was stored, when it was, would have the same done twice.
     pub(super) async fn commit(mut self, name: &Arc<str>) -> Result<()> {
         let refused = |trouble: Trouble| trouble.into_error(name);
-        let number = self.number().await.map_err(refused)?;
-        match run(&mut self.held.connection, "COMMIT".to_owned(), self.server.answer).await {
+        let mark = Mark::of(&mut self).await.map_err(refused)?;
+        let sql = mark.as_ref().map_or_else(|| "COMMIT".to_owned(), Mark::commit);
+        match run(&mut self.held.connection, sql, self.server.answer).await {
             Ok(()) => {
                 self.held.give_back();
                 Ok(())
@@ -103,52 +107,14 @@ impl PgTx {
             Err(Trouble::Lost(problem)) => {
                 let server = Arc::clone(&self.server);
                 drop(self);
-                match number {
+                match mark {
                     None => Err(Trouble::Lost(problem).into_error(name)),
-                    Some(number) => settle(&server, name, &number, &problem).await,
+                    Some(mark) => mark.settle(&server, name, &problem).await,
                 }
             }
             Err(trouble) => Err(trouble.into_error(name)),
         }
     }
-
-    /// The server's number of this transaction; none if it has changed nothing.
-    async fn number(&mut self) -> Asked<Option<String>> {
-        let asked = sqlx::query_scalar("SELECT pg_current_xact_id_if_assigned()::text");
-        within(self.server.answer, asked.fetch_one(&mut self.held.connection)).await
-    }
-}
-
-/// What became of a transaction whose commit was not answered.
-async fn settle(server: &Arc<Postgres>, name: &Arc<str>, number: &str, problem: &str) -> Result<()> {
-    let unknown = || StoreError::Uncertain { name: name.to_string(), problem: problem.to_owned() };
-    let until = Instant::now() + server.settle;
-    while Instant::now() < until {
-        match fate(server, number).await {
-            Ok(Some(fate)) if fate == "committed" => return Ok(()),
-            Ok(Some(fate)) if fate == "aborted" => {
-                let problem = format!("the connection was lost before a commit: {problem}");
-                return Err(StoreError::Unavailable { name: name.to_string(), problem });
-            }
-            // In progress: the server has not noticed yet that nobody is there any more.
-            Ok(Some(_)) | Err(Trouble::Lost(_) | Trouble::Locked) => {}
-            // Another server than the one that was told to commit, or one that has forgotten.
-            Ok(None) | Err(Trouble::Said(_)) => return Err(unknown()),
-        }
-        sleep(SETTLE_PAUSE).await;
-    }
-    Err(unknown())
-}
-
-/// Pause between two questions about the fate of a commit.
-const SETTLE_PAUSE: Duration = Duration::from_millis(100);
-
-async fn fate(server: &Arc<Postgres>, number: &str) -> Asked<Option<String>> {
-    let mut held = server.take().await?;
-    let asked = sqlx::query_scalar("SELECT pg_xact_status($1::text::xid8)").bind(number.to_owned());
-    let fate = within(server.answer, asked.fetch_one(&mut held.connection)).await?;
-    held.give_back();
-    Ok(fate)
 }
 
 /// Reads outside any transaction.
