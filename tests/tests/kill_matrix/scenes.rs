@@ -189,6 +189,8 @@ pub(crate) struct Play {
     act: u32,
     /// The block before the first of ours.
     start: Option<u64>,
+    /// What the worker had mined by then.
+    mined: u64,
     /// Nonces that foreign transactions took for good.
     pub(crate) foreign: Vec<(Side, u64)>,
     lies: Arc<AtomicBool>,
@@ -198,7 +200,7 @@ pub(crate) struct Play {
 impl Play {
     pub(crate) fn new(scene: Scene, kind: Kind) -> Self {
         let lies = Arc::new(AtomicBool::new(true));
-        Self { scene, kind, act: 0, start: None, foreign: Vec::new(), lies, anchoring: None }
+        Self { scene, kind, act: 0, start: None, mined: 0, foreign: Vec::new(), lies, anchoring: None }
     }
 
     /// The chain on which the requests stand and are accepted.
@@ -289,11 +291,11 @@ impl Play {
         match self.act {
             0 => {
                 self.rob(world, stolen).await?;
-                self.start = Some(head);
+                (self.start, self.mined) = (Some(head), world.count(side, "latest").await?);
             }
             1 if world.pool(side).await?.iter().any(|ours| ours.nonce > stolen) => {
                 world.fork(side, head - self.start.context("no block")?).await?;
-                ensure!(world.count(side, "latest").await? == stolen, "the foreign transaction is still there");
+                ensure!(world.count(side, "latest").await? == self.mined, "the foreign transaction is still there");
                 self.foreign.clear();
                 self.act = 2;
             }
