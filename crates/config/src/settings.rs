@@ -208,7 +208,7 @@ settings! {
     /// Gateway configs of further gateways that are served on the same chain pair, with the same keys.
     "gateway_configs" gateway_configs: Vec<String> = Vec::new(), Paths(100);
     /// Most worker processes at one time; further requests wait as rows, oldest first.
-    "max_workers" max_workers: u32 = 32, Small("processes", 1, 10_000);
+    "max_workers" max_workers: u32 = 128, Small("processes", 1, 10_000);
     /// Largest bounty that is put up for one request, in base token on the origin and in coin on the auxiliary chain; null for no cap.
     "max_bounty" max_bounty: Option<U256> = None, Maybe(Wei("smallest unit"));
     /// Requests that offer a lower gas price are skipped as unprofitable; 0 takes all. Says nothing where `prices` are given.

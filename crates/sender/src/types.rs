@@ -49,7 +49,8 @@ pub struct Submit {
     pub data: Bytes,
     /// Tokens that it takes from the account.
     pub allowance: Option<Allowance>,
-    /// Intent on the same chain that must be mined successfully before this one is estimated.
+    /// Intent on the same chain that must have its effect before this one: if the same account signs it this one goes right
+    /// behind it, else it waits until the other is mined.
     pub after: Option<String>,
     /// The word that the call must return when simulated, or it isn't signed.
     pub expect: Option<B256>,

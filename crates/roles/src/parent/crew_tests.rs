@@ -12,6 +12,7 @@ fn an_empty_crew_has_all_its_places_and_never_gives_a_number_twice() {
     let numbers: Vec<u64> = (0..3).map(|_| crew.next_no().0).collect();
     assert_eq!(numbers, [1, 2, 3]);
     assert_eq!(Crew::new(0, Duration::ZERO).free(), 0);
+    assert!(crew.is_worth_filling() && !crew.may_ask());
 }
 
 /// A worker of the next claim on the same row was killed for what its predecessor had lost.

@@ -1,4 +1,4 @@
-//! From a claimed row to a worker; what the contracts say, to the gateways that are served.
+//! From a row to be claimed to a worker; what the contracts say, to the gateways that are served.
 
 use super::briefing::{Booked, Briefing};
 use super::claim::Claim;
@@ -12,8 +12,28 @@ use facilitator_protocol::model::{Request, Side};
 use facilitator_sender::Head;
 use facilitator_store::requests::{Brief, Reveals};
 use facilitator_supervisor::watch;
+use tokio::time::Instant;
 
 impl Parent {
+    /// Takes as many rows as there are free places, own requests before what others left, each oldest first.
+    pub(super) fn claim(&mut self) {
+        let free = self.crew.free();
+        // With the hunter off what is left of its rows ends in one look.
+        let foreign = self.setup.hunter.as_ref().map_or(u32::MAX, |hunter| hunter.hunting.limit);
+        let may_claim = self.claim_wanted && free > 0 && self.is_working() && self.may_work() && !self.is_claim_held();
+        if may_claim && self.clerk.claim(free, foreign) {
+            self.claim_wanted = false;
+            self.claim_held_until = None;
+        }
+        self.crew.end_the_hung();
+    }
+
+    /// A crew that is nearly complete is filled up in groups, as far as that holds nobody up for long.
+    fn is_claim_held(&mut self) -> bool {
+        let (now, longest) = (Instant::now(), self.gathering.longest());
+        !self.crew.is_worth_filling() && *self.claim_held_until.get_or_insert(now + longest) > now
+    }
+
     /// Starts a worker for each row, or puts the row back.
     pub(super) fn hire(&mut self, claimed: Vec<Taken>, reveals: Reveals) {
         let mut booked = Booked::beside(reveals);

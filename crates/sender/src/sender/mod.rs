@@ -8,6 +8,7 @@
 //! Dying anywhere is harmless: the journal holds what was intended and signed, and a new sender begins by sending the
 //! same bytes again. Decisions are in [`crate::policy`]; this module only carries them out.
 
+mod ahead;
 mod broadcast;
 mod end;
 mod finals;
@@ -83,7 +84,7 @@ pub enum Gate {
     Closed,
 }
 
-/// Whether the node knows `eth_getBlockReceipts`.
+/// Whether the node knows a method that not every node has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Support {
     Assumed,
@@ -107,7 +108,10 @@ pub struct Sender<N = Node, K = Records> {
     /// Head up to which all receipts of our transactions were looked for.
     observed: Option<u64>,
     last_chosen: Option<Address>,
+    /// Of `eth_getBlockReceipts`.
     block_receipts: Support,
+    /// Of `eth_simulateV1`.
+    rehearsals: Support,
     node_failures: u32,
     node_retry_at_ms: Option<i64>,
     outcomes: Vec<Outcome>,
@@ -162,6 +166,7 @@ impl<N: Ask, K: Keep> Sender<N, K> {
     /// Asks another endpoint of the same chain from now on.
     pub fn use_endpoint(&mut self, rpc: &Rpc) {
         self.node.use_endpoint(rpc);
+        self.rehearsals = Support::Assumed;
         self.survey.clear();
         self.node_retry_at_ms = None;
     }

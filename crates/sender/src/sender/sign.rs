@@ -3,6 +3,7 @@
 use super::{Progress, Sender, end::Ending, observe::call_data, prepare::Ready};
 use crate::{
     SenderError,
+    book::Flight,
     keep::Keep,
     node::Ask,
     policy::{
@@ -64,9 +65,19 @@ impl<N: Ask, K: Keep> Sender<N, K> {
         let mut ledgers: BTreeMap<Address, Ledger> =
             self.accounts.keys().filter_map(|account| Some((*account, self.ledger(*account)?))).collect();
         let (mut signatures, mut endings) = (Vec::new(), Vec::new());
-        for Ready { id, gas_limit } in ready {
+        let mut signed = BTreeSet::new();
+        for Ready { id, gas_limit, behind } in ready {
+            // Each gets a higher nonce than those before it.
+            let comes_first =
+                |id: &EntryId| signed.contains(id) || self.book.get(*id).is_some_and(Flight::is_in_flight);
+            if !behind.iter().all(comes_first) {
+                continue;
+            }
             match self.sign_first(id, gas_limit, fee, &mut ledgers)? {
-                Signing::Signed(signature) => signatures.push(signature),
+                Signing::Signed(signature) => {
+                    signed.insert(id);
+                    signatures.push(signature);
+                }
                 Signing::Refused(ending) => endings.push(ending),
                 Signing::Later => {}
             }

@@ -71,6 +71,7 @@ impl<N: Ask, K: Keep> Sender<N, K> {
             observed: None,
             last_chosen,
             block_receipts: Support::Assumed,
+            rehearsals: Support::Assumed,
             node_failures: 0,
             node_retry_at_ms: None,
             outcomes: Vec::new(),

@@ -45,6 +45,13 @@ impl World {
         Self::with(Chain::new(Some(100)), settings(), 1).await
     }
 
+    /// Before a node that tries out no sequences, so that whatever relies on another waits until that is mined.
+    pub(crate) async fn waiting() -> Self {
+        let mut chain = Chain::new(Some(100));
+        chain.knows_sequences = false;
+        Self::with(chain, settings(), 1).await
+    }
+
     pub(crate) async fn with(chain: Chain, settings: Settings, keys: u8) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let place = Location::Sqlite(dir.path().join("facilitator.db"));
