@@ -1,4 +1,4 @@
-//! The README against the code: it names every system event, and no other.
+//! The book against the code: it names every system event, and no other.
 #![allow(clippy::unwrap_used)]
 
 use std::{collections::BTreeSet, fs, path::Path};
@@ -20,10 +20,10 @@ fn titles_in_code() -> BTreeSet<String> {
     titles
 }
 
-fn titles_in_readme() -> BTreeSet<String> {
-    let readme = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../README.md");
-    let readme = fs::read_to_string(readme).unwrap();
-    let table = readme.split("| monitor | informational | warning | critical |").nth(1).unwrap();
+fn titles_in_book() -> BTreeSet<String> {
+    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/src/production/watching.md");
+    let page = fs::read_to_string(page).unwrap();
+    let table = page.split("| monitor | informational | warning | critical |").nth(1).unwrap();
     let rows = table.lines().skip(2).take_while(|line| line.starts_with('|'));
     let cells = rows.flat_map(|row| row.trim_matches('|').split('|').skip(1));
     cells
@@ -34,6 +34,6 @@ fn titles_in_readme() -> BTreeSet<String> {
 }
 
 #[test]
-fn the_readme_names_every_event_and_no_other() {
-    assert_eq!(titles_in_readme(), titles_in_code());
+fn the_book_names_every_event_and_no_other() {
+    assert_eq!(titles_in_book(), titles_in_code());
 }
