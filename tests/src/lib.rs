@@ -24,6 +24,7 @@ pub mod events;
 pub mod fire;
 mod header;
 pub mod history;
+pub mod hosts;
 pub mod kill_points;
 pub mod kind;
 pub mod limits;

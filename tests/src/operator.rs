@@ -6,6 +6,7 @@ use crate::{
     daemon::Daemon,
     database,
     devnet::{Devnet, Side},
+    hosts::Host,
 };
 use anyhow::{Context as _, Result, ensure};
 use facilitator_eth::Address;
@@ -139,6 +140,7 @@ pub struct Operator {
     binary: PathBuf,
     environment: Vec<(String, String)>,
     user: Option<(Uid, Gid)>,
+    namespace: Option<String>,
     /// Chain ids: origin, auxiliary.
     pub chains: [u64; 2],
     /// The facilitator config that `init` wrote.
@@ -215,6 +217,7 @@ impl Operator {
             binary: binary()?,
             environment,
             user: None,
+            namespace: None,
             chains: [devnet.options.origin_chain_id, devnet.options.auxiliary_chain_id],
             config: PathBuf::new(),
             origin_workers: vec![],
@@ -336,7 +339,10 @@ impl Operator {
     }
 
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(&self.binary);
+        self.dress(Command::new(&self.binary), arguments)
+    }
+
+    fn dress(&self, mut command: Command, arguments: &[&str]) -> Command {
         command.args(arguments).env_clear().envs(env::vars_os().filter(|(name, _)| {
             let name = name.to_string_lossy();
             !name.to_uppercase().starts_with("MOSAIC_")
@@ -347,6 +353,23 @@ impl Operator {
         }
         command.current_dir(self.home.path()).kill_on_drop(true).stdin(Stdio::null());
         command
+    }
+
+    /// Has the daemon live on another host from its next start on; commands stay on this one.
+    ///
+    /// # Errors
+    /// When the config can't be read or written.
+    pub fn move_to(&mut self, host: &Host) -> Result<()> {
+        self.namespace = host.namespace().map(str::to_owned);
+        self.edit_config(|config| host.rewrite(config))
+    }
+
+    /// The daemon's program, on the host where it lives.
+    fn program(&self) -> Command {
+        let Some(namespace) = &self.namespace else { return Command::new(&self.binary) };
+        let mut program = Command::new("ip");
+        program.args(["netns", "exec", namespace]).arg(&self.binary);
+        program
     }
 
     /// Runs a command to its end.
@@ -461,7 +484,7 @@ impl Operator {
     fn spawn_with(&self, more: &[&str]) -> Result<Daemon> {
         let log = self.home.path().join("facilitator.log");
         let stderr = fs::OpenOptions::new().create(true).append(true).open(&log)?;
-        let mut command = self.command(&[&["start", "--chain-id", &self.chain()], more].concat());
+        let mut command = self.dress(self.program(), &[&["start", "--chain-id", &self.chain()], more].concat());
         let mut child = command.stdout(Stdio::piped()).stderr(stderr).process_group(0).spawn()?;
         let pid = child.id().context("the daemon ended at once")?;
         let lines = BufReader::new(child.stdout.take().context("no standard output")?).lines();

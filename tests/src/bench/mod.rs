@@ -1,11 +1,13 @@
 //! The parts of the benchmark: stakes beside a straight script, deaths of workers, the death of the parent, a restart
-//! with many unfinished requests, and the reading of a long chain.
+//! with many unfinished requests, the reading of a long chain, and several instances on one database.
 //!
 //! Each part makes a world of its own, so that it can be run alone. Nothing here judges: figures stand beside what they
 //! are to be compared with.
 
 mod backlog;
+mod blocks;
 pub mod deaths;
+pub mod instances;
 pub mod orphans;
 pub mod restart;
 pub mod scan;

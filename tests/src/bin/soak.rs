@@ -21,8 +21,8 @@ use std::{
 const USAGE: &str = "\
 usage: scripts/soak --instances N [--db postgres|sqlite] [--requests N] [--faults N] [--kill-every SECONDS] [--seed S]
 Lets N instances of one operator share a database (postgres) and the work on N requests (200), half of them stakes and half
-redeems, while they are killed, stopped for a while and started again at random, and the server too, N times (40), one each
-S seconds (2) on average. In the end each step must have happened once, and each instance have counted what its keys sent.
+redeems, while they are killed, stopped for a while, cut off from the network and started again at random, and the server
+too, N times (40), one each S seconds (2) on average. Each lives in a network namespace where this user may make them. In the end each step must have happened once, and each instance have counted what its keys sent.
 
 usage: scripts/soak [--minutes M | --kills N] [--kill-every SECONDS] [--in-flight N] [--seed S] [--failing PERCENT]
 Keeps N stakes and redeems (12) in flight between two chains of your own machine for M minutes (5), or until N deaths, and kills

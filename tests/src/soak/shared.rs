@@ -1,10 +1,11 @@
-//! A soak of several instances that share a database: each is killed, stopped for a while and started again at random,
-//! and the database's server with them.
+//! A soak of several instances that share a database, each on a host of its own: they are killed, stopped for a while, cut
+//! off from the network and started again at random, and the database's server with them.
 
 use crate::{
     anvil::Mining,
     daemon::Daemon,
     devnet::DevnetOptions,
+    hosts::{Host, place_of},
     node::{Node, Pace, quantity},
     operator::Operator,
     requesters::{Request, Requesters},
@@ -47,6 +48,8 @@ pub struct Outcome {
     pub kills: u64,
     /// Instances that stood still for a while.
     pub stops: u64,
+    /// Instances that were cut off from nodes and database for a while.
+    pub cuts: u64,
     /// Ends of the database's server.
     pub restarts: u64,
     /// Of each instance: transactions on both chains, which is what it has counted.
@@ -58,8 +61,10 @@ pub struct Outcome {
 /// One instance as its service manager sees it.
 struct Seat<'w> {
     operator: &'w Operator,
+    /// None where the database is a file, which has no other hosts.
+    host: Option<&'w Host>,
     daemon: Option<Daemon>,
-    /// When it goes on, or is started again.
+    /// When it goes on, is reached again, or is started again.
     back_at: Option<Instant>,
 }
 
@@ -77,6 +82,9 @@ impl Seat<'_> {
             return Ok(());
         }
         self.back_at = None;
+        if let Some(host) = self.host {
+            host.mend()?;
+        }
         match &self.daemon {
             Some(daemon) => signal(daemon, Signal::SIGCONT),
             None => {
@@ -108,16 +116,17 @@ pub async fn run(plan: Shared) -> Result<Outcome> {
         database: plan.database,
         ..WorldOptions::default()
     };
-    let world = World::new(options.clone()).await?;
+    let mut world = World::new(options.clone()).await?;
     let mut others = Vec::new();
     for _ in 1..plan.instances {
         others.push(world.instance(&options).await?);
     }
+    let hosts = settle(&mut world, &mut others).await?;
     let mut seats = Vec::new();
-    for operator in std::iter::once(&world.operator).chain(&others) {
+    for (index, operator) in std::iter::once(&world.operator).chain(&others).enumerate() {
         prepare(operator)?;
         let daemon = operator.start().await?;
-        seats.push(Seat { operator, daemon: Some(daemon), back_at: None });
+        seats.push(Seat { operator, host: hosts.get(index), daemon: Some(daemon), back_at: None });
     }
     let (stakes, redeems) = (plan.requests - plan.requests / 2, plan.requests / 2);
     let stakers = Requesters::new(&world.devnet, 0, stakes).await?;
@@ -144,6 +153,20 @@ pub async fn run(plan: Shared) -> Result<Outcome> {
     Ok(outcome)
 }
 
+/// Gives each instance a host of its own, unless they share a file.
+async fn settle(world: &mut World, others: &mut [Operator]) -> Result<Vec<Host>> {
+    let Some(postgres) = &world.postgres else { return Ok(Vec::new()) };
+    let urls = [&world.origin_proxy.url, &world.auxiliary_proxy.url, &postgres.shown_url()?];
+    let places = urls.map(|url| place_of(url));
+    let mut hosts = Vec::new();
+    for operator in std::iter::once(&mut world.operator).chain(others) {
+        let host = Host::new(&places).await?;
+        operator.move_to(&host)?;
+        hosts.push(host);
+    }
+    Ok(hosts)
+}
+
 fn prepare(operator: &Operator) -> Result<()> {
     operator.edit_config(|config| {
         config["restart_limit"] = json!(1000);
@@ -162,11 +185,16 @@ async fn rest(seats: &mut [Seat<'_>], pause: Duration) -> Result<()> {
     Ok(())
 }
 
-/// Kills an instance, stops it for a while, or ends the server for a moment.
+/// The longest time away, but for the rare one that outlasts every takeover.
+const AWAY_MS: usize = 9_000;
+const LONG: Duration = Duration::from_secs(60);
+
+/// Kills an instance, stops it or cuts it off for a while, or ends the server for a moment.
 async fn fault(world: &World, seats: &mut [Seat<'_>], dice: &mut Rng, outcome: &mut Outcome) -> Result<()> {
-    let drawn = dice.index(10);
-    let away = Duration::from_millis(u64::try_from(500 + dice.index(9_000))?);
-    if drawn == 9
+    let drawn = dice.index(12);
+    let is_long = dice.index(40) == 0;
+    let away = Duration::from_millis(u64::try_from(500 + dice.index(AWAY_MS))?);
+    if drawn == 11
         && let Some(postgres) = &world.postgres
     {
         postgres.stop()?;
@@ -180,15 +208,24 @@ async fn fault(world: &World, seats: &mut [Seat<'_>], dice: &mut Rng, outcome: &
     if seat.back_at.is_some() {
         return Ok(());
     }
-    seat.back_at = Some(Instant::now() + away);
-    if drawn < 5 {
-        if let Some(daemon) = seat.daemon.take() {
-            daemon.kill().await?;
-            outcome.kills += 1;
+    seat.back_at = Some(Instant::now() + if is_long { LONG } else { away });
+    match (drawn, seat.host) {
+        (0..5, _) => {
+            if let Some(daemon) = seat.daemon.take() {
+                daemon.kill().await?;
+                outcome.kills += 1;
+            }
         }
-    } else if let Some(daemon) = &seat.daemon {
-        signal(daemon, Signal::SIGSTOP)?;
-        outcome.stops += 1;
+        (5..8, Some(host)) => {
+            host.cut()?;
+            outcome.cuts += 1;
+        }
+        _ => {
+            if let Some(daemon) = &seat.daemon {
+                signal(daemon, Signal::SIGSTOP)?;
+                outcome.stops += 1;
+            }
+        }
     }
     Ok(())
 }
