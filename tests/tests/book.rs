@@ -89,11 +89,22 @@ fn no_link_leads_nowhere() -> Result<()> {
             let to = if path.is_empty() { file.clone() } else { folder.join(path) };
             ensure!(to.exists(), "{} leads to {target}, which is not there", file.display());
             if let Some(anchor) = anchor {
-                ensure!(anchors(&fs::read_to_string(&to)?).contains(anchor), "{}: no heading {target}", file.display());
+                ensure!(anchors(&with_includes(&to)?).contains(anchor), "{}: no heading {target}", file.display());
             }
         }
     }
     Ok(())
+}
+
+/// A page with the files that it includes.
+fn with_includes(page: &Path) -> Result<String> {
+    let mut text = fs::read_to_string(page)?;
+    let included: Vec<String> =
+        text.split("{{#include ").skip(1).filter_map(|rest| rest.split("}}").next()).map(str::to_owned).collect();
+    for file in included {
+        text += &fs::read_to_string(page.parent().unwrap_or(Path::new(".")).join(file))?;
+    }
+    Ok(text)
 }
 
 /// The anchors of a page's headings.
