@@ -180,7 +180,7 @@ alerts! {
     RequestFailed: Facilitator Warning "Request failed";
     /// A fork goes deeper than `fork_protection` blocks; all work rests.
     ForkProtectionHit: Facilitator Critical "Fork protection hit";
-    /// The facilitator finds again and again that an anchored root is not the block's; all work rests.
+    /// The facilitator finds that an anchored root is not the block's, or fails again and again to bring the chains in step; all work rests.
     ChainsContradict: Facilitator Critical "Chains contradict each other";
 }
 
