@@ -20,6 +20,7 @@ pub mod daemon;
 pub mod database;
 pub mod deploy;
 pub mod devnet;
+pub mod direct;
 pub mod events;
 pub mod fire;
 mod header;

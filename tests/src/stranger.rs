@@ -1,24 +1,23 @@
-//! Another facilitator with keys of its own, and direct stakers: each does single steps when told, and no more.
+//! Another facilitator with keys of its own: it does single steps when told, and no more.
 //!
 //! Spelled out from the contracts' signatures, like the straight script.
 
 use crate::{
     account::Account,
     calls::{address, bytes, call, read_uint, uint, word},
-    deploy::tokens,
-    devnet::{Devnet, Funds, Payment, Side},
+    devnet::{Devnet, Funds, Side},
     events::{self, Event},
     kind::Kind,
     node::{Node, Pace, Receipt},
     proof,
-    requesters::{Ask, Request},
+    requesters::Request,
     straight::Workers,
 };
 use anyhow::{Context as _, Result, ensure};
 use facilitator_eth::{Address, B256, Bytes, U256, keccak256, tx::Signed};
 use std::time::{Duration, Instant};
 
-const GAS: u64 = 800_000;
+pub(crate) const GAS: u64 = 800_000;
 /// Time for a state root to be anchored.
 const LIMIT: Duration = Duration::from_secs(60);
 
@@ -39,7 +38,7 @@ pub struct Message {
 #[derive(Debug)]
 pub struct Stranger(Workers);
 
-async fn mined(node: &Node, signed: &[Signed]) -> Result<Vec<Receipt>> {
+pub(crate) async fn mined(node: &Node, signed: &[Signed]) -> Result<Vec<Receipt>> {
     let hashes = node.send_signed(signed).await?;
     let receipts = node.mined(&hashes, Pace::Natural).await?;
     for receipt in &receipts {
@@ -48,11 +47,11 @@ async fn mined(node: &Node, signed: &[Signed]) -> Result<Vec<Receipt>> {
     Ok(receipts)
 }
 
-fn secret(sender: Address, nonce: U256) -> B256 {
+pub(crate) fn secret(sender: Address, nonce: U256) -> B256 {
     keccak256([sender.as_bytes().as_slice(), &nonce.to_be_bytes(), b"stranger"].concat())
 }
 
-fn declared(receipts: &[Receipt]) -> Result<(B256, u64)> {
+pub(crate) fn declared(receipts: &[Receipt]) -> Result<(B256, u64)> {
     for receipt in receipts {
         for log in &receipt.logs {
             if let Some(Event::Declared { message, .. }) = events::read(log)? {
@@ -196,12 +195,46 @@ impl Stranger {
     /// # Errors
     /// When a transaction fails or no root is anchored.
     pub async fn prove_source(&self, devnet: &Devnet, message: &Message, confirmed: u64) -> Result<()> {
+        let name = message.request.kind.pick("progressStakeWithProof", "progressRedeemWithProof");
+        self.on_source(devnet, message, confirmed, |proof, height| with_proof(name, message.hash, proof, height)).await
+    }
+
+    /// Confirms that the sender takes the message back, which it began in block `reverted`; the block of that.
+    ///
+    /// # Errors
+    /// When a transaction fails or no root is anchored.
+    pub async fn confirm_revert(&self, devnet: &Devnet, message: &Message, reverted: u64) -> Result<u64> {
         let kind = message.request.kind;
-        let height = anchored(devnet, kind.target(), confirmed).await?;
+        let height = anchored(devnet, kind.source(), reverted).await?;
+        let proof = self.of_outbox(devnet, message, height).await?;
+        let name = kind.pick("confirmRevertStakeIntent", "confirmRevertRedeemIntent");
+        let calls = vec![prove(height, &proof), of_revert(name, message.hash, &proof, height)?];
+        let receipts = self.call_box(devnet, kind.target(), calls).await?;
+        Ok(receipts.last().context("no receipt")?.block)
+    }
+
+    /// Gives the sender its tokens back, by proof of the confirmation in block `confirmed`.
+    ///
+    /// # Errors
+    /// When a transaction fails or no root is anchored.
+    pub async fn progress_revert(&self, devnet: &Devnet, message: &Message, confirmed: u64) -> Result<()> {
+        let name = message.request.kind.pick("progressRevertStake", "progressRevertRedeem");
+        self.on_source(devnet, message, confirmed, |proof, height| of_revert(name, message.hash, proof, height)).await
+    }
+
+    /// Proves the gateway of the target side as of block `since` or later, and sends what is made of the inbox's proof.
+    async fn on_source(
+        &self,
+        devnet: &Devnet,
+        message: &Message,
+        since: u64,
+        make: impl FnOnce(&proof::Proof, u64) -> Result<Bytes>,
+    ) -> Result<()> {
+        let kind = message.request.kind;
+        let height = anchored(devnet, kind.target(), since).await?;
         let inbox = devnet.contracts.first().box_on(kind.target());
         let proof = proof::of_inbox(devnet.node(kind.target()), inbox, message.hash, height).await?;
-        let name = kind.pick("progressStakeWithProof", "progressRedeemWithProof");
-        let calls = vec![prove(height, &proof), with_proof(name, message.hash, &proof, height)?];
+        let calls = vec![prove(height, &proof), make(&proof, height)?];
         self.call_box(devnet, kind.source(), calls).await.map(drop)
     }
 
@@ -260,83 +293,9 @@ fn with_proof(function: &str, message: B256, proof: &proof::Proof, height: u64) 
     Ok(call(&format!("{function}(bytes32,bytes,uint256,uint256)"), &arguments))
 }
 
-/// A staker that needs no composer: its own account sends the message, and may take it back.
-#[derive(Debug)]
-pub struct DirectStaker {
-    account: Account,
-    ask: Ask,
-}
-
-impl DirectStaker {
-    /// With coin, tokens for the stake, and base tokens for bounty and penalty, which the gateway may take.
-    ///
-    /// # Errors
-    /// When a transaction fails.
-    pub async fn new(devnet: &Devnet, number: u32, ask: Ask) -> Result<Self> {
-        let account = Account::named(&format!("direct staker {number}"), devnet.origin.chain_id)?;
-        let origin = &devnet.contracts.origin;
-        let beneficiary =
-            Address::from_word(&keccak256([account.address.as_bytes(), b"beneficiary".as_slice()].concat()));
-        let payments = [
-            Payment::Coin(account.address, tokens(10)),
-            Payment::Token(origin.value_token, account.address, tokens(1000)),
-            Payment::Token(origin.base_token, account.address, tokens(1000)),
-        ];
-        devnet.pay(Side::Origin, &payments).await?;
-        let approve = call("approve(address,uint256)", &[address(origin.gateway), uint(tokens(1000))]);
-        let tokens = [origin.value_token, origin.base_token];
-        let signed =
-            tokens.iter().map(|token| account.sign(*token, approve.clone(), GAS)).collect::<Result<Vec<_>>>()?;
-        mined(&devnet.origin, &signed).await?;
-        Ok(Self { account, ask: Ask { beneficiary, ..ask } })
-    }
-
-    /// Declares a message, the staker's first.
-    ///
-    /// # Errors
-    /// When the transaction fails.
-    pub async fn declare(&self, devnet: &Devnet) -> Result<Message> {
-        self.declare_next(devnet, 0).await
-    }
-
-    /// Declares a message with this nonce.
-    ///
-    /// # Errors
-    /// When the transaction fails.
-    pub async fn declare_next(&self, devnet: &Devnet, nonce: u64) -> Result<Message> {
-        let (staker, nonce, ask) = (self.account.address, U256::from(nonce), self.ask);
-        let secret = secret(staker, nonce);
-        let arguments = [
-            uint(ask.amount),
-            address(ask.beneficiary),
-            uint(ask.gas_price),
-            uint(ask.gas_limit),
-            uint(nonce),
-            word(keccak256(secret)),
-        ];
-        let stake = call("stake(uint256,address,uint256,uint256,uint256,bytes32)", &arguments);
-        let receipts = mined(&devnet.origin, &[self.account.sign(ask.gateway, stake, GAS)?]).await?;
-        let (hash, block) = declared(&receipts)?;
-        let transaction = receipts.first().context("no receipt")?.hash;
-        let request = Request {
-            kind: Kind::Stake,
-            sender: staker,
-            proxy: staker,
-            nonce,
-            ask,
-            request_hash: B256::ZERO,
-            transaction,
-            block,
-        };
-        Ok(Message { request, hash, declared: block, secret })
-    }
-
-    /// Begins to take the message back.
-    ///
-    /// # Errors
-    /// When the transaction fails.
-    pub async fn revert(&self, devnet: &Devnet, message: &Message) -> Result<()> {
-        let data = call("revertStake(bytes32)", &[word(message.hash)]);
-        mined(&devnet.origin, &[self.account.sign(devnet.contracts.origin.gateway, data, GAS)?]).await.map(drop)
-    }
+/// Of the steps by which a message is taken back.
+fn of_revert(function: &str, message: B256, proof: &proof::Proof, height: u64) -> Result<Bytes> {
+    let nodes = proof.storage_nodes.first().context("no storage proof")?;
+    let arguments = [word(message), uint(height), bytes(nodes.0.clone())];
+    Ok(call(&format!("{function}(bytes32,uint256,bytes)"), &arguments))
 }

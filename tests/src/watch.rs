@@ -5,7 +5,7 @@ use crate::{
     operator::Answer,
     world::{World, WorldOptions},
 };
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Context as _, Result, bail, ensure};
 use serde_json::{Value as Json, json};
 
 /// The key of the signed webhook.
@@ -139,6 +139,32 @@ impl Watch {
                 Some((payload["level"].as_str()?.to_owned(), title.to_owned()))
             })
             .collect()
+    }
+
+    /// The events of this title that the webhook took, in order.
+    #[must_use]
+    pub fn events(&self, title: &str) -> Vec<Json> {
+        let taken = self.webhook.taken();
+        let events = taken.iter().filter_map(|letter| letter.lines().pop());
+        events.filter(|event| event["title"] == title).collect()
+    }
+
+    /// What the only event of this level and title says beside its chain, once its receivers have it: the webhook, and
+    /// Discord or Sentry.
+    ///
+    /// # Errors
+    /// When one of them has it more than once or not at all.
+    pub fn once(&self, level: &str, title: &str) -> Result<Json> {
+        let events = self.events(title);
+        let [event] = events.as_slice() else { bail!("told {} times of `{title}`: {events:?}", events.len()) };
+        ensure!(event["type"] == level, "{event}");
+        let told = match level {
+            "informational" => self.count_informed(title),
+            "critical" => self.count("fatal", title),
+            _ => self.count(level, title),
+        };
+        ensure!(told == 1, "one receiver was told {told} times of `{title}`, the webhook once");
+        Ok(event["data"].clone())
     }
 
     /// How often Sentry took an event of this level and title.

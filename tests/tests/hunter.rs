@@ -11,11 +11,12 @@ use facilitator_tests::{
     calls::{call, read_uint, word},
     deploy::{DeployOptions, tokens},
     devnet::{Devnet, DevnetOptions, Funds},
+    direct::DirectSender,
     kind::Kind,
     node::Pace,
     operator::{InitOptions, Operator, RequestRow},
     requesters::{Request, Requesters},
-    stranger::{DirectStaker, Message, Stranger},
+    stranger::{Message, Stranger},
     verify,
     world::{World, WorldOptions},
 };
@@ -98,7 +99,7 @@ async fn left_at_each_state(kind: Kind) -> Result<()> {
     let requests = requesters.request_all(devnet, Pace::Natural).await?;
     let mut messages = abandoned(&world, &stranger, &requests).await?;
     if kind == Kind::Stake {
-        let direct = DirectStaker::new(devnet, 1, requesters.ask(devnet, 0)).await?;
+        let direct = DirectSender::staker(devnet, 1, requesters.ask(devnet, 0)).await?;
         messages.push(direct.declare(devnet).await?);
     }
 
@@ -194,7 +195,7 @@ async fn a_revocation_is_left_alone_but_for_one_that_can_no_longer_succeed() -> 
     let ask = Requesters::new(devnet, 0, 1).await?.ask(devnet, 0);
     let mut messages = Vec::new();
     for number in 0..3 {
-        let staker = DirectStaker::new(devnet, number, ask).await?;
+        let staker = DirectSender::staker(devnet, number, ask).await?;
         let message = staker.declare(devnet).await?;
         if number > 0 {
             stranger.confirm(devnet, &message).await?;
@@ -230,7 +231,7 @@ async fn a_message_behind_one_that_is_stuck_costs_nothing() -> Result<()> {
     let devnet = &world.devnet;
     hunts(&world, "0")?;
     let stranger = Stranger::new(devnet).await?;
-    let staker = DirectStaker::new(devnet, 0, Requesters::new(devnet, 0, 1).await?.ask(devnet, 0)).await?;
+    let staker = DirectSender::staker(devnet, 0, Requesters::new(devnet, 0, 1).await?.ask(devnet, 0)).await?;
     let stuck = staker.declare(devnet).await?;
     stranger.progress_source(devnet, &stuck).await?;
     let behind = staker.declare_next(devnet, 1).await?;

@@ -3,7 +3,7 @@
 //! Invariant: within a run a chain is one node up to one block; what is asked twice is read once. A chain that can't be
 //! reached keeps no monitor from looking at the other.
 
-use crate::{SystemEvent, Window, event::EventType};
+use crate::{Alert, SystemEvent, Window};
 use facilitator_chain::{
     reader::{Answer, At, Query, Reader, ReaderOptions},
     rpc::{Call, Rpc, RpcError, RpcOptions},
@@ -354,8 +354,8 @@ impl Chain {
 
     /// An event that a log tells of.
     #[must_use]
-    pub fn event(&self, kind: EventType, title: &str, log: &Log) -> SystemEvent {
-        SystemEvent::new(kind, title, self.chain_id, log.block_number)
+    pub fn event(&self, alert: Alert, log: &Log) -> SystemEvent {
+        SystemEvent::new(alert, self.chain_id, log.block_number)
             .with("transaction", log.tx_hash)
             .with("log_index", log.log_index)
             .with("contract", log.address)

@@ -1,5 +1,6 @@
 //! System events: what happened, how bad it is, and what names it.
 
+use crate::Alert;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use std::collections::BTreeMap;
@@ -50,11 +51,11 @@ pub struct SystemEvent {
 const CHAIN: &str = "chain";
 
 impl SystemEvent {
-    /// An event on a chain.
+    /// An alert on a chain.
     #[must_use]
-    pub fn new(kind: EventType, title: &str, chain_id: u64, block: u64) -> Self {
+    pub fn new(alert: Alert, chain_id: u64, block: u64) -> Self {
         let data = BTreeMap::from([(CHAIN.to_owned(), chain_id.to_string())]);
-        Self { title: title.to_owned(), kind, data, block }
+        Self { title: alert.title().to_owned(), kind: alert.level(), data, block }
     }
 
     /// With a value.
@@ -101,14 +102,14 @@ mod tests {
 
     #[test]
     fn an_event_is_named_by_all_that_it_says() {
-        let event = || SystemEvent::new(EventType::Warning, "Large stake requested", 3, 7).with("b", 1).with("a", 2);
+        let event = || SystemEvent::new(Alert::LargeStake, 3, 7).with("b", 1).with("a", 2);
         let json =
             r#"{"title":"Large stake requested","type":"warning","data":{"a":"2","b":"1","chain":"3"},"block":7}"#;
         assert_eq!(event().to_json(), json);
         assert_eq!(event().id(), event().id());
         for other in [
             SystemEvent { block: 8, ..event() },
-            SystemEvent { title: "Stake requested".to_owned(), ..event() },
+            SystemEvent { title: Alert::StakeRequested.title().to_owned(), ..event() },
             SystemEvent { kind: EventType::Critical, ..event() },
             event().with("a", 3),
         ] {
@@ -119,7 +120,7 @@ mod tests {
 
     #[test]
     fn long_values_are_cut_between_letters() {
-        let event = SystemEvent::new(EventType::Warning, "t", 1, 1).with("x", "ä".repeat(600));
+        let event = SystemEvent::new(Alert::LargeStake, 1, 1).with("x", "ä".repeat(600));
         assert_eq!(event.data["x"].chars().count(), MAX_VALUE + 1);
     }
 }

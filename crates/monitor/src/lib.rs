@@ -8,6 +8,7 @@
 //! and the same, whenever it is found, so no receiver gets it twice; what depends on the present moment is written down
 //! before it is told. Nothing here signs or sends a transaction, and no URL or key of a receiver reaches a log or error.
 
+pub mod alerts;
 pub mod chains;
 pub mod event;
 pub mod manager;
@@ -20,6 +21,7 @@ mod run;
 pub mod setup;
 pub mod window;
 
+pub use alerts::{Alert, Topic};
 pub use event::{EventType, SystemEvent};
 pub use manager::Manager;
 pub use monitors::{Findings, Look, Monitor};

@@ -52,10 +52,10 @@ pub(crate) fn recall(noted: Vec<Noted>, present: Vec<Condition>, window: Window)
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::EventType;
+    use crate::Alert;
 
     fn condition(key: &str, block: u64) -> Condition {
-        Condition::new(key, SystemEvent::new(EventType::Warning, key, 3, block))
+        Condition::new(key, SystemEvent::new(Alert::WorkerBalanceLow, 3, block).with("key", key))
     }
 
     fn blocks(events: &[SystemEvent]) -> Vec<u64> {

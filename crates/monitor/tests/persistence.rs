@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 use facilitator_monitor::{
-    EventType, Persistence, Report, SystemEvent,
+    Alert, Persistence, Report, SystemEvent,
     persistence::{Checkpoint, Database, File, KeepError},
 };
 use facilitator_store::{Access, Location, Pair, Patience, Store};
@@ -20,8 +20,8 @@ async fn open(folder: &Path, as_file: bool) -> Box<dyn Persistence> {
     Box::new(Database::new(store, "pid 7".to_owned()))
 }
 
-fn event(title: &str, chain_id: u64, block: u64) -> SystemEvent {
-    SystemEvent::new(EventType::Warning, title, chain_id, block)
+fn event(name: &str, chain_id: u64, block: u64) -> SystemEvent {
+    SystemEvent::new(Alert::LargeStake, chain_id, block).with("name", name)
 }
 
 fn report() -> Report {

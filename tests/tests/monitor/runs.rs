@@ -170,7 +170,9 @@ async fn a_receiver_that_is_not_set_is_not_told_and_the_log_always_is() -> Resul
 #[tokio::test]
 async fn one_chain_that_is_down_hides_nothing_of_the_other() -> Result<()> {
     let watch = quiet().await?;
-    watch.world.devnet.origin.mine(30).await?;
+    for node in [&watch.world.devnet.origin, &watch.world.devnet.auxiliary] {
+        node.mine(30).await?;
+    }
     let before = watch.run(&[]).await?.good()?;
     let stakers = Stakers::new(&watch.world.devnet, 0, 1).await?;
     stakers.request_all(&watch.world.devnet, Pace::Natural).await?;
@@ -184,7 +186,11 @@ async fn one_chain_that_is_down_hides_nothing_of_the_other() -> Result<()> {
     let run = watch.run(&[]).await?.bad()?;
     assert_eq!(run.window().0, before.window().1 - 12, "the checkpoint has moved");
     watch.world.auxiliary_proxy.set_dropping(false);
-    watch.run(&[]).await?.good()?;
+    watch.world.devnet.auxiliary.mine(30).await?;
+    let run = watch.run(&[]).await?.good()?;
+    assert_eq!(run.window().0, before.window().1 - 12, "the checkpoint has moved");
+    let [from, to] = [(&run, "fromBlock"), (&before, "toBlock")].map(|(run, name)| &run.report["chains"][1][name]);
+    assert_eq!(from.as_u64(), to.as_u64().map(|block| block - 12), "the other checkpoint has moved");
     assert_eq!(watch.count_informed("Stake requested"), 1);
     Ok(())
 }

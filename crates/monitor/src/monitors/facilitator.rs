@@ -1,11 +1,13 @@
 //! The operator's own facilitator, by its database and by the balances of its keys.
 
 use super::{Findings, Look, Monitor};
-use crate::{EventType, SystemEvent, Task, chains::Chain, now_ms, recall::Condition};
+use crate::{Alert, SystemEvent, Task, Topic, chains::Chain, now_ms, recall::Condition};
 use facilitator_eth::{Address, U256};
+use facilitator_heartbeat::Status;
 use facilitator_protocol::model::{Side, Stage, State};
 use facilitator_store::{
     Store,
+    instances::{InstanceRow, Transition},
     processes::{Process, ProcessKind},
     requests::{Filter, Record},
 };
@@ -63,8 +65,8 @@ struct Now {
 }
 
 impl Now {
-    fn event(&self, kind: EventType, title: &str) -> SystemEvent {
-        SystemEvent::new(kind, title, self.chain_id, self.block)
+    fn event(&self, alert: Alert) -> SystemEvent {
+        SystemEvent::new(alert, self.chain_id, self.block)
     }
 
     /// What one process says and does.
@@ -75,7 +77,7 @@ impl Now {
         }
         let instance = &registered.instance;
         if u64::try_from(now_ms.saturating_sub(process.heartbeat_at_ms)).unwrap_or(0) > self.silence_ms {
-            let event = self.event(EventType::Warning, "Facilitator silent");
+            let event = self.event(Alert::FacilitatorSilent);
             let event = event.with("instance", instance).with("host", &registered.host).with("pid", registered.pid);
             return vec![Condition::new(format!("silent/{instance}"), event)];
         }
@@ -86,29 +88,42 @@ impl Now {
     fn standing(&self, instance: &str, standing: &Standing) -> Vec<Condition> {
         let mut present = Vec::new();
         for child in standing.children.iter().filter(|child| child.state == "quarantined") {
-            let event = self.event(EventType::Warning, "Process quarantined").with("instance", instance);
+            let event = self.event(Alert::ProcessQuarantined).with("instance", instance);
             let event = event.with("role", &child.role).with("side", &child.side);
             let event = event.with("reason", child.trouble.as_deref().unwrap_or("it kept dying"));
             present.push(Condition::new(format!("quarantined/{instance}/{}/{}", child.role, child.side), event));
         }
         for chain in &standing.chains {
             let protected = chain.trouble.as_ref().filter(|trouble| trouble.starts_with(FORK_PROTECTION));
-            let told = [("Fork protection hit", protected), ("Chains contradict each other", chain.critical.as_ref())];
-            for (title, reason) in told {
+            let told = [(Alert::ForkProtectionHit, protected), (Alert::ChainsContradict, chain.critical.as_ref())];
+            for (alert, reason) in told {
                 let Some(reason) = reason else { continue };
-                let event = self.event(EventType::Critical, title).with("instance", instance);
+                let event = self.event(alert).with("instance", instance);
                 let event = event.with("on_chain", chain.chain_id).with("reason", reason);
-                present.push(Condition::new(format!("{title}/{instance}/{}", chain.chain_id), event));
+                present.push(Condition::new(format!("{}/{instance}/{}", alert.title(), chain.chain_id), event));
             }
         }
         present
+    }
+
+    /// An instance that may not work. One that never could is new, which is no reason to worry.
+    fn resting(&self, row: &InstanceRow, last: Option<&Transition>) -> Option<Condition> {
+        let alert = match row.instance.status {
+            Status::Active | Status::RequestMaintenance => return None,
+            Status::Inactive => Alert::InstanceInactive,
+            Status::InMaintenance => Alert::InstanceInMaintenance,
+            Status::Deregistered => Alert::InstanceDeregistered,
+        };
+        let (name, status) = (&row.name, row.instance.status);
+        let event = self.event(alert).with("instance", name).with("reason", &last?.reason);
+        Some(Condition::new(format!("resting/{name}/{status}"), event))
     }
 
     fn failed(&self, record: &Record) -> Condition {
         let request = &record.request;
         let state = request.state.name(request.kind);
         let event = self
-            .event(EventType::Warning, "Request failed")
+            .event(Alert::RequestFailed)
             .with("kind", request.kind)
             .with("request_hash", request.terms.request_hash)
             .with("state", state)
@@ -125,6 +140,10 @@ impl FacilitatorMonitor {
         let now = Now { chain_id: chain.chain_id, block: chain.window.to, silence_ms: self.silence_ms };
         let processes = store.processes().await.map_err(|error| error.to_string())?;
         let mut present: Vec<Condition> = processes.iter().flat_map(|process| now.process(process, now_ms())).collect();
+        for row in store.instances().await.map_err(|error| error.to_string())? {
+            let last = store.transitions(row.id, 1).await.map_err(|error| error.to_string())?;
+            present.extend(now.resting(&row, last.first()));
+        }
         let mut states: Vec<State> = Stage::ALL.iter().map(|stage| State::Failed(*stage)).collect();
         states.push(State::Unknown);
         let filter = Filter { states, limit: MOST_FAILED, ..Filter::default() };
@@ -143,7 +162,7 @@ impl FacilitatorMonitor {
         let balances = chain.balances(workers).await?;
         let low = workers.iter().zip(balances).filter(|(_, balance)| *balance < self.low_balance);
         let present = low.map(|(worker, balance)| {
-            let event = SystemEvent::new(EventType::Warning, "Worker balance low", chain.chain_id, chain.window.to);
+            let event = SystemEvent::new(Alert::WorkerBalanceLow, chain.chain_id, chain.window.to);
             Condition::new(worker.to_string(), event.with("worker", worker).with("balance", balance))
         });
         look.recall(&format!("facilitator/balances/{}", chain.chain_id), present.collect(), chain.window).await
@@ -152,7 +171,7 @@ impl FacilitatorMonitor {
 
 impl Monitor for FacilitatorMonitor {
     fn name(&self) -> &'static str {
-        "Facilitator"
+        Topic::Facilitator.name()
     }
 
     fn check<'a>(&'a self, look: &'a Look<'_>) -> Task<'a, Findings> {
@@ -187,14 +206,10 @@ mod tests {
         let standing: Standing = serde_json::from_value(detail).unwrap();
         let now = Now { chain_id: 3, block: 9, silence_ms: 1 };
         let told: Vec<_> = now.standing("host:1406", &standing).into_iter().map(|condition| condition.event).collect();
-        let titles: Vec<_> = told.iter().map(|event| (event.title.as_str(), event.kind)).collect();
+        let titles: Vec<_> = told.iter().map(|event| event.title.as_str()).collect();
         assert_eq!(
             titles,
-            [
-                ("Process quarantined", EventType::Warning),
-                ("Fork protection hit", EventType::Critical),
-                ("Chains contradict each other", EventType::Critical),
-            ]
+            [Alert::ProcessQuarantined, Alert::ForkProtectionHit, Alert::ChainsContradict].map(Alert::title)
         );
         assert_eq!(told[0].data["role"], "sender");
         assert!(now.standing("host:1406", &Standing::default()).is_empty());

@@ -1,10 +1,7 @@
 //! Gateways and anchors: state roots, proofs, bounties, activation.
 
-use super::{
-    Findings, Look, Monitor, tell,
-    told::{Topic, with_values},
-};
-use crate::{EventType, SystemEvent, Task, recall::Condition};
+use super::{Findings, Look, Monitor, tell, told::about};
+use crate::{Alert, SystemEvent, Task, Topic, recall::Condition};
 use facilitator_protocol::{
     contracts::{anchor, gateway},
     events::Event,
@@ -26,7 +23,7 @@ impl GatewayMonitor {
         let activated = chain.ask(&gateways).await?;
         let off = gateways.iter().zip(activated).filter(|(_, activated)| !activated);
         let present = off.map(|((address, _), _)| {
-            let event = SystemEvent::new(EventType::Critical, "Gateway deactivated", chain.chain_id, chain.window.to);
+            let event = SystemEvent::new(Alert::GatewayDeactivated, chain.chain_id, chain.window.to);
             Condition::new(address.to_string(), event.with("gateway", address))
         });
         look.recall(&format!("gateway/deactivated/{}", chain.chain_id), present.collect(), chain.window).await
@@ -50,9 +47,10 @@ impl GatewayMonitor {
         for ((seen, (_, root)), header) in roots.iter().zip(headers) {
             let own = header.map(|header| header.state_root);
             if own != Some(*root) {
-                let event = chain.event(EventType::Critical, "Anchored state root differs", &seen.log);
                 let own = own.map_or_else(|| "there is no such block".to_owned(), |own| own.to_string());
-                let event = with_values(event, &seen.event).with("other_chain", other.chain_id).with("block_root", own);
+                let event = about(chain, Alert::FalseStateRoot, seen)
+                    .with("other_chain", other.chain_id)
+                    .with("block_root", own);
                 present.push(Condition::new(format!("{}/{}", seen.log.tx_hash, seen.log.log_index), event));
             }
         }
@@ -70,7 +68,7 @@ impl GatewayMonitor {
         let stale = anchors.iter().zip(latest);
         let stale = stale.filter(|(_, latest)| other.window.to.saturating_sub(*latest) > self.stale_root);
         let present = stale.map(|(anchor, latest)| {
-            let event = SystemEvent::new(EventType::Warning, "No new state root", chain.chain_id, chain.window.to);
+            let event = SystemEvent::new(Alert::NoNewStateRoot, chain.chain_id, chain.window.to);
             let event = event.with("anchor", anchor).with("other_chain", other.chain_id).with("latest_height", latest);
             Condition::new(anchor.to_string(), event)
         });
@@ -80,7 +78,7 @@ impl GatewayMonitor {
 
 impl Monitor for GatewayMonitor {
     fn name(&self) -> &'static str {
-        "Gateway"
+        Topic::Gateway.name()
     }
 
     fn check<'a>(&'a self, look: &'a Look<'_>) -> Task<'a, Findings> {

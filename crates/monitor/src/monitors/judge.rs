@@ -1,5 +1,6 @@
 //! What is wrong with a message, by what both chains say. Pure.
 
+use crate::Alert;
 use facilitator_eth::{Address, B256, U256};
 use facilitator_protocol::{
     events::Event,
@@ -61,10 +62,10 @@ pub(super) enum Fault {
 }
 
 impl Fault {
-    pub(super) const fn title(self) -> &'static str {
+    pub(super) const fn alert(self) -> Alert {
         match self {
-            Self::NotDeclared => "Confirmed without a matching declaration",
-            Self::OtherIntent => "Confirmed with another amount than declared",
+            Self::NotDeclared => Alert::NotDeclared,
+            Self::OtherIntent => Alert::OtherIntent,
         }
     }
 }

@@ -1,14 +1,7 @@
 //! Messages between the gateways, whoever carries them.
 
-use super::{
-    Findings, Look, Monitor, aged, judge, tell,
-    told::{Topic, with_values},
-};
-use crate::{
-    EventType, SystemEvent, Task, Window,
-    chains::{Chain, Seen},
-    recall::Condition,
-};
+use super::{Findings, Look, Monitor, aged, judge, tell, told::about};
+use crate::{Alert, SystemEvent, Task, Topic, Window, chains::Seen, recall::Condition};
 use facilitator_eth::{Address, B256};
 use facilitator_protocol::{
     contracts::gateway,
@@ -38,10 +31,6 @@ const fn kind_to(target: Side) -> Kind {
     }
 }
 
-fn critical(chain: &Chain, title: &str, seen: &Seen) -> SystemEvent {
-    with_values(chain.event(EventType::Critical, title, &seen.log), &seen.event)
-}
-
 impl MessageMonitor {
     /// Confirmations on the target chain without what they confirm on the source chain, or with something else.
     async fn unmatched(&self, look: &Look<'_>, target: Side) -> Result<Vec<SystemEvent>, String> {
@@ -60,8 +49,9 @@ impl MessageMonitor {
         let mut present = Vec::new();
         for (((seen, confirmed), outbox), stored) in found.iter().zip(statuses).zip(stored) {
             if let Some(fault) = judge::fault(confirmed, on(&seen.set), outbox, stored.intent_hash) {
-                let key = format!("{}/{}", fault.title(), confirmed.message);
-                present.push(Condition::new(key, critical(chain, fault.title(), seen)));
+                let alert = fault.alert();
+                let key = format!("{}/{}", alert.title(), confirmed.message);
+                present.push(Condition::new(key, about(chain, alert, seen)));
             }
         }
         look.recall(&format!("message/unmatched/{}", chain.chain_id), present, chain.window).await
@@ -86,7 +76,7 @@ impl MessageMonitor {
             let young: HashSet<B256> = young.filter_map(|seen| judge::declared(&seen.event).map(|d| d.1)).collect();
             let early = found.iter().filter(|(_, confirmed)| young.contains(&confirmed.message));
             present.extend(early.map(|(seen, confirmed)| {
-                let event = critical(chain, "Confirmed too early", seen).with("needed_confirmations", needed);
+                let event = about(chain, Alert::ConfirmedTooEarly, seen).with("needed_confirmations", needed);
                 Condition::new(confirmed.message.to_string(), event)
             }));
         }
@@ -107,8 +97,7 @@ impl MessageMonitor {
         let open = old.iter().zip(outboxes.iter().zip(&inboxes));
         let open = open.filter(|(_, (outbox, inbox))| !judge::is_finished(**outbox, **inbox));
         let present = open.map(|((seen, declared), (outbox, inbox))| {
-            let event = source.event(EventType::Warning, "Message unfinished", &seen.log);
-            let event = with_values(event, &seen.event).with("outbox", outbox).with("inbox", inbox);
+            let event = about(source, Alert::MessageUnfinished, seen).with("outbox", outbox).with("inbox", inbox);
             Condition::new(declared.1.to_string(), event)
         });
         look.recall(&format!("message/unfinished/{}", source.chain_id), present.collect(), window).await
@@ -119,7 +108,7 @@ impl MessageMonitor {
         let (Some(store), chain) = (&self.store, look.on(side)?) else { return Ok(Vec::new()) };
         let mut events = Vec::new();
         for seen in chain.events(chain.window).await?.iter() {
-            let Some((title, designated)) = designated(store, seen).await? else { continue };
+            let Some((alert, designated)) = designated(store, seen).await? else { continue };
             let worker: Option<Address> = match side {
                 Side::Origin => designated.origin,
                 Side::Auxiliary => designated.auxiliary,
@@ -127,7 +116,7 @@ impl MessageMonitor {
             let Some(worker) = worker else { continue };
             let sender = chain.sender(seen.log.tx_hash).await?;
             if sender != worker {
-                let event = with_values(chain.event(EventType::Warning, title, &seen.log), &seen.event);
+                let event = about(chain, alert, seen);
                 events.push(event.with("designated_worker", worker).with("worker", sender));
             }
         }
@@ -136,22 +125,22 @@ impl MessageMonitor {
 }
 
 /// Whose task it was, if our database says that it is ours.
-async fn designated(store: &Store, seen: &Seen) -> Result<Option<(&'static str, Designated)>, String> {
+async fn designated(store: &Store, seen: &Seen) -> Result<Option<(Alert, Designated)>, String> {
     let found = if let Some((_, _, sender, nonce)) = judge::declared(&seen.event) {
         let gateway = seen.log.address;
-        store.designated_workers(gateway, sender, nonce).await.map(|found| ("Accepted by another worker", found))
+        store.designated_workers(gateway, sender, nonce).await.map(|found| (Alert::AcceptedByAnother, found))
     } else if let Some(message) = judge::progressed(&seen.event) {
-        store.designated_workers_of(message).await.map(|found| ("Progressed by another worker", found))
+        store.designated_workers_of(message).await.map(|found| (Alert::ProgressedByAnother, found))
     } else {
         return Ok(None);
     };
-    let (title, found) = found.map_err(|error| error.to_string())?;
-    Ok(found.map(|found| (title, found)))
+    let (alert, found) = found.map_err(|error| error.to_string())?;
+    Ok(found.map(|found| (alert, found)))
 }
 
 impl Monitor for MessageMonitor {
     fn name(&self) -> &'static str {
-        "Message"
+        Topic::Message.name()
     }
 
     fn check<'a>(&'a self, look: &'a Look<'_>) -> Task<'a, Findings> {

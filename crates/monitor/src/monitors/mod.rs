@@ -17,12 +17,11 @@ pub use stake::StakeMonitor;
 pub use supply::SupplyMonitor;
 
 use crate::{
-    Persistence, SystemEvent, Task, Window,
+    Persistence, SystemEvent, Task, Topic, Window,
     chains::{Chain, Seen},
     recall::{Condition, Noted, recall},
 };
 use facilitator_protocol::model::Side;
-use told::Topic;
 
 /// What a run has to look at.
 pub struct Look<'a> {

@@ -1,10 +1,7 @@
 //! Redeem requests and the redeem messages that follow them.
 
-use super::{
-    Findings, Look, Monitor, aged, tell,
-    told::{Topic, warning},
-};
-use crate::{SystemEvent, Task, chains::Seen};
+use super::{Findings, Look, Monitor, aged, tell, told::about};
+use crate::{Alert, SystemEvent, Task, Topic, chains::Seen};
 use facilitator_eth::U256;
 use facilitator_protocol::{
     contracts::{gateway, pool},
@@ -29,7 +26,7 @@ impl RedeemMonitor {
         let seen = chain.events(chain.window).await?;
         let is_large = |event: &Event| matches!(event, Event::RedeemIntentDeclared(e) if e.amount > self.large);
         let large = seen.iter().filter(|seen| is_large(&seen.event));
-        Ok(large.map(|seen| warning(chain, "Large redeem", seen)).collect())
+        Ok(large.map(|seen| about(chain, Alert::LargeRedeem, seen)).collect())
     }
 
     async fn stale(&self, look: &Look<'_>) -> Result<Vec<SystemEvent>, String> {
@@ -42,7 +39,7 @@ impl RedeemMonitor {
             old.iter().map(|(seen, hash)| (seen.set.cogateway, gateway::outbox_status(*hash))).collect();
         let status = chain.ask(&views).await?;
         let stale = old.iter().zip(status).filter(|(_, status)| *status == MessageStatus::Declared);
-        Ok(stale.map(|((seen, _), _)| warning(chain, "Stale redeem", seen)).collect())
+        Ok(stale.map(|((seen, _), _)| about(chain, Alert::StaleRedeem, seen)).collect())
     }
 
     async fn unaccepted(&self, look: &Look<'_>) -> Result<Vec<SystemEvent>, String> {
@@ -56,13 +53,13 @@ impl RedeemMonitor {
         let views: Vec<_> = old.iter().map(|(seen, (sender, _))| (seen.log.address, view(seen, *sender))).collect();
         let present = chain.ask(&views).await?;
         let open = old.iter().zip(present).filter(|((_, (_, hash)), present)| hash == present);
-        Ok(open.map(|((seen, _), _)| warning(chain, "Redeem request not accepted", seen)).collect())
+        Ok(open.map(|((seen, _), _)| about(chain, Alert::RedeemNotAccepted, seen)).collect())
     }
 }
 
 impl Monitor for RedeemMonitor {
     fn name(&self) -> &'static str {
-        "Redeem"
+        Topic::Redeem.name()
     }
 
     fn check<'a>(&'a self, look: &'a Look<'_>) -> Task<'a, Findings> {

@@ -1,10 +1,7 @@
 //! Stake requests.
 
-use super::{
-    Findings, Look, Monitor, aged, tell,
-    told::{Topic, warning},
-};
-use crate::{SystemEvent, Task};
+use super::{Findings, Look, Monitor, aged, tell, told::about};
+use crate::{Alert, SystemEvent, Task, Topic};
 use facilitator_eth::U256;
 use facilitator_protocol::{contracts::pool, events::Event, model::Side};
 
@@ -22,7 +19,7 @@ impl StakeMonitor {
         let chain = look.on(Side::Origin)?;
         let seen = chain.events(chain.window).await?;
         let large = seen.iter().filter(|seen| matches!(&seen.event, Event::StakeRequested(e) if e.amount > self.large));
-        Ok(large.map(|seen| warning(chain, "Large stake requested", seen)).collect())
+        Ok(large.map(|seen| about(chain, Alert::LargeStake, seen)).collect())
     }
 
     /// Whoever should have done it.
@@ -35,13 +32,13 @@ impl StakeMonitor {
             old.iter().map(|(seen, hash)| (seen.set.composer, pool::stake_request_pending(*hash))).collect();
         let pending = chain.ask(&views).await?;
         let open = old.iter().zip(pending).filter(|(_, pending)| *pending);
-        Ok(open.map(|((seen, _), _)| warning(chain, "Stake request not accepted", seen)).collect())
+        Ok(open.map(|((seen, _), _)| about(chain, Alert::StakeNotAccepted, seen)).collect())
     }
 }
 
 impl Monitor for StakeMonitor {
     fn name(&self) -> &'static str {
-        "Stake"
+        Topic::Stake.name()
     }
 
     fn check<'a>(&'a self, look: &'a Look<'_>) -> Task<'a, Findings> {

@@ -1,7 +1,7 @@
 //! The supply of utility tokens: how fast it changes, and whether what was minted was staked.
 
 use super::{Findings, Look, Monitor};
-use crate::{EventType, SystemEvent, Task, chains::Chain, recall::Condition};
+use crate::{Alert, SystemEvent, Task, Topic, chains::Chain, recall::Condition};
 use facilitator_eth::{Address, U256};
 use facilitator_protocol::{
     contracts::{gateway, token},
@@ -65,7 +65,7 @@ impl SupplyMonitor {
         if let Some((since, before)) = before
             && is_much(before, supply, measure.per_mille)
         {
-            let event = SystemEvent::new(EventType::Critical, "High total supply change", chain.chain_id, now);
+            let event = SystemEvent::new(Alert::HighSupplyChange, chain.chain_id, now);
             let event = event.with("token", token).with("from_block", since).with("before", before);
             present.push(Condition::new(now.to_string(), event.with("after", supply)));
             memory.last_high_total_supply_change_block = Some(now);
@@ -88,7 +88,7 @@ impl SupplyMonitor {
             }
             if books.is_short() {
                 let (chain, block) = (auxiliary.chain_id, auxiliary.window.to);
-                let event = SystemEvent::new(EventType::Critical, "Minted more than staked", chain, block)
+                let event = SystemEvent::new(Alert::MintedMoreThanStaked, chain, block)
                     .with("gateway", set.gateway)
                     .with("token", books.token)
                     .with("minted", books.minted)
@@ -158,7 +158,7 @@ fn two<T>(answers: Vec<T>) -> Result<[T; 2], String> {
 
 impl Monitor for SupplyMonitor {
     fn name(&self) -> &'static str {
-        "Supply"
+        Topic::Supply.name()
     }
 
     fn check<'a>(&'a self, look: &'a Look<'_>) -> Task<'a, Findings> {

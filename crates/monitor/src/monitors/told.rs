@@ -1,68 +1,58 @@
 //! What each event of the contracts is as a system event. Pure but for the chain's name.
 
 use crate::{
-    EventType, SystemEvent,
+    Alert, SystemEvent, Topic,
     chains::{Chain, Seen},
 };
 use facilitator_protocol::events::Event;
 use serde_json::Value;
 
-/// Which monitor an event belongs to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Topic {
-    Stake,
-    Redeem,
-    Message,
-    Gateway,
-}
-
-/// Whose it is, what it is called, how bad it is; `None` for what nobody watches.
-const fn meaning(event: &Event) -> Option<(Topic, &'static str, EventType)> {
-    use EventType::{Informational as Info, Warning};
+/// The alert that an event is; `None` for what nobody watches, and for what the contracts declare and never emit.
+const fn meaning(event: &Event) -> Option<Alert> {
     Some(match event {
-        Event::StakeRequested(_) => (Topic::Stake, "Stake requested", Info),
-        Event::StakeRevoked(_) => (Topic::Stake, "Stake request revoked", Info),
-        Event::StakeRejected(_) => (Topic::Stake, "Stake request rejected", Warning),
-        Event::RedeemRequested(_) => (Topic::Redeem, "Redeem requested", Info),
-        Event::RedeemRevoked(_) => (Topic::Redeem, "Redeem request revoked", Info),
-        Event::RedeemRejected(_) => (Topic::Redeem, "Redeem request rejected", Warning),
-        Event::RedeemIntentDeclared(_) => (Topic::Redeem, "Redeem intent declared", Info),
-        Event::RedeemProgressed(_) => (Topic::Redeem, "Redeem progressed", Info),
-        Event::StakeIntentDeclared(_) => (Topic::Message, "Stake intent declared", Info),
-        Event::StakeIntentConfirmed(_) => (Topic::Message, "Stake intent confirmed", Info),
-        Event::StakeProgressed(_) => (Topic::Message, "Stake progressed", Info),
-        Event::MintProgressed(_) => (Topic::Message, "Minted", Info),
-        Event::RedeemIntentConfirmed(_) => (Topic::Message, "Redeem intent confirmed", Info),
-        Event::UnstakeProgressed(_) => (Topic::Message, "Unstaked", Info),
-        Event::RevertStakeIntentDeclared(_) => (Topic::Message, "Stake reverting", Warning),
-        Event::RevertStakeIntentConfirmed(_) => (Topic::Message, "Stake revert confirmed", Warning),
-        Event::StakeReverted(_) => (Topic::Message, "Stake reverted", Warning),
-        Event::RevertStakeProgressed(_) => (Topic::Message, "Stake revert progressed", Warning),
-        Event::RevertRedeemDeclared(_) => (Topic::Message, "Redeem reverting", Warning),
-        Event::RevertRedeemIntentConfirmed(_) => (Topic::Message, "Redeem revert confirmed", Warning),
-        Event::RedeemReverted(_) => (Topic::Message, "Redeem reverted", Warning),
-        Event::RevertRedeemComplete(_) => (Topic::Message, "Redeem revert completed", Warning),
-        Event::StateRootAvailable(_) => (Topic::Gateway, "State root available", Info),
-        Event::GatewayProven(_) => (Topic::Gateway, "Gateway proven", Info),
-        Event::BountyChangeInitiated(_) => (Topic::Gateway, "Bounty change initiated", Warning),
-        Event::BountyChangeConfirmed(_) => (Topic::Gateway, "Bounty change confirmed", Warning),
-        Event::WorkerSet(_) | Event::WorkerUnset(_) => return None,
+        Event::StakeRequested(_) => Alert::StakeRequested,
+        Event::StakeRevoked(_) => Alert::StakeRevoked,
+        Event::StakeRejected(_) => Alert::StakeRejected,
+        Event::RedeemRequested(_) => Alert::RedeemRequested,
+        Event::RedeemRevoked(_) => Alert::RedeemRevoked,
+        Event::RedeemRejected(_) => Alert::RedeemRejected,
+        Event::RedeemIntentDeclared(_) => Alert::RedeemDeclared,
+        Event::RedeemProgressed(_) => Alert::RedeemProgressed,
+        Event::StakeIntentDeclared(_) => Alert::StakeDeclared,
+        Event::StakeIntentConfirmed(_) => Alert::StakeConfirmed,
+        Event::StakeProgressed(_) => Alert::StakeProgressed,
+        Event::MintProgressed(_) => Alert::Minted,
+        Event::RedeemIntentConfirmed(_) => Alert::RedeemConfirmed,
+        Event::UnstakeProgressed(_) => Alert::Unstaked,
+        Event::RevertStakeIntentDeclared(_) => Alert::StakeReverting,
+        Event::RevertStakeIntentConfirmed(_) => Alert::StakeRevertConfirmed,
+        Event::StakeReverted(_) => Alert::StakeReverted,
+        Event::RevertRedeemDeclared(_) => Alert::RedeemReverting,
+        Event::RevertRedeemIntentConfirmed(_) => Alert::RedeemRevertConfirmed,
+        Event::RedeemReverted(_) => Alert::RedeemReverted,
+        Event::StateRootAvailable(_) => Alert::StateRootAvailable,
+        Event::GatewayProven(_) => Alert::GatewayProven,
+        Event::BountyChangeInitiated(_) => Alert::BountyChangeInitiated,
+        Event::BountyChangeConfirmed(_) => Alert::BountyChangeConfirmed,
+        Event::RevertStakeProgressed(_)
+        | Event::RevertRedeemComplete(_)
+        | Event::WorkerSet(_)
+        | Event::WorkerUnset(_) => return None,
     })
 }
 
 /// The system event, if it belongs to this monitor.
 pub(super) fn told(chain: &Chain, seen: &Seen, topic: Topic) -> Option<SystemEvent> {
-    let (own, title, kind) = meaning(&seen.event)?;
-    (own == topic).then(|| with_values(chain.event(kind, title, &seen.log), &seen.event))
+    meaning(&seen.event).filter(|alert| alert.topic() == topic).map(|alert| about(chain, alert, seen))
 }
 
-/// A warning about an event of the chain.
-pub(super) fn warning(chain: &Chain, title: &str, seen: &Seen) -> SystemEvent {
-    with_values(chain.event(EventType::Warning, title, &seen.log), &seen.event)
+/// An alert about an event of the chain.
+pub(super) fn about(chain: &Chain, alert: Alert, seen: &Seen) -> SystemEvent {
+    with_values(chain.event(alert, &seen.log), &seen.event)
 }
 
 /// With all values of the event but the secret, which is public and yet nobody's affair here.
-pub(super) fn with_values(told: SystemEvent, event: &Event) -> SystemEvent {
+fn with_values(told: SystemEvent, event: &Event) -> SystemEvent {
     let Ok(Value::Object(values)) = serde_json::to_value(event) else { return told };
     let shown = values.into_iter().filter(|(name, _)| name != "event" && name != "unlock_secret");
     shown.fold(told, |told, (name, value)| match value {
@@ -92,8 +82,8 @@ mod tests {
             unlock_secret: B256([9; 32]),
         };
         let event = Event::from(minted);
-        assert_eq!(meaning(&event), Some((Topic::Message, "Minted", EventType::Informational)));
-        let told = with_values(SystemEvent::new(EventType::Informational, "Minted", 1406, 1), &event);
+        assert_eq!(meaning(&event), Some(Alert::Minted));
+        let told = with_values(SystemEvent::new(Alert::Minted, 1406, 1), &event);
         let value = |name: &str| told.data.get(name).map(String::as_str);
         assert_eq!(value("stake_amount"), Some(U256::MAX.to_string().as_str()));
         assert_eq!((value("minted_amount"), value("proof_progress")), (Some("5"), Some("false")));

@@ -50,10 +50,11 @@ impl Receiver for Discord {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Alert;
 
     #[test]
     fn an_embed_has_title_color_all_values_and_the_block() {
-        let event = SystemEvent::new(EventType::Informational, "Stake requested", 3, 7).with("amount", 5);
+        let event = SystemEvent::new(Alert::StakeRequested, 3, 7).with("amount", 5);
         let wanted = json!({ "embeds": [{
             "title": "Stake requested",
             "color": 0x003399,

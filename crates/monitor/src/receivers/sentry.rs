@@ -132,6 +132,7 @@ impl Receiver for Sentry {
 #[allow(clippy::unwrap_used, reason = "a test says what cannot go wrong by panicking")]
 mod tests {
     use super::*;
+    use crate::Alert;
 
     #[test]
     fn a_dsn_names_address_and_key() {
@@ -148,7 +149,7 @@ mod tests {
 
     #[test]
     fn an_envelope_is_three_lines_and_the_message_ends_in_the_hash() {
-        let event = SystemEvent::new(EventType::Critical, "Gateway deactivated", 3, 7).with("gateway", "0x1");
+        let event = SystemEvent::new(Alert::GatewayDeactivated, 3, 7).with("gateway", "0x1");
         let text = envelope(&event, "testnet", 1_700_000_000_123);
         let lines: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
         let [head, item, payload] = lines.as_slice() else { panic!("{text}") };
