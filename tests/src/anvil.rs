@@ -53,6 +53,8 @@ pub struct AnvilOptions {
     pub gas_limit: Option<u64>,
     /// Blocks of an epoch: `finalized` is two epochs behind the head. Anvil's own default when not given.
     pub slots_in_an_epoch: Option<u64>,
+    /// Its port; a free one when not given.
+    pub port: Option<u16>,
 }
 
 /// A running node.
@@ -82,7 +84,10 @@ impl Anvil {
     /// When there is no anvil or it does not start.
     pub async fn start(options: &AnvilOptions) -> Result<Self> {
         for _ in 0..PORT_TRIES {
-            let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
+            let port = match options.port {
+                Some(port) => port,
+                None => TcpListener::bind("127.0.0.1:0")?.local_addr()?.port(),
+            };
             let node = Self {
                 options: options.clone(),
                 port,
@@ -94,7 +99,10 @@ impl Anvil {
                 return Ok(node);
             }
         }
-        bail!("anvil did not start in {PORT_TRIES} tries")
+        match options.port {
+            Some(port) => bail!("port {port} is taken"),
+            None => bail!("anvil did not start in {PORT_TRIES} tries"),
+        }
     }
 
     /// Kills the node by SIGKILL. What it has of the chain is kept for [`Anvil::start_again`]; the transactions that wait

@@ -37,6 +37,8 @@ pub struct DevnetOptions {
     pub gas_limit: Option<u64>,
     /// Blocks of an epoch of both nodes; anvil's default when not given.
     pub slots_in_an_epoch: Option<u64>,
+    /// Ports of both nodes; free ones when not given.
+    pub ports: Option<[u16; 2]>,
     /// Bounties and buffers.
     pub deploy: DeployOptions,
 }
@@ -50,6 +52,7 @@ impl Default for DevnetOptions {
             hardfork: None,
             gas_limit: None,
             slots_in_an_epoch: None,
+            ports: None,
             deploy: DeployOptions::default(),
         }
     }
@@ -113,14 +116,17 @@ impl Devnet {
     /// # Errors
     /// When a node does not start or a transaction fails.
     pub async fn start(options: DevnetOptions) -> Result<Self> {
-        let anvil = |chain_id| AnvilOptions {
+        let anvil = |chain_id, port| AnvilOptions {
             chain_id,
             mining: options.mining,
             hardfork: options.hardfork.clone(),
             gas_limit: options.gas_limit,
             slots_in_an_epoch: options.slots_in_an_epoch,
+            port,
         };
-        let (origin_options, auxiliary_options) = (anvil(options.origin_chain_id), anvil(options.auxiliary_chain_id));
+        let [origin_port, auxiliary_port] = options.ports.map_or([None; 2], |ports| ports.map(Some));
+        let (origin_options, auxiliary_options) =
+            (anvil(options.origin_chain_id, origin_port), anvil(options.auxiliary_chain_id, auxiliary_port));
         let (first, second) = tokio::try_join!(Anvil::start(&origin_options), Anvil::start(&auxiliary_options))?;
         let origin = Node::new(&first.url, options.origin_chain_id)?;
         let auxiliary = Node::new(&second.url, options.auxiliary_chain_id)?;

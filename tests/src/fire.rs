@@ -24,7 +24,8 @@ use std::{
 };
 
 /// Calls that the facilitator makes because of something, not merely to look whether there is something.
-const DEEDS: [&str; 5] = ["eth_sendRawTransaction", "eth_estimateGas", "eth_call", "eth_getLogs", "eth_getProof"];
+const DEEDS: [&str; 6] =
+    ["eth_sendRawTransaction", "eth_estimateGas", "eth_simulateV1", "eth_call", "eth_getLogs", "eth_getProof"];
 /// Without a deed for so long the facilitator has done what the last block called for.
 const QUIET: Duration = Duration::from_millis(500);
 /// Longest wait for that: some looks are repeated for ever.

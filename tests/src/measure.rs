@@ -10,7 +10,7 @@ use crate::{
 };
 use anyhow::{Context as _, Result, ensure};
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     io::Read as _,
     path::Path,
     process::{Command, Stdio},
@@ -154,21 +154,25 @@ pub fn cpu_seconds(pid: u32) -> Result<f64> {
     Ok(process::usage(pid)?.cpu_seconds + children.map(|usage| usage.cpu_seconds).sum::<f64>())
 }
 
-/// The calls of both chains by method, for each of `stakes`.
+/// The calls of both chains by method, and their HTTP requests by what is called in them, for each of `stakes`.
 #[must_use]
 pub fn calls_table(counts: &[Counts; 2], stakes: usize) -> String {
     let [origin, auxiliary] = counts;
-    let methods: BTreeSet<&String> = origin.calls.keys().chain(auxiliary.calls.keys()).collect();
-    let mut rows: Vec<Vec<String>> = methods
-        .into_iter()
-        .map(|method| {
-            let of = |counts: &Counts| per(counts.calls.get(method).copied().unwrap_or(0), stakes);
-            vec![method.clone(), of(origin), of(auxiliary)]
-        })
-        .collect();
+    let mut rows = by_name(&origin.calls, &auxiliary.calls, stakes);
     rows.push(vec!["all calls".into(), per(origin.total(), stakes), per(auxiliary.total(), stakes)]);
-    rows.push(vec!["HTTP requests".into(), per(origin.requests, stakes), per(auxiliary.requests, stakes)]);
+    rows.push(vec![String::new(); 3]);
+    rows.extend(by_name(&origin.kinds, &auxiliary.kinds, stakes));
+    rows.push(vec!["all HTTP requests".into(), per(origin.requests, stakes), per(auxiliary.requests, stakes)]);
     table::layout(&["for each stake", "origin", "auxiliary"], &rows)
+}
+
+fn by_name(origin: &BTreeMap<String, u64>, auxiliary: &BTreeMap<String, u64>, stakes: usize) -> Vec<Vec<String>> {
+    let names: BTreeSet<&String> = origin.keys().chain(auxiliary.keys()).collect();
+    let row = |name: &String| {
+        let of = |counts: &BTreeMap<String, u64>| per(counts.get(name).copied().unwrap_or(0), stakes);
+        vec![name.replace("eth_", ""), of(origin), of(auxiliary)]
+    };
+    names.into_iter().map(row).collect()
 }
 
 /// `count` for each of `stakes`, with two decimals.

@@ -4,7 +4,7 @@ use anyhow::{Context as _, Result, ensure};
 use serde_json::{Value as Json, json};
 use std::{
     path::{Path, PathBuf},
-    process::Command,
+    process::{Child, Command, Stdio},
 };
 use tempfile::TempDir;
 
@@ -97,6 +97,16 @@ impl Postgres {
         let said = client.args(["--no-psqlrc", "-qAt", "--set=ON_ERROR_STOP=1", "-c", sql, &self.url]).output()?;
         ensure!(said.status.success(), "{}", String::from_utf8_lossy(&said.stderr));
         Ok(String::from_utf8_lossy(&said.stdout).trim().to_owned())
+    }
+
+    /// Begins to run SQL in its database and does not wait for its end.
+    ///
+    /// # Errors
+    /// When the client is missing.
+    pub fn begin(&self, sql: &str) -> Result<Child> {
+        let mut client = Command::new("psql");
+        client.args(["--no-psqlrc", "-qAt", "-c", sql, &self.url]).stdout(Stdio::null()).stderr(Stdio::null());
+        Ok(client.spawn()?)
     }
 
     /// Loses the database: everything in it is gone.

@@ -54,8 +54,14 @@ async fn stakes_cross_on_a_chain_without_a_base_fee() -> Result<()> {
 
 #[tokio::test]
 async fn the_proxy_counts_what_passes_and_makes_trouble_when_told() -> Result<()> {
-    let options =
-        AnvilOptions { chain_id: 3, mining: Mining::Auto, hardfork: None, gas_limit: None, slots_in_an_epoch: None };
+    let options = AnvilOptions {
+        chain_id: 3,
+        mining: Mining::Auto,
+        hardfork: None,
+        gas_limit: None,
+        slots_in_an_epoch: None,
+        port: None,
+    };
     let anvil = Anvil::start(&options).await?;
     let proxy = RpcProxy::start(&anvil.url).await?;
     let node = Node::new(&proxy.url, 3)?;

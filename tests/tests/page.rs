@@ -5,10 +5,12 @@ use facilitator_tests::{
     anchoring::{Anchoring, Policy},
     anvil::Mining,
     browser::Browser,
-    devnet::DevnetOptions,
+    database,
+    devnet::{DevnetOptions, Side},
     node::Pace,
     pages::Pages,
     stakers::Stakers,
+    verify,
     world::{World, WorldOptions},
 };
 use std::{
@@ -29,25 +31,49 @@ fn pictures() -> Result<PathBuf> {
     Ok(folder)
 }
 
-/// Looks at the newest request until it has ended; every state that the page showed, in order.
-async fn watch(browser: &mut Browser, until: &str, seen: &mut Vec<String>) -> Result<()> {
+/// Blocks that a stake may take.
+const MOST_BLOCKS: usize = 80;
+
+/// The states of a stake in their order, at one leg of the last step of which either may be first.
+const STATES: [&str; 6] =
+    ["REQUESTED", "ACCEPTED", "ACCOUNT_PROVEN", "STAKE_INTENT_CONFIRMED", "PROGRESS_MINT|PROGRESS_STAKE", "COMPLETE"];
+
+/// What a node or a contract may say of an error, to a page that would take it for markup.
+const HOSTILE: &str = "<img src=x onerror=\"document.title='owned'\"><script>document.title='owned'</script>";
+
+/// Waits until the page shows the state that the facilitator tells of the one request; none if there is none yet.
+async fn shown(browser: &mut Browser, world: &World) -> Result<Option<String>> {
     let start = Instant::now();
     loop {
-        let state = browser.value(STATE).await?.as_str().unwrap_or_default().to_owned();
-        if !state.is_empty() && seen.last() != Some(&state) {
-            seen.push(state.clone());
+        let rows = world.operator.requests().await?;
+        let Some(row) = rows.first() else { return Ok(None) };
+        let state = browser.value(STATE).await?;
+        if state == row.state.as_str() {
+            return Ok(Some(row.state.clone()));
         }
-        if state == until {
-            return Ok(());
-        }
-        ensure!(start.elapsed() < LIMIT, "never {until}: {seen:?}");
-        tokio::time::sleep(Duration::from_millis(50)).await;
+        ensure!(start.elapsed() < LIMIT, "the page shows {state}, the request is {}", row.state);
+        tokio::time::sleep(Duration::from_millis(100)).await;
     }
+}
+
+/// Has the database tell hostile text wherever a page shows text of others.
+async fn say_hostile_things(world: &World) -> Result<()> {
+    let url = format!("sqlite://{}", database::file(&world.operator.config).display());
+    let pool = sqlx::SqlitePool::connect(&url).await?;
+    for sql in [
+        "UPDATE requests SET last_error = $1, waiting_for = $1",
+        "INSERT INTO request_log (request_id, at_ms, state, text) SELECT id, updated_at_ms, state, $1 FROM requests",
+    ] {
+        sqlx::query(sql).bind(HOSTILE).execute(&pool).await?;
+    }
+    pool.close().await;
+    Ok(())
 }
 
 #[tokio::test]
 async fn a_running_stake_moves_through_its_states_and_nothing_is_amiss() -> Result<()> {
-    let devnet = DevnetOptions { mining: Mining::Every(Duration::from_millis(500)), ..DevnetOptions::default() };
+    // Blocks are made by hand, so that each state lasts until the page has shown it.
+    let devnet = DevnetOptions { mining: Mining::OnDemand, ..DevnetOptions::default() };
     let world =
         World::new(WorldOptions { devnet, anchoring: None, confirmations: 1, ..WorldOptions::default() }).await?;
     let pages = Pages::configure(&world.operator).await?;
@@ -63,18 +89,37 @@ async fn a_running_stake_moves_through_its_states_and_nothing_is_amiss() -> Resu
     assert_eq!(browser.value("document.querySelector('#requests').innerText").await?, "None.");
 
     let stakers = Stakers::new(&world.devnet, 0, 1).await?;
-    let stakes = stakers.request_all(&world.devnet, Pace::Natural).await?;
-    let mut seen = Vec::new();
-    watch(&mut browser, "ACCEPTED", &mut seen).await?;
-    // It waits for a state root, and the page says so, also which request waits longest.
-    browser.until("document.querySelector('#oldest').innerText.includes('state root')", LIMIT).await?;
-    browser.until("document.querySelector('[data-step=\"accepted\"]').dataset.count === '1'", LIMIT).await?;
+    let stakes = stakers.request_all(&world.devnet, Pace::Hurried).await?;
     let folder = pictures()?;
-    browser.picture(&folder.join("page-waiting.png")).await?;
-    let _anchoring = Anchoring::start(&world.devnet, Policy::default());
-    watch(&mut browser, "COMPLETE", &mut seen).await?;
-    assert!(seen.len() >= 2 && seen.iter().any(|state| state == "ACCEPTED"), "{seen:?}");
-    world.finish(&daemon, &stakes, LIMIT).await?;
+    let mut anchoring = None;
+    let mut seen: Vec<String> = Vec::new();
+    for block in 0..MOST_BLOCKS {
+        world.settle().await;
+        if let Some(state) = shown(&mut browser, &world).await?
+            && seen.last() != Some(&state)
+        {
+            if state == "ACCEPTED" {
+                // It waits for a state root, and the page says so, also which request waits longest.
+                browser.until("document.querySelector('#oldest').innerText.includes('state root')", LIMIT).await?;
+                browser
+                    .until("document.querySelector('[data-step=\"accepted\"]').dataset.count === '1'", LIMIT)
+                    .await?;
+                browser.picture(&folder.join("page-waiting.png")).await?;
+                anchoring = Some(Anchoring::start(&world.devnet, Policy::default()));
+            }
+            seen.push(state);
+        }
+        if seen.last().is_some_and(|state| state == "COMPLETE") {
+            break;
+        }
+        // Not both at once: the two last steps are seen one after the other.
+        let side = if block % 2 == 0 { Side::Auxiliary } else { Side::Origin };
+        world.devnet.node(side).mine(1).await?;
+    }
+    drop(anchoring);
+    let told = seen.iter().zip(STATES).all(|(state, known)| known.split('|').any(|known| known == state));
+    assert!(seen.len() == STATES.len() && told, "the page showed {seen:?}");
+    verify::finished(&world.devnet, &stakes).await.with_context(|| daemon.log_tail())?;
 
     // Its life: all of its transactions with their times, from the first line to the last.
     browser.value("document.querySelector('#requests tbody a').click()").await?;
@@ -105,6 +150,14 @@ async fn a_running_stake_moves_through_its_states_and_nothing_is_amiss() -> Resu
         let wide = browser.value("document.documentElement.scrollWidth").await?;
         assert!(wide.as_u64() <= Some(width.into()), "{name}: {wide} columns are wider than the screen");
     }
+    // What others wrote is text, in the list, in the life of a request and among what happened last.
+    say_hostile_things(&world).await?;
+    let text = serde_json::to_string(HOSTILE)?;
+    for place in ["#requests", "#life", "#activity"] {
+        browser.until(&format!("document.querySelector('{place}').textContent.includes({text})"), LIMIT).await?;
+    }
+    assert_eq!(browser.value("document.querySelectorAll('main img, main script').length").await?, 0);
+    assert_ne!(browser.value("document.title").await?, "owned");
     // It asked nobody but the facilitator, and nothing was refused, thrown or warned of.
     assert_eq!(browser.complaints, Vec::<String>::new());
     let foreign: Vec<&String> =

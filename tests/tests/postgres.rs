@@ -9,6 +9,7 @@ use facilitator_tests::{
     devnet::DevnetOptions,
     node::Pace,
     operator::RequestRow,
+    pages::Pages,
     postgres::Postgres,
     requesters::{Request, Requesters},
     stakers::Stakers,
@@ -16,7 +17,10 @@ use facilitator_tests::{
     world::{Database, World, WorldOptions},
 };
 use serde_json::json;
-use std::{fs, time::Duration};
+use std::{
+    fs,
+    time::{Duration, Instant},
+};
 
 const LIMIT: Duration = Duration::from_secs(120);
 
@@ -115,6 +119,48 @@ async fn ten_stakes_outlive_a_server_that_ends_and_begins_again() -> Result<()> 
     verify::one_proof_per_height(&ledger)?;
     world.operator.wait_requests(LIMIT, all_in("COMPLETE", 10)).await?;
     world.operator.stop(daemon).await
+}
+
+/// Whoever looks for journal and ledger finds them locked; whoever wants to know whether it lives does not wait for that.
+#[tokio::test]
+async fn a_history_that_can_not_be_looked_through_keeps_nobody_from_the_rest() -> Result<()> {
+    let world = World::new(options()).await?;
+    let pages = Pages::configure(&world.operator).await?;
+    let daemon = world.operator.start().await?;
+    pages.wait(LIMIT).await?;
+    let figures = "facilitator_figures_age_seconds";
+    // Until it is ended below.
+    let postgres = server(&world)?;
+    let mut holding =
+        postgres.begin("BEGIN; LOCK TABLE gateway_assets IN ACCESS EXCLUSIVE MODE; SELECT pg_sleep(600)")?;
+    let looked = look_while_locked(&pages).await;
+    let others = "query LIKE '%pg_sleep(600)%' AND pid <> pg_backend_pid()";
+    postgres.sql(&format!("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE {others}"))?;
+    holding.wait()?;
+    looked?;
+    let start = Instant::now();
+    while !pages.get("/metrics").await?.body.contains(figures) {
+        ensure!(start.elapsed() < LIMIT, "never looked through again");
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
+    ensure!(pages.get("/ledger").await?.status == 200, "no ledger");
+    world.operator.stop(daemon).await
+}
+
+/// Asks until a ledger is refused, since the lock has come, and sees that the rest is told then.
+async fn look_while_locked(pages: &Pages) -> Result<()> {
+    let start = Instant::now();
+    while pages.get("/ledger").await?.status == 200 {
+        ensure!(start.elapsed() < LIMIT, "the ledger is never refused");
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
+    for _ in 0..3 {
+        ensure!(pages.get("/healthz").await?.status == 200, "it lives all the same");
+        ensure!(pages.get("/status").await?.status == 200, "no status");
+        let metrics = pages.get("/metrics").await?;
+        ensure!(metrics.status == 200 && metrics.body.contains("\nfacilitator_running 1\n"), "{metrics:?}");
+    }
+    Ok(())
 }
 
 /// The password is in the environment alone here.

@@ -42,6 +42,7 @@ impl Scene {
             hardfork: None,
             gas_limit: None,
             slots_in_an_epoch: None,
+            port: None,
         };
         let anvil = Anvil::start(&options).await?;
         let proxy = RpcProxy::start(&anvil.url).await?;

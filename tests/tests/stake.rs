@@ -75,6 +75,47 @@ async fn a_hundred_stakes_at_once() -> Result<()> {
     stakes_finish(100, quick()).await
 }
 
+/// The confirmations of a height go into the block of its proof, so nobody waits a block for it.
+#[tokio::test]
+async fn confirmations_share_the_block_of_their_proof() -> Result<()> {
+    let world = World::new(quick()).await?;
+    let stakers = Stakers::new(&world.devnet, 0, 5).await?;
+    let daemon = world.operator.start().await?;
+    let stakes = stakers.request_all(&world.devnet, Pace::Natural).await?;
+    let ledger = world.finish(&daemon, &stakes, LIMIT).await?;
+    let confirmed = |block| ledger.lives.values().any(|life| life.confirmed.iter().any(|place| place.block == block));
+    let proofs = ledger.proven.values().flat_map(|(new, _)| new);
+    ensure!(proofs.map(|place| place.block).any(confirmed), "{ledger:?}");
+    world.nothing_reverted().await?;
+    world.operator.stop(daemon).await
+}
+
+/// Nodes that can't try out sequences of transactions: what relies on another waits until that is mined.
+#[tokio::test]
+async fn stakes_through_nodes_without_sequences() -> Result<()> {
+    let world = World::new(quick()).await?;
+    for proxy in [&world.origin_proxy, &world.auxiliary_proxy] {
+        proxy.set_edit(|method, _, answer| {
+            if method == "eth_simulateV1" {
+                let error =
+                    json!({ "code": -32601, "message": "the method eth_simulateV1 does not exist/is not available" });
+                *answer = json!({ "jsonrpc": "2.0", "id": answer["id"], "error": error });
+            }
+        });
+    }
+    let stakers = Stakers::new(&world.devnet, 0, 5).await?;
+    let daemon = world.operator.start().await?;
+    let stakes = stakers.request_all(&world.devnet, Pace::Natural).await?;
+    let ledger = world.finish(&daemon, &stakes, LIMIT).await?;
+    verify::one_proof_per_height(&ledger)?;
+    world.nothing_reverted().await?;
+    for counts in world.counts() {
+        let asked = counts.calls.get("eth_simulateV1").copied().unwrap_or(0);
+        ensure!(asked <= 3, "asked {asked} times for what the node does not know");
+    }
+    world.operator.stop(daemon).await
+}
+
 #[tokio::test]
 async fn a_stake_on_chains_that_make_a_block_for_each_transaction() -> Result<()> {
     stakes_finish(3, WorldOptions::default()).await

@@ -10,6 +10,7 @@ use facilitator_tests::{
     devnet::DevnetOptions,
     node::Pace,
     operator::{Operator, RequestRow},
+    pages::Pages,
     process,
     stakers::{Stake, Stakers},
     verify,
@@ -266,13 +267,14 @@ fn limit_of(pid: u32, name: &str) -> Option<String> {
 #[tokio::test]
 async fn each_child_has_its_limits_and_enough_room_within() -> Result<()> {
     let world = World::new(quick()).await?;
+    Pages::configure(&world.operator).await?;
     let stakers = Stakers::new(&world.devnet, 0, 4).await?;
     let daemon = world.operator.start().await?;
     let stakes = stakers.request_all(&world.devnet, Pace::Natural).await?;
     let mut found = std::collections::BTreeMap::<&str, (u64, u64, u64)>::new();
     let looking = async {
         loop {
-            for (role, space) in [("scanner", 2048_u64), ("sender", 1024), ("worker", 512)] {
+            for (role, space) in [("scanner", 2048_u64), ("sender", 1024), ("worker", 512), ("metrics", 1024)] {
                 for pid in in_role(&daemon, role) {
                     // A child that has just begun has not come to its limits yet, but stands at its work when it reads.
                     let (Some(memory), Some(files), Some(core)) = (
@@ -303,7 +305,7 @@ async fn each_child_has_its_limits_and_enough_room_within() -> Result<()> {
         result = all_well(&world, &daemon, &stakes) => result?,
         () = looking => {}
     }
-    for role in ["scanner", "sender", "worker"] {
+    for role in ["scanner", "sender", "worker", "metrics"] {
         let (limited, peak, files) = found.get(role).copied().unwrap_or_default();
         println!("{role}: limits seen {limited} times, {} MiB of address space at most, {files} files", peak >> 10);
         ensure!(limited > 0, "no {role} had its limits");

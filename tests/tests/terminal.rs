@@ -38,16 +38,23 @@ async fn a_view_of_the_whole_screen_goes_on_and_gives_the_terminal_back() -> Res
     };
     let rows = world.operator.wait_requests(LIMIT, waits).await?;
     for (signal, columns) in [(Signal::SIGINT, 80), (Signal::SIGTERM, 50)] {
-        let terminal = Terminal::run(&world.operator, &["status", "--watch", "--chain-id", "1406"], columns, 60)?;
-        let shown = terminal.until("two frames", |shown| frames(shown).len() >= 2).await?;
+        let terminal = Terminal::run(&world.operator, &["status", "--watch", "--chain-id", "1406"], columns, 120)?;
+        // Journal and ledger are looked through beside it, and stand in a later frame.
+        let whole = |shown: &str| frames(shown).iter().position(|frame| frame.contains("RUNWAY"));
+        let shown = terminal.until("a whole frame", |shown| whole(shown) >= Some(1)).await?;
         assert!(shown.starts_with(ENTER), "{shown:?}");
-        let frame = frames(&shown)[1];
+        let frame = frames(&shown)[whole(&shown).unwrap_or(0)];
         let text = bare(frame).join("\n");
         for part in ["Facilitator 3 → 1406: active", "working", "2 ACCEPTED", "Oldest unfinished", "looked at again"]
         {
             assert!(text.replace("\n  ", " ").contains(part), "{part}: {text}");
         }
         assert!(rows.iter().all(|row| text.contains(&row.request_hash[..8])), "{text}");
+        // Everything that the status page shows.
+        for part in ["ENDPOINT", "HEALTH", "KEY", "RUNWAY", "NONCE", "LEDGER", "BOUNTY OUT", "WHAT HAPPENED", "PROCESS"]
+        {
+            assert!(text.contains(part), "{part}: {text}");
+        }
         assert!(widest(frame) <= usize::from(columns), "wider than {columns}: {text}");
         // Over what stood there, never an empty screen in between.
         assert!(frame.starts_with("\u{1b}[H") && !frame.contains("\u{1b}[2J"), "{frame:?}");

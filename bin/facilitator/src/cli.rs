@@ -3,6 +3,9 @@
 
 mod chains;
 mod db;
+#[cfg(test)]
+mod documents;
+mod examples;
 mod init;
 mod instances;
 mod ledger;
@@ -11,7 +14,7 @@ mod run;
 
 pub(crate) use chains::{ConnectionsArgs, ScannerCommand, SyncCommand};
 pub(crate) use db::DbCommand;
-pub(crate) use init::InitArgs;
+pub(crate) use init::{AdoptArgs, InitArgs};
 pub(crate) use instances::{InstanceArgs, MaintenanceCommand, ParamsCommand, StatsArgs};
 pub(crate) use ledger::{LedgerArgs, Period};
 pub(crate) use requests::RequestsCommand;
@@ -25,7 +28,7 @@ use std::path::PathBuf;
 ///
 /// Begin with `facilitator init`, look over the result with `facilitator doctor`, then `facilitator start`.
 #[derive(Debug, Parser)]
-#[command(name = "facilitator", version, propagate_version = true, max_term_width = 100)]
+#[command(name = "facilitator", version, propagate_version = true, max_term_width = 100, after_help = examples::MAIN)]
 pub(crate) struct Cli {
     /// What is logged to standard error: error, warn, info, debug, trace, or a filter such as
     /// `info,facilitator_sender=debug`. `RUST_LOG` does the same.
@@ -59,24 +62,37 @@ pub(crate) enum Command {
     ///
     /// Passwords come from --origin-password / --aux-password, else from the environment variables
     /// MOSAIC_ORIGIN_PASSWORD / MOSAIC_AUX_PASSWORD, else they are asked for twice.
+    #[command(after_help = examples::INIT)]
     Init(InitArgs),
+    /// Take over the configuration of the earlier, TypeScript facilitator, which has no hash-lock key.
+    ///
+    /// Its file is read as it is, keys included; this adds the one key that it lacks, encrypted with the password of
+    /// the first origin worker, and keeps what was there beside it. Nothing else is changed.
+    ///
+    /// The password comes from MOSAIC_ADDRESS_PASSW_<address>, else it is asked for.
+    #[command(after_help = examples::ADOPT)]
+    Adopt(AdoptArgs),
     /// Run the facilitator of one or more chain pairs.
     ///
     /// Prints `ready` once both chains are in working mode. SIGTERM or Ctrl-C ends it in order, a second one at once;
     /// SIGHUP has it read its configuration again.
     /// The password of each worker key comes from MOSAIC_ADDRESS_PASSW_<address>, else it is asked for.
+    #[command(after_help = examples::START)]
     Start(StartArgs),
     /// End a running facilitator in order and wait for its end.
+    #[command(after_help = examples::STOP)]
     Stop(StopArgs),
     /// List the running facilitators.
+    #[command(after_help = examples::LIST)]
     List(JsonArg),
     /// Show how a facilitator is doing: chains, processes, queue, the oldest unfinished request and why it waits.
+    #[command(after_help = examples::STATUS)]
     Status(StatusArgs),
     /// How the two chains are synchronised with each other.
-    #[command(subcommand)]
+    #[command(subcommand, after_help = examples::SYNC)]
     Sync(SyncCommand),
     /// Look at requests, or try one again.
-    #[command(subcommand)]
+    #[command(subcommand, after_help = examples::REQUESTS)]
     Requests(RequestsCommand),
     /// Show what was earned and spent: bounties, rewards and gas, per gateway, period and asset.
     ///
@@ -87,14 +103,17 @@ pub(crate) enum Command {
     ///
     /// Made from the journal and the events in the database, so it answers whatever the nodes do. After a loss of the
     /// database it begins anew: what was sent before is not known to be ours.
+    #[command(after_help = examples::LEDGER)]
     Ledger(LedgerArgs),
     /// Check configuration, database, nodes, contracts, whitelisting, balances and allowances.
     ///
     /// Each finding says how to mend it. Exit code 1 if there is an error.
+    #[command(after_help = examples::DOCTOR)]
     Doctor(DoctorArgs),
     /// Show the endpoints of both chains: health, heights, calls, errors, and which one is read.
     ///
     /// From the last report of the running facilitator, so that it answers whatever the nodes do.
+    #[command(after_help = examples::CONNECTIONS)]
     Connections(ConnectionsArgs),
     /// Watch the gateways of a chain pair and everybody's work on them, and tell whoever is to know.
     ///
@@ -105,9 +124,10 @@ pub(crate) enum Command {
     /// ENVIRONMENT (mainnet or testnet), ETHEREUM_URL and AUXILIARY_URL are needed; DISCORD_WEBHOOK_URL, SENTRY_DSN,
     /// WEBHOOK_URL (with WEBHOOK_SECRET), LARGE_STAKE_THRESHOLD, LARGE_REDEEM_THRESHOLD and DATA_DIR_PATH may be set. The
     /// object `monitor` of the facilitator config may say the same.
+    #[command(after_help = examples::MONITOR)]
     Monitor(MonitorArgs),
     /// What an operator decides about the reading of a chain.
-    #[command(subcommand)]
+    #[command(subcommand, after_help = examples::SCANNER)]
     Scanner(ScannerCommand),
     /// Rebuild a lost or damaged database from both chains and the configuration.
     ///
@@ -117,21 +137,25 @@ pub(crate) enum Command {
     /// says so. May be interrupted and run again.
     ///
     /// Needs the passwords of the worker keys, as `start` does.
+    #[command(after_help = examples::RECOVER)]
     Recover(RecoverArgs),
     /// Take an instance out of service for a while, and back.
-    #[command(subcommand)]
+    #[command(subcommand, after_help = examples::MAINTENANCE)]
     Maintenance(MaintenanceCommand),
     /// Show the instances that share the database: status, transactions signed, downtime.
+    #[command(after_help = examples::STATS)]
     Stats(StatsArgs),
     /// Show or change what the life of the instances goes by. It counts for all of them at once.
-    #[command(subcommand)]
+    #[command(subcommand, after_help = examples::PARAMS)]
     Params(ParamsCommand),
     /// End an instance for good: it signs nothing any more, and another one takes its requests over.
+    #[command(after_help = examples::DEREGISTER)]
     Deregister(InstanceArgs),
     /// Look after the database: bring its schema up to date, check it, or move it to another one.
-    #[command(subcommand)]
+    #[command(subcommand, after_help = examples::DB)]
     Db(DbCommand),
     /// Print shell completions.
+    #[command(after_help = examples::COMPLETIONS)]
     Completions {
         /// The shell.
         shell: clap_complete::Shell,
@@ -204,6 +228,7 @@ impl Command {
     pub(crate) fn wants_json(&self) -> bool {
         match self {
             Self::Init(args) => args.json,
+            Self::Adopt(args) => args.json,
             Self::Start(args) => args.json,
             Self::Stop(args) => args.json,
             Self::List(args) => args.json,

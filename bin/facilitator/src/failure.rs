@@ -117,6 +117,22 @@ impl From<std::io::Error> for Failure {
     }
 }
 
+/// Number and meaning of each exit code, as the documentation of [`Exit`] has them.
+#[cfg(test)]
+pub(crate) fn documented() -> Vec<(u8, &'static str)> {
+    let source = include_str!("failure.rs");
+    let body = source.split("pub(crate) enum Exit {\n").nth(1).unwrap().split("\n}").next().unwrap();
+    let lines: Vec<&str> = body.lines().map(str::trim).collect();
+    lines
+        .chunks(2)
+        .map(|pair| {
+            let text = pair[0].strip_prefix("/// ").unwrap().trim_end_matches('.');
+            let number = pair[1].split_once(" = ").unwrap().1.trim_end_matches(',');
+            (number.parse().unwrap(), text)
+        })
+        .collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -130,33 +146,18 @@ mod tests {
         assert_eq!(json["error"]["path"], "a.b");
     }
 
-    /// The table in the README says of each code what the enum says of it, and has no other.
+    /// The book's table says of each code what the enum says of it, and has no other.
     #[test]
-    fn the_readme_has_the_table_of_exit_codes() {
-        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../README.md");
-        let readme = std::fs::read_to_string(path).unwrap();
-        let told = readme.split("\n## ").find(|section| section.starts_with("Exit codes\n")).unwrap();
+    fn the_book_has_the_table_of_exit_codes() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/src/reference/exit-codes.md");
+        let told = std::fs::read_to_string(path).unwrap();
         let told: Vec<(u8, &str)> = told.lines().filter_map(row).collect();
-        assert_eq!(told, documented(include_str!("failure.rs")));
+        assert_eq!(told, documented());
     }
 
     /// `| code | meaning | what helps |`.
     fn row(line: &str) -> Option<(u8, &str)> {
         let mut cells = line.strip_prefix('|')?.split('|').map(str::trim);
         Some((cells.next()?.parse().ok()?, cells.next()?))
-    }
-
-    /// Number and documentation of each variant of [`Exit`], in the order of the source.
-    fn documented(source: &str) -> Vec<(u8, &str)> {
-        let body = source.split("pub(crate) enum Exit {\n").nth(1).unwrap().split("\n}").next().unwrap();
-        let lines: Vec<&str> = body.lines().map(str::trim).collect();
-        lines
-            .chunks(2)
-            .map(|pair| {
-                let text = pair[0].strip_prefix("/// ").unwrap().trim_end_matches('.');
-                let number = pair[1].split_once(" = ").unwrap().1.trim_end_matches(',');
-                (number.parse().unwrap(), text)
-            })
-            .collect()
     }
 }

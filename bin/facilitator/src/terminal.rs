@@ -75,6 +75,7 @@ impl Look {
 
     /// A text in as many lines as it needs, the later ones indented by `indent`.
     pub(crate) fn wrap(self, text: &str, indent: usize) -> Vec<String> {
+        let text = &visible(text);
         let Some(width) = self.width else { return vec![text.to_owned()] };
         let words = text.trim_start_matches(' ');
         let begin = text.len() - words.len();
@@ -118,6 +119,11 @@ fn push(lines: &mut [String], c: char) {
     }
 }
 
+/// A text in which nothing moves the cursor or changes colours: reasons come from chains and nodes.
+fn visible(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
+}
+
 /// A cell of a table, and how it is meant.
 #[derive(Debug, Clone)]
 pub(crate) struct Cell {
@@ -127,7 +133,7 @@ pub(crate) struct Cell {
 
 impl Cell {
     pub(crate) fn new(tone: Tone, text: impl Into<String>) -> Self {
-        Self { text: text.into(), tone }
+        Self { text: visible(&text.into()), tone }
     }
 }
 
@@ -151,6 +157,24 @@ pub(crate) fn table(look: Look, heads: &[&str], rows: &[Vec<Cell>]) -> Vec<Strin
     }
     let heading: Vec<Cell> = heads.iter().map(|head| Cell::new(Tone::Soft, *head)).collect();
     std::iter::once(&heading).chain(rows).map(|row| line(look, row, &widths)).collect()
+}
+
+/// The same with only the first columns, where not even their heads fit beside each other: what is most wanted stands first.
+pub(crate) fn fitted(look: Look, heads: &[&str], rows: &[Vec<Cell>]) -> Vec<String> {
+    let count = fitting(look, heads);
+    let rows: Vec<Vec<Cell>> = rows.iter().map(|row| row.iter().take(count).cloned().collect()).collect();
+    table(look, heads.get(..count).unwrap_or(heads), &rows)
+}
+
+/// How many of these columns fit beside each other, each cut as far as it may be; at least one.
+fn fitting(look: Look, heads: &[&str]) -> usize {
+    let Some(most) = look.width else { return heads.len() };
+    let mut used = 0;
+    let fits = |head: &&&str| {
+        used += head.chars().count().max(LEAST) + 2;
+        used <= most + 2
+    };
+    heads.iter().take_while(fits).count().max(1)
 }
 
 fn line(look: Look, row: &[Cell], widths: &[usize]) -> String {
@@ -264,6 +288,28 @@ mod tests {
             let longest = lines.iter().map(|line| line.chars().count()).max();
             assert!(longest <= Some(width.max(25)), "{width}: {lines:?}");
         }
+    }
+
+    #[test]
+    fn what_others_wrote_can_not_take_the_terminal() {
+        let hostile = "reverted: \u{1b}[2J\u{7}\r\nfacilitator: active\u{9b}1m";
+        let shown = table(Look::plain(None), &["ERROR"], &[vec![hostile.into()]]);
+        assert_eq!(shown.len(), 2);
+        let wrapped = Look::plain(Some(20)).wrap(hostile, 2);
+        for line in shown.iter().chain(&wrapped) {
+            assert!(!line.chars().any(char::is_control), "{line:?}");
+        }
+    }
+
+    #[test]
+    fn columns_that_do_not_fit_are_left_out_from_the_right() {
+        let heads = ["REQUEST", "STATE", "WAITS FOR"];
+        let needed = |count: usize| heads[..count].iter().map(|head| head.len().max(LEAST) + 2).sum::<usize>() - 2;
+        for count in 1..=3 {
+            assert_eq!(fitting(Look::plain(Some(needed(count))), &heads), count);
+            assert_eq!(fitting(Look::plain(Some(needed(count) - 1)), &heads), (count - 1).max(1));
+        }
+        assert_eq!(fitting(Look::plain(None), &heads), 3);
     }
 
     #[test]

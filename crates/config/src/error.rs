@@ -110,8 +110,8 @@ pub enum KeyError {
     },
     /// The configuration has no hash-lock key, as those of earlier facilitators.
     #[error(
-        "{} has no encrypted_hash_lock_key: take it over from another instance of this operator, or make one \
-         (`facilitator init` writes a configuration that has it)", file.display()
+        "{} has no encrypted_hash_lock_key: `facilitator adopt` adds one, or `facilitator init --join` takes over that \
+         of another instance of this operator", file.display()
     )]
     NoHashLockKey {
         /// The facilitator config.

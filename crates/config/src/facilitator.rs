@@ -25,6 +25,8 @@ use std::{
 pub struct Facilitator {
     /// The file it was read from.
     pub file: PathBuf,
+    /// What stands in it.
+    pub source: Source,
     /// The origin chain.
     pub origin: Chain,
     /// The auxiliary chain.
@@ -48,6 +50,24 @@ pub struct Facilitator {
     pub heartbeat: HeartbeatSettings,
     /// Optional settings of the monitor.
     pub monitor: MonitorSettings,
+}
+
+/// A file's object as it was read, for comparisons with what it says later. Secrets may stand in it: not for logs.
+#[derive(Clone, PartialEq)]
+pub struct Source(Value);
+
+impl Source {
+    /// The JSON object.
+    #[must_use]
+    pub fn json(&self) -> &Value {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("[configuration]")
+    }
 }
 
 /// One chain of the pair.
@@ -121,7 +141,7 @@ impl Facilitator {
 
     pub(crate) fn from_value(file: &Path, value: &Value, context: Context<'_>) -> Result<Self, Error> {
         let draft = shapes::read(file, value, context.home)?;
-        assemble(file, draft, context)
+        assemble(file, Source(value.clone()), draft, context)
     }
 
     /// The chain of the pair with this id.
@@ -139,7 +159,7 @@ impl Facilitator {
     }
 }
 
-fn assemble(file: &Path, draft: Draft, context: Context<'_>) -> Result<Facilitator, Error> {
+fn assemble(file: &Path, source: Source, draft: Draft, context: Context<'_>) -> Result<Facilitator, Error> {
     let said = said(file, &draft, context)?;
     let mut chains = by_id(file, draft.chains, context.names)?;
     let (origin, auxiliary) = pair(file, &said, &chains)?;
@@ -158,6 +178,7 @@ fn assemble(file: &Path, draft: Draft, context: Context<'_>) -> Result<Facilitat
     let db = draft.db.unwrap_or_else(|| Db::Sqlite(context.home.database(auxiliary.chain.chain_id)));
     Ok(Facilitator {
         file: file.to_owned(),
+        source,
         origin: origin.chain,
         auxiliary: auxiliary.chain,
         db,

@@ -351,6 +351,40 @@ impl Kind for Paths {
     }
 }
 
+/// Names of hosts, at most so many, in lower case.
+pub(crate) struct Hosts(pub(crate) usize);
+
+impl Kind for Hosts {
+    type Value = Vec<String>;
+
+    fn read(&self, node: &Node<'_>) -> Result<Vec<String>, ConfigError> {
+        let is_name = |text: &str| {
+            let plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'.' || byte == b'_';
+            !text.is_empty() && text.len() <= 253 && text.bytes().all(plain)
+        };
+        let host = |item: &Node<'_>| match item.text()? {
+            text if is_name(text) => Ok(text.to_ascii_lowercase()),
+            _ => Err(item.error("must be the name of a host, without scheme and port, as in \"facilitator.example\"")),
+        };
+        if node.value.as_array().is_some_and(Vec::is_empty) {
+            return Ok(Vec::new());
+        }
+        node.items(self.0)?.iter().map(host).collect()
+    }
+
+    fn show(&self, value: &Vec<String>) -> Value {
+        value.clone().into()
+    }
+
+    fn unit(&self) -> String {
+        "names".to_owned()
+    }
+
+    fn allowed(&self) -> String {
+        format!("list of at most {}", self.0)
+    }
+}
+
 /// Yes or no.
 pub(crate) struct Switch;
 

@@ -25,7 +25,7 @@ mod unlock;
 
 pub use endpoint::{Endpoint, EndpointError};
 pub use error::{ConfigError, Error, KeyError};
-pub use facilitator::{Chain, ChainPrices, Context, Db, Facilitator, KeyStore, Prices};
+pub use facilitator::{Chain, ChainPrices, Context, Db, Facilitator, KeyStore, Prices, Source};
 pub use files::Overwrite;
 pub use gateway::{GatewayAddresses, GatewayConfig};
 pub use home::{Home, permission_warning};

@@ -208,7 +208,7 @@ settings! {
     /// Gateway configs of further gateways that are served on the same chain pair, with the same keys.
     "gateway_configs" gateway_configs: Vec<String> = Vec::new(), Paths(100);
     /// Most worker processes at one time; further requests wait as rows, oldest first.
-    "max_workers" max_workers: u32 = 32, Small("processes", 1, 10_000);
+    "max_workers" max_workers: u32 = 128, Small("processes", 1, 10_000);
     /// Largest bounty that is put up for one request, in base token on the origin and in coin on the auxiliary chain; null for no cap.
     "max_bounty" max_bounty: Option<U256> = None, Maybe(Wei("smallest unit"));
     /// Requests that offer a lower gas price are skipped as unprofitable; 0 takes all. Says nothing where `prices` are given.
@@ -235,6 +235,8 @@ settings! {
     "sender_memory_mib" sender_memory: Option<u32> = Some(1_024), Maybe(Small("MiB", 256, 1_048_576));
     /// Most address space of each worker, in the same way.
     "worker_memory_mib" worker_memory: Option<u32> = Some(512), Maybe(Small("MiB", 64, 1_048_576));
+    /// Most address space of the process that serves metrics and the status page, in the same way.
+    "metrics_memory_mib" metrics_memory: Option<u32> = Some(1_024), Maybe(Small("MiB", 256, 1_048_576));
     /// Most open files of each child process; null for what the facilitator itself was started with.
     "child_open_files" child_open_files: Option<u32> = Some(256), Maybe(Small("files", 32, 1_048_576));
     /// First wait before a failed step of a request is tried again; doubles with each failure.

@@ -208,6 +208,13 @@ pub fn open(raw: &Bytes) -> Option<Opened> {
     Some(Opened { transaction, sender: Address(sender.0) })
 }
 
+/// The nonce that signed bytes use; `None` for bytes that are no signed transaction.
+#[must_use]
+pub fn nonce_of(raw: &Bytes) -> Option<u64> {
+    let (typed, _) = TypedTransaction::decode_signed(&Rlp::new(raw.as_slice())).ok()?;
+    outer(*typed.nonce()?).to_u64()
+}
+
 fn typed(transaction: &Transaction) -> Result<TypedTransaction, SignError> {
     let Transaction { chain_id, nonce, to, value, data, gas_limit, fee } = transaction;
     let to = H160(to.0);

@@ -76,7 +76,8 @@ pub struct Tended {
 #[must_use]
 pub fn tend(board: &Board, me: &str, now_ms: i64, params: &Params) -> Tended {
     let mut tended = Tended { board: board.clone(), ..Tended::default() };
-    tended.each(|_| Event::Watch, now_ms, params);
+    let has_relief = board.members.iter().any(could_work);
+    tended.each(|_| Event::Watch { has_relief }, now_ms, params);
     if is_due(board.next_tick_ms, params.maintenance_interval_ms, now_ms) || tended.is_idle() {
         tended.tick(now_ms, params);
     }
@@ -84,6 +85,11 @@ pub fn tend(board: &Board, me: &str, now_ms: i64, params: &Params) -> Tended {
     tended.decide(now_ms, params);
     tended.reward(now_ms, params);
     tended
+}
+
+/// Whether one works, or would from the next tick on. Of one that says that it can't, any such member is another one.
+fn could_work(member: &Member) -> bool {
+    member.instance.ready && (member.instance.status.may_sign() || member.instance.status == Status::Inactive)
 }
 
 /// A time further ahead than its interval was set by a clock that has gone back since.

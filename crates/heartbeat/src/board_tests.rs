@@ -145,3 +145,20 @@ fn a_clock_that_went_back_stops_neither_ticks_nor_reward_runs() {
     assert!(back.ticked && back.rewarded.is_some());
     assert_eq!((back.board.next_tick_ms, back.board.next_reward_ms), (Some(6 * SECOND), Some(61 * SECOND)));
 }
+
+#[test]
+fn only_another_one_that_could_work_relieves_one_that_can_not() {
+    let mut board = tend(&board(&["a", "b"]), "a", 0, &params()).board;
+    let say = |board: &mut Board, at: usize, event, now_ms| {
+        board.members[at].instance = apply(&board.members[at].instance, event, now_ms, &params()).unwrap().instance;
+    };
+    say(&mut board, 0, Event::NotReady, SECOND);
+    say(&mut board, 1, Event::NotReady, SECOND);
+    for second in 2..=6 {
+        board = pass(&board, "b", &[], second * SECOND).board;
+    }
+    assert_eq!(of(&board, "a").status, Status::Active, "the nodes of both are down");
+    say(&mut board, 1, Event::Ready, 6 * SECOND);
+    let tended = pass(&board, "b", &[], 6 * SECOND + 1);
+    assert_eq!((of(&tended.board, "a").status, of(&tended.board, "b").status), (Status::Inactive, Status::Active));
+}

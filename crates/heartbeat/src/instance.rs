@@ -100,6 +100,8 @@ pub struct Instance {
     pub since_ms: i64,
     /// Both chains work and it would work too: the next tick may take it up (H1).
     pub ready: bool,
+    /// Since when it says that it could not work; `None` while it could.
+    pub unready_since_ms: Option<i64>,
     /// When a tick last looked at it.
     pub last_tick_ms: Option<i64>,
     /// What is counted.
@@ -114,6 +116,7 @@ impl Instance {
             status: Status::Inactive,
             since_ms: now_ms,
             ready: false,
+            unready_since_ms: Some(now_ms),
             last_tick_ms: None,
             statistics: Statistics::default(),
         }

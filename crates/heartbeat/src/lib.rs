@@ -13,6 +13,9 @@
 //! | `in_maintenance` | refused | refused | refused | `active`, or `inactive` if not in the set | stays | – | `deregistered` |
 //! | `deregistered` | refused | refused | refused | refused | stays | – | refused |
 //!
+//! An instance that works becomes `inactive` too when it stops in order, when another one is started with its keys, and
+//! when it says for as long as silence may last that it can't work while another one can.
+//!
 //! A tick comes at its interval, and at once where nobody works and somebody is ready.
 //!
 //! The names of statuses and statistics are those of the heartbeat specification (neighbours.md 000, H1–H27).

@@ -29,8 +29,15 @@ pub enum Event {
         /// Whether it belongs to the active set.
         in_active_set: bool,
     },
-    /// Somebody looks how long it has been silent (H6, H7).
-    Watch,
+    /// Somebody looks how long it has been silent (H6, H7), or could not work.
+    Watch {
+        /// Whether another one could do its work.
+        has_relief: bool,
+    },
+    /// It ends in order: what it held is free for the others at once.
+    Stopped,
+    /// One of its keys belongs to another instance by now, and its process does not live.
+    Replaced,
     /// It signed a transaction (H20).
     Signed,
     /// The reward run (H20).
@@ -94,8 +101,8 @@ pub fn apply(before: &Instance, event: Event, now_ms: i64, params: &Params) -> R
         return gone(before, event);
     }
     match event {
-        Event::Ready => Ok(readiness(before, true)),
-        Event::NotReady => Ok(readiness(before, false)),
+        Event::Ready => Ok(unchanged(ready(before))),
+        Event::NotReady => Ok(unchanged(unready(before, now_ms))),
         Event::Heartbeat { sent_ms } => heartbeat(before, sent_ms, now_ms, params),
         Event::RequestMaintenance if before.status == Status::Active => {
             Ok(become_status(before, Status::RequestMaintenance, now_ms, "its operator requested maintenance"))
@@ -110,7 +117,9 @@ pub fn apply(before: &Instance, event: Event, now_ms: i64, params: &Params) -> R
         }
         Event::Return { .. } => Err(Refusal::NotInMaintenance(before.status)),
         Event::Tick { in_active_set } => Ok(tick(before, in_active_set, now_ms)),
-        Event::Watch => Ok(watch(before, now_ms, params)),
+        Event::Watch { has_relief } => Ok(watch(before, has_relief, now_ms, params)),
+        Event::Stopped => Ok(leave(before, now_ms, "it was stopped in order")),
+        Event::Replaced => Ok(leave(before, now_ms, "another instance was started with its keys")),
         Event::Signed if before.status.may_sign() => {
             let mut instance = *before;
             instance.statistics.txs_signed = instance.statistics.txs_signed.saturating_add(1);
@@ -120,7 +129,7 @@ pub fn apply(before: &Instance, event: Event, now_ms: i64, params: &Params) -> R
         Event::Reward => Ok(reward(before)),
         Event::Deregister => {
             let mut applied = become_status(before, Status::Deregistered, now_ms, "it was deregistered");
-            applied.instance.ready = false;
+            applied.instance = unready(&applied.instance, now_ms);
             applied.instance.statistics.deregistered_ms = Some(now_ms);
             Ok(applied)
         }
@@ -130,7 +139,9 @@ pub fn apply(before: &Instance, event: Event, now_ms: i64, params: &Params) -> R
 /// Nothing happens to a deregistered instance any more; whoever looks at all of them need not make an exception (H11).
 fn gone(before: &Instance, event: Event) -> Result<Applied, Refusal> {
     match event {
-        Event::Tick { .. } | Event::Watch | Event::NotReady => Ok(unchanged(*before)),
+        Event::Tick { .. } | Event::Watch { .. } | Event::NotReady | Event::Stopped | Event::Replaced => {
+            Ok(unchanged(*before))
+        }
         Event::Reward => Ok(reward(before)),
         Event::Ready
         | Event::Heartbeat { .. }
@@ -146,8 +157,19 @@ const fn unchanged(instance: Instance) -> Applied {
     Applied { instance, reason: None }
 }
 
-fn readiness(before: &Instance, ready: bool) -> Applied {
-    unchanged(Instance { ready, ..*before })
+const fn ready(before: &Instance) -> Instance {
+    Instance { ready: true, unready_since_ms: None, ..*before }
+}
+
+fn unready(before: &Instance, now_ms: i64) -> Instance {
+    let since = before.unready_since_ms.filter(|_| !before.ready).unwrap_or(now_ms);
+    Instance { ready: false, unready_since_ms: Some(since), ..*before }
+}
+
+/// Who works does so no longer; any other status is kept. To work again it says anew that it is ready.
+fn leave(before: &Instance, now_ms: i64, reason: &str) -> Applied {
+    let before = unready(before, now_ms);
+    if before.status.may_sign() { become_status(&before, Status::Inactive, now_ms, reason) } else { unchanged(before) }
 }
 
 /// Another status from now on. Time without work is counted where it ends.
@@ -231,8 +253,9 @@ fn tick(before: &Instance, in_active_set: bool, now_ms: i64) -> Applied {
     applied
 }
 
-/// Two heartbeats missed in a row make an instance inactive; exactly two intervals are still in time (H6).
-fn watch(before: &Instance, now_ms: i64, params: &Params) -> Applied {
+/// Two heartbeats missed in a row make an instance inactive; exactly two intervals are still in time (H6). So does saying
+/// for as long that it can't work, e.g. because its nodes are down, where another one can: requests would wait for it.
+fn watch(before: &Instance, has_relief: bool, now_ms: i64, params: &Params) -> Applied {
     if !before.status.may_sign() {
         return unchanged(*before);
     }
@@ -240,14 +263,16 @@ fn watch(before: &Instance, now_ms: i64, params: &Params) -> Applied {
     let missed = silent.saturating_sub(1).checked_div(params.heartbeat_frequency_ms).unwrap_or(0);
     let mut instance = *before;
     instance.statistics.missed_heartbeats = u32::try_from(missed.max(0)).unwrap_or(u32::MAX);
-    if silent <= params.down_time_ms() {
-        return unchanged(instance);
+    if silent > params.down_time_ms() {
+        let reason = format!("it was silent for {}", super::hours_minutes_seconds(silent));
+        return leave(&instance, now_ms, &reason);
     }
-    let reason = format!("it was silent for {}", super::hours_minutes_seconds(silent));
-    let mut applied = become_status(&instance, Status::Inactive, now_ms, &reason);
-    // Whoever is silent says anew that it is ready.
-    applied.instance.ready = false;
-    applied
+    let unready = before.unready_since_ms.filter(|_| !before.ready).map_or(0, |from| since(from, now_ms));
+    if has_relief && unready > params.down_time_ms() {
+        let length = super::hours_minutes_seconds(unready);
+        return leave(&instance, now_ms, &format!("it could not work for {length}, and another instance can"));
+    }
+    unchanged(instance)
 }
 
 fn reward(before: &Instance) -> Applied {

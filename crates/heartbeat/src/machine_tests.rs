@@ -16,6 +16,9 @@ fn after(instance: &Instance, event: Event, now_ms: i64) -> Instance {
     apply(instance, event, now_ms, &params()).unwrap().instance
 }
 
+/// Nobody else could work.
+const WATCH: Event = Event::Watch { has_relief: false };
+
 /// Registered at 0, active from 10 s on.
 fn active() -> Instance {
     let ready = after(&Instance::registered(0), Event::Ready, 9 * SECOND);
@@ -57,7 +60,7 @@ fn every_event_does_in_every_status_what_the_table_says() {
     let (tick, dropped) = (Event::Tick { in_active_set: true }, Event::Tick { in_active_set: false });
     let (back, elsewhere) = (Event::Return { in_active_set: true }, Event::Return { in_active_set: false });
     let (same, refused) = (Status::ALL.map(Some), None);
-    let table: [(Event, [Option<Status>; 5]); 11] = [
+    let table: [(Event, [Option<Status>; 5]); 13] = [
         (heartbeat, [refused, Some(Active), Some(RequestMaintenance), refused, refused]),
         (Event::RequestMaintenance, [refused, Some(RequestMaintenance), refused, refused, refused]),
         (Event::CancelMaintenance, [refused, refused, Some(Active), refused, refused]),
@@ -65,7 +68,9 @@ fn every_event_does_in_every_status_what_the_table_says() {
         (elsewhere, [refused, refused, refused, Some(Inactive), refused]),
         (tick, [Some(Inactive), Some(Active), Some(InMaintenance), Some(InMaintenance), Some(Deregistered)]),
         (dropped, [Some(Inactive), Some(Inactive), Some(InMaintenance), Some(InMaintenance), Some(Deregistered)]),
-        (Event::Watch, [Some(Inactive), Some(Inactive), Some(Inactive), Some(InMaintenance), Some(Deregistered)]),
+        (WATCH, [Some(Inactive), Some(Inactive), Some(Inactive), Some(InMaintenance), Some(Deregistered)]),
+        (Event::Stopped, [Some(Inactive), Some(Inactive), Some(Inactive), Some(InMaintenance), Some(Deregistered)]),
+        (Event::Replaced, [Some(Inactive), Some(Inactive), Some(Inactive), Some(InMaintenance), Some(Deregistered)]),
         (Event::Signed, [refused, Some(Active), Some(RequestMaintenance), refused, refused]),
         (Event::Reward, same),
         (Event::Deregister, [Some(Deregistered), Some(Deregistered), Some(Deregistered), Some(Deregistered), refused]),
@@ -85,23 +90,50 @@ fn every_event_does_in_every_status_what_the_table_says() {
 #[test]
 fn two_intervals_of_silence_are_in_time_and_a_moment_more_is_not() {
     let active = active();
-    let missed = |ms| after(&active, Event::Watch, 10 * SECOND + ms).statistics.missed_heartbeats;
+    let missed = |ms| after(&active, WATCH, 10 * SECOND + ms).statistics.missed_heartbeats;
     assert_eq!([missed(2_000), missed(2_001), missed(4_000)], [0, 1, 1]);
-    assert_eq!(after(&active, Event::Watch, 14 * SECOND).status, Status::Active);
-    let silent = apply(&active, Event::Watch, 14 * SECOND + 1, &params()).unwrap();
+    assert_eq!(after(&active, WATCH, 14 * SECOND).status, Status::Active);
+    let silent = apply(&active, WATCH, 14 * SECOND + 1, &params()).unwrap();
     assert_eq!(silent.instance.status, Status::Inactive);
     assert_eq!(silent.instance.statistics.missed_heartbeats, 2);
     assert!(silent.reason.unwrap().contains("00:00:04"));
     assert!(!silent.instance.ready, "it has to say again that it is ready");
 }
 
+/// Else its requests would wait for nodes that are down, though another instance has nodes that are not.
+#[test]
+fn who_says_for_two_intervals_that_it_can_not_work_goes_if_another_one_can() {
+    let mut down = after(&active(), Event::NotReady, 11 * SECOND);
+    down = after(&down, Event::Heartbeat { sent_ms: 14 * SECOND }, 14 * SECOND);
+    down = after(&down, Event::NotReady, 14 * SECOND);
+    let (relieved, alone) = (Event::Watch { has_relief: true }, WATCH);
+    assert_eq!(after(&down, relieved, 15 * SECOND).status, Status::Active, "two intervals to the moment");
+    assert_eq!(after(&down, alone, 15 * SECOND + 1).status, Status::Active, "nobody gains by it");
+    let gone = apply(&down, relieved, 15 * SECOND + 1, &params()).unwrap();
+    assert_eq!(gone.instance.status, Status::Inactive);
+    assert!(gone.reason.unwrap().contains("could not work"));
+    let well = after(&down, Event::Ready, 15 * SECOND);
+    assert_eq!(after(&well, relieved, 15 * SECOND + 1).status, Status::Active);
+    let again = after(&well, Event::NotReady, 16 * SECOND);
+    assert_eq!(again.unready_since_ms, Some(16 * SECOND), "counted anew");
+}
+
+#[test]
+fn who_stops_in_order_goes_at_once_and_has_to_say_again_that_it_is_ready() {
+    let applied = apply(&active(), Event::Stopped, 11 * SECOND, &params()).unwrap();
+    assert_eq!((applied.instance.status, applied.instance.ready), (Status::Inactive, false));
+    assert!(applied.reason.unwrap().contains("stopped"));
+    let tick = Event::Tick { in_active_set: true };
+    assert_eq!(after(&applied.instance, tick, 12 * SECOND).status, Status::Inactive);
+}
+
 #[test]
 fn a_heartbeat_after_a_missed_one_forgives_it() {
-    let once = after(&active(), Event::Watch, 13 * SECOND);
+    let once = after(&active(), WATCH, 13 * SECOND);
     assert_eq!((once.status, once.statistics.missed_heartbeats), (Status::Active, 1));
     let again = after(&once, Event::Heartbeat { sent_ms: 13 * SECOND }, 13 * SECOND);
     assert_eq!((again.status, again.statistics.missed_heartbeats), (Status::Active, 0));
-    assert_eq!(after(&again, Event::Watch, 17 * SECOND).status, Status::Active);
+    assert_eq!(after(&again, WATCH, 17 * SECOND).status, Status::Active);
 }
 
 #[test]
@@ -110,7 +142,7 @@ fn ticks_alone_keep_nobody_active() {
     for second in 11..=14 {
         instance = after(&instance, Event::Tick { in_active_set: true }, second * SECOND);
     }
-    assert_eq!(after(&instance, Event::Watch, 14 * SECOND + 1).status, Status::Inactive);
+    assert_eq!(after(&instance, WATCH, 14 * SECOND + 1).status, Status::Inactive);
 }
 
 #[test]
@@ -153,7 +185,7 @@ fn a_clock_that_goes_back_counts_nothing_below_nothing() {
     assert_eq!(instance.current_interval_downtime_ms(0), 0);
     let back = after(&instance, Event::Return { in_active_set: false }, 0);
     assert_eq!(back.statistics.ended_downtime_ms, 0);
-    assert_eq!(after(&active(), Event::Watch, 0).status, Status::Active);
+    assert_eq!(after(&active(), WATCH, 0).status, Status::Active);
 }
 
 #[test]

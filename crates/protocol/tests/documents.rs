@@ -1,4 +1,4 @@
-//! The README against the code: it explains every reason for which a request waits, and no other.
+//! The book against the code: it explains every reason for which a request waits, and no other.
 #![allow(clippy::unwrap_used)]
 
 use std::{fs, path::Path};
@@ -9,8 +9,8 @@ fn read(path: &str) -> String {
 
 /// How reasons begin, as quoted in the rows that say what a request waits for.
 fn explained() -> Vec<String> {
-    let readme = read("README.md");
-    let table = readme.split("| it says | what to do |").nth(1).unwrap();
+    let page = read("docs/src/production/trouble.md");
+    let table = page.split("| it says | what to do |").nth(1).unwrap();
     let rows = table.lines().skip(2).take_while(|line| line.starts_with('|'));
     let said = rows.filter_map(|row| row.strip_prefix("| waits for ")?.split('|').next());
     said.flat_map(|said| said.split('`').skip(1).step_by(2)).map(str::to_owned).collect()
@@ -23,7 +23,7 @@ fn texts<'a>(source: &'a str, from: &str, to: &str) -> Vec<&'a str> {
 }
 
 #[test]
-fn the_readme_explains_every_reason_for_which_a_request_waits_and_no_other() {
+fn the_book_explains_every_reason_for_which_a_request_waits_and_no_other() {
     let explained = explained();
     let (holds, awaited) =
         (read("crates/protocol/src/transfer/accept/reasons.rs"), read("crates/protocol/src/transfer/decide.rs"));
@@ -33,13 +33,13 @@ fn the_readme_explains_every_reason_for_which_a_request_waits_and_no_other() {
     let mut reasons = [holds, awaited].concat();
     for text in &reasons {
         let known = explained.iter().any(|begin| text.starts_with(begin.as_str()));
-        assert!(known, "the README does not explain: waits for {text}");
+        assert!(known, "the book does not explain: waits for {text}");
     }
     let worker = ["accept", "case", "progress", "prove", "hunt"];
     let worker = worker.map(|module| read(&format!("crates/roles/src/worker/{module}.rs")));
     reasons.extend(worker.iter().flat_map(|source| source.split('"').skip(1).step_by(2)));
     for begin in &explained {
         let known = reasons.iter().any(|text| text.starts_with(begin.as_str()));
-        assert!(known, "the README explains what no request waits for: {begin}");
+        assert!(known, "the book explains what no request waits for: {begin}");
     }
 }

@@ -1,5 +1,6 @@
 //! What all long-lived children have in common: the connection, the first message, the node, the wish to end.
 
+use crate::clock;
 use crate::messages::{ChainSetup, PROTOCOL_VERSION, Unfit};
 use bincode::{Decode, Encode};
 use facilitator_chain::rpc::{Rpc, RpcError, RpcOptions};
@@ -131,7 +132,10 @@ pub(crate) async fn who_serves(endpoints: &[Rpc], chain: &ChainSetup) -> Serves 
 pub(crate) async fn open_store(chain: &ChainSetup, now_ms: i64) -> Result<Store, StoreError> {
     let location = Location::from_address(&chain.database)?;
     let pair = Pair { origin_chain_id: chain.pair.0, auxiliary_chain_id: chain.pair.1 };
-    Store::open(&location, Access::Writer, pair, Patience::default(), now_ms).await
+    let store = Store::open(&location, Access::Writer, pair, Patience::default(), now_ms).await?;
+    clock::agree(&store).await?;
+    clock::follow(store.clone());
+    Ok(store)
 }
 
 /// Opens the database to look.

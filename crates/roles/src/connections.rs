@@ -2,7 +2,7 @@
 
 use bincode::{Decode, Encode};
 use facilitator_chain::connector::{Connector, Endpoint, Health};
-use facilitator_chain::rpc::RpcStats;
+use facilitator_chain::rpc::{Rpc, RpcStats};
 use serde::{Deserialize, Serialize};
 
 /// The connector of one chain.
@@ -58,6 +58,31 @@ pub struct EndpointStanding {
     pub requests: u64,
     /// Those of them that were not answered usably, and answers that could not be used.
     pub errors: u64,
+}
+
+/// What a process has asked one endpoint since it was started.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
+pub struct EndpointCalls {
+    /// Its address without credentials.
+    pub endpoint: String,
+    /// JSON-RPC calls.
+    pub calls: u64,
+    /// HTTP requests.
+    pub requests: u64,
+    /// Those of them that were not answered usably.
+    pub errors: u64,
+}
+
+impl EndpointCalls {
+    /// By the counters of each client, in the order of the configuration.
+    #[must_use]
+    pub fn of(clients: &[Rpc]) -> Vec<Self> {
+        let one = |rpc: &Rpc| {
+            let RpcStats { calls, requests, failures } = rpc.stats();
+            Self { endpoint: rpc.endpoint().to_string(), calls, requests, errors: failures }
+        };
+        clients.iter().map(one).collect()
+    }
 }
 
 impl Connections {

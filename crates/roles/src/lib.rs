@@ -6,6 +6,7 @@
 pub mod child;
 pub mod clock;
 pub mod connections;
+pub mod look;
 pub mod messages;
 pub mod metrics;
 pub mod monitor;

@@ -8,7 +8,7 @@ mod setups;
 
 pub use setups::{ChainSetup, ConfiguredGateway, KeyBytes, MetricsSetup, MonitorSetup, ScannerSetup, SenderSetup};
 
-use crate::connections::Connections;
+use crate::connections::{Connections, EndpointCalls};
 use bincode::{Decode, Encode};
 use facilitator_chain::reader::{Answer, Query};
 use facilitator_chain::sync::{Relayed, Said};
@@ -22,7 +22,7 @@ use facilitator_protocol::transfer::hunt::HuntPolicy;
 use facilitator_sender::{Head, Submit, SubmitAnswer};
 
 /// Version of all frames of this module; the first thing a child says.
-pub const PROTOCOL_VERSION: u32 = 11;
+pub const PROTOCOL_VERSION: u32 = 12;
 
 /// Names one question of a child, unique within that child, so that answers find their way back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Encode, Decode)]
@@ -204,6 +204,8 @@ pub enum FromSender {
     Woke,
     /// Something keeps it from its work; it goes on trying. `None`: it is well again.
     Trouble(Option<String>),
+    /// What it has asked each endpoint so far.
+    Calls(Vec<EndpointCalls>),
     /// It cannot work as configured; restarting does not help.
     Unfit(Unfit),
 }

@@ -24,15 +24,22 @@ pub fn started(pid: u32) -> Option<String> {
         return None;
     }
     let ticks = fields.nth(18)?;
-    let boot = fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
-    Some(format!("{}:{ticks}", boot.trim()))
+    Some(format!("{}:{ticks}", boot()))
 }
 
-/// Whether a registered process lives. One of another host is believed as long as its heartbeat is fresh.
+/// Tells this run of this machine from any other.
+fn boot() -> String {
+    let text = fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
+    text.trim().to_owned()
+}
+
+/// Whether a registered process lives. One of another host is believed as long as its heartbeat is fresh; also one of a
+/// host of the same name that was booted otherwise: it may be another machine.
 #[must_use]
 pub fn is_alive(process: &Process, host: &str, now_ms: i64) -> bool {
     let registered = &process.registered;
-    if registered.host == host {
+    let same_boot = registered.pid_started.split(':').next() == Some(boot().as_str());
+    if registered.host == host && same_boot {
         return started(registered.pid).is_some_and(|found| found == registered.pid_started);
     }
     now_ms.saturating_sub(process.heartbeat_at_ms) < FRESH_MS
@@ -76,6 +83,35 @@ pub fn standing(process: &Process) -> Option<Standing> {
 
 #[cfg(test)]
 mod tests {
+    use super::*;
+    use facilitator_store::processes::NewProcess;
+
+    fn process(host: &str, pid_started: String, heartbeat_at_ms: i64) -> Process {
+        let registered = NewProcess {
+            kind: ProcessKind::Facilitator,
+            instance: "one".to_owned(),
+            chain_id: None,
+            host: host.to_owned(),
+            pid: std::process::id(),
+            pid_started,
+            config: None,
+            keys: Vec::new(),
+        };
+        Process { id: 1, registered, started_at_ms: 0, heartbeat_at_ms, detail: None }
+    }
+
+    #[test]
+    fn another_machine_of_the_same_name_is_believed_while_it_is_heard() {
+        let own = process("here", started(std::process::id()).unwrap(), 0);
+        assert!(is_alive(&own, "here", 10 * FRESH_MS), "it is this process");
+        let former = process("here", format!("{}:0", boot()), 10 * FRESH_MS);
+        assert!(!is_alive(&former, "here", 10 * FRESH_MS), "its number belongs to another process by now");
+        for host in ["here", "there"] {
+            let other = process(host, "another-boot:17".to_owned(), 0);
+            assert!(is_alive(&other, "here", FRESH_MS - 1) && !is_alive(&other, "here", FRESH_MS), "{host}");
+        }
+    }
+
     #[test]
     fn this_process_lives_and_number_zero_does_not() {
         assert!(super::started(std::process::id()).is_some());

@@ -7,6 +7,7 @@
 
 use crate::child::{self, ChildError, ms};
 use crate::clock::now_ms;
+use crate::connections::EndpointCalls;
 use crate::messages::{Ask, FromSender, SenderSetup, ToSender};
 use crate::pulse;
 use crate::terms::Terms;
@@ -25,6 +26,7 @@ use std::collections::HashMap;
 use std::time::Duration;
 use tokio::net::unix::pipe;
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::time::Instant;
 
 /// Name of the role.
 pub const ROLE: &str = "sender";
@@ -34,6 +36,9 @@ const GATHER: usize = 512;
 
 /// Longest pause between two tries to reach the database or the node at the beginning.
 const MAX_PAUSE: Duration = Duration::from_secs(10);
+
+/// Least time between two words about the calls of this process.
+const TELL_CALLS: Duration = Duration::from_secs(2);
 
 /// The answer to what was not journalled: it is submitted again.
 const INTERRUPTED: SubmitAnswer = SubmitAnswer::Failed(Failure::Interrupted);
@@ -65,7 +70,16 @@ async fn serve(setup: SenderSetup, parent: ToParent, mut orders: FromParent) -> 
     drop(setup);
     parent.send(&FromSender::Trouble(None)).await?;
     parent.send(&FromSender::Ready).await?;
-    let mut desk = Desk { sender, endpoints, hash_lock_key, parent, submits: Vec::new(), trouble: None };
+    let mut desk = Desk {
+        sender,
+        endpoints,
+        hash_lock_key,
+        parent,
+        submits: Vec::new(),
+        trouble: None,
+        calls: Vec::new(),
+        calls_due: Instant::now(),
+    };
     desk.work().await?;
     desk.run(orders).await
 }
@@ -192,6 +206,9 @@ struct Desk<N = Node, K = Records> {
     submits: Vec<(Ask, Submit)>,
     /// What the parent was told last of the database.
     trouble: Option<String>,
+    /// What it was told last of the calls of this process, and when it is told again if there are more.
+    calls: Vec<EndpointCalls>,
+    calls_due: Instant,
 }
 
 /// Whether to go on.
@@ -234,7 +251,7 @@ impl<N: facilitator_sender::Ask, K: Keep> Desk<N, K> {
                 }
                 Some(ToSender::Head(head)) => self.sender.on_head(head, now_ms()),
                 Some(ToSender::Endpoint(index)) => self.use_endpoint(index),
-                Some(ToSender::Gate(open)) => self.sender.set_gate(if open { Gate::Open } else { Gate::Closed }),
+                Some(ToSender::Gate(open)) => self.set_gate(open).await?,
                 Some(ToSender::Log(filter)) => child::log_by(&filter),
                 Some(ToSender::Stop) => return Ok(Next::Stop),
                 Some(ToSender::Setup(_)) => return Err(ChildError::OutOfTurn),
@@ -246,6 +263,23 @@ impl<N: facilitator_sender::Ask, K: Keep> Desk<N, K> {
             }
         }
         Ok(Next::On)
+    }
+
+    /// What waits for the database while the gate closes is not kept: another instance may work on its request by the time
+    /// that it opens again.
+    async fn set_gate(&mut self, open: bool) -> Result<(), ChildError> {
+        self.sender.set_gate(if open { Gate::Open } else { Gate::Closed });
+        if !open {
+            self.hand_back().await?;
+        }
+        Ok(())
+    }
+
+    async fn hand_back(&mut self) -> Result<(), ChildError> {
+        for (ask, _) in std::mem::take(&mut self.submits) {
+            self.parent.send(&FromSender::Answer(ask, INTERRUPTED)).await?;
+        }
+        Ok(())
     }
 
     fn use_endpoint(&mut self, index: u64) {
@@ -306,6 +340,7 @@ impl<N: facilitator_sender::Ask, K: Keep> Desk<N, K> {
             self.parent.send(&FromSender::Woke).await?;
             kill_point!("sender.woke");
         }
+        self.tell_calls().await?;
         self.tell_trouble().await
     }
 
@@ -325,6 +360,20 @@ impl<N: facilitator_sender::Ask, K: Keep> Desk<N, K> {
         }
     }
 
+    /// Tells the parent what the endpoints were asked, not more often than that is looked at.
+    async fn tell_calls(&mut self) -> Result<(), ChildError> {
+        if Instant::now() < self.calls_due {
+            return Ok(());
+        }
+        let calls = EndpointCalls::of(&self.endpoints);
+        if calls != self.calls {
+            self.calls_due = Instant::now() + TELL_CALLS;
+            self.calls.clone_from(&calls);
+            self.parent.send(&FromSender::Calls(calls)).await?;
+        }
+        Ok(())
+    }
+
     /// Tells the parent how the database does, whenever that has changed.
     async fn tell_trouble(&mut self) -> Result<(), ChildError> {
         let trouble = self.sender.trouble();
@@ -341,9 +390,7 @@ impl<N: facilitator_sender::Ask, K: Keep> Desk<N, K> {
         if !self.submits.is_empty() {
             self.work().await?;
         }
-        for (ask, _) in std::mem::take(&mut self.submits) {
-            self.parent.send(&FromSender::Answer(ask, INTERRUPTED)).await?;
-        }
+        self.hand_back().await?;
         match self.sender.close().await {
             // The leases run out by themselves.
             Err(error) if error.passes() => tracing::warn!(%error, "the accounts could not be given back"),

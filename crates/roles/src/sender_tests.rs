@@ -136,7 +136,16 @@ async fn desk(store: &Store, parent: &ToParent, refuses: &Arc<AtomicBool>) -> De
     let settings = Settings { retry_base_ms: 20, ..Settings::new(CHAIN) };
     let sender = Sender::over(node, keep, vec![key()], settings, "one", now_ms()).await.unwrap();
     let hash_lock_key = HashLockKey::new([7; 32]);
-    Desk { sender, endpoints: Vec::new(), hash_lock_key, parent: parent.clone(), submits: Vec::new(), trouble: None }
+    Desk {
+        sender,
+        endpoints: Vec::new(),
+        hash_lock_key,
+        parent: parent.clone(),
+        submits: Vec::new(),
+        trouble: None,
+        calls: Vec::new(),
+        calls_due: Instant::now(),
+    }
 }
 
 fn leg(number: u64) -> ToSender {
@@ -172,6 +181,7 @@ fn answer(message: &FromSender) -> Option<(Ask, SubmitAnswer)> {
         | FromSender::Secret(..)
         | FromSender::Woke
         | FromSender::Trouble(_)
+        | FromSender::Calls(_)
         | FromSender::Unfit(_) => None,
     }
 }
@@ -239,6 +249,30 @@ async fn submissions_wait_until_the_database_is_well() {
         assert_eq!(answers(&mut heard, 1).await, [(Ask(7), SubmitAnswer::Queued)]);
         assert!(matches!(hear(&mut heard).await, FromSender::Trouble(None)));
         assert_eq!(intents(&store).await, ["leg:1"]);
+        to_sender.send(&ToSender::Stop).await.unwrap();
+        role.await.unwrap().unwrap();
+    });
+    told.await;
+}
+
+#[tokio::test]
+async fn what_waits_for_the_database_is_handed_back_at_a_closed_gate() {
+    let place = Place::new();
+    let store = place.store().await;
+    let Pipes { to_sender, orders, parent, mut heard, .. } = Pipes::new();
+    let refuses = Arc::new(AtomicBool::new(false));
+    let desk = desk(&store, &parent, &refuses).await;
+    refuses.store(true, Ordering::Relaxed);
+    let running = tokio::task::LocalSet::new();
+    let role = running.spawn_local(desk.run(orders));
+    let told = running.run_until(async {
+        to_sender.send(&leg(1)).await.unwrap();
+        let FromSender::Trouble(Some(_)) = hear(&mut heard).await else { panic!("no word of the trouble") };
+        to_sender.send(&ToSender::Gate(false)).await.unwrap();
+        assert_eq!(answers(&mut heard, 1).await, [(Ask(1), INTERRUPTED)]);
+        refuses.store(false, Ordering::Relaxed);
+        assert!(matches!(hear(&mut heard).await, FromSender::Trouble(None)));
+        assert!(intents(&store).await.is_empty());
         to_sender.send(&ToSender::Stop).await.unwrap();
         role.await.unwrap().unwrap();
     });

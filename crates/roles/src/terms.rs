@@ -3,7 +3,7 @@
 //! They travel in the environment, because limits are set before anything else happens in a child. Nothing in them is
 //! secret.
 
-use crate::{scanner, sender, worker};
+use crate::{metrics, scanner, sender, worker};
 use std::time::Duration;
 
 /// Environment variable in which the parent passes them on.
@@ -26,13 +26,22 @@ pub struct Terms {
     pub sender_memory: Option<u64>,
     /// Most address space of a worker in MiB, if limited.
     pub worker_memory: Option<u64>,
+    /// Address space of the metrics process in MiB, if limited.
+    pub metrics_memory: Option<u64>,
     /// Most open files of each child, if limited.
     pub open_files: Option<u64>,
 }
 
 impl Default for Terms {
     fn default() -> Self {
-        Self { heartbeat: HEARTBEAT, scanner_memory: None, sender_memory: None, worker_memory: None, open_files: None }
+        Self {
+            heartbeat: HEARTBEAT,
+            scanner_memory: None,
+            sender_memory: None,
+            worker_memory: None,
+            metrics_memory: None,
+            open_files: None,
+        }
     }
 }
 
@@ -45,6 +54,7 @@ impl Terms {
             ("scanner", self.scanner_memory),
             ("sender", self.sender_memory),
             ("worker", self.worker_memory),
+            ("metrics", self.metrics_memory),
             ("files", self.open_files),
         ];
         let limits = limits.iter().filter_map(|(name, limit)| limit.map(|limit| format!(" {name}={limit}")));
@@ -62,6 +72,7 @@ impl Terms {
                 "scanner" => terms.scanner_memory = value,
                 "sender" => terms.sender_memory = value,
                 "worker" => terms.worker_memory = value,
+                "metrics" => terms.metrics_memory = value,
                 "files" => terms.open_files = value,
                 _ => {}
             }
@@ -82,6 +93,7 @@ impl Terms {
             scanner::ROLE => self.scanner_memory,
             sender::ROLE => self.sender_memory,
             worker::ROLE => self.worker_memory,
+            metrics::ROLE => self.metrics_memory,
             _ => None,
         };
         mib.map(|mib| mib.saturating_mul(MIB))
@@ -99,12 +111,13 @@ mod tests {
             scanner_memory: Some(4096),
             sender_memory: Some(2048),
             worker_memory: Some(1024),
+            metrics_memory: Some(256),
             open_files: Some(64),
         };
         for terms in [all, Terms::default(), Terms { worker_memory: None, ..all }] {
             assert_eq!(Terms::from_text(&terms.to_text()), terms);
         }
-        assert_eq!(all.to_text(), "beat=250 scanner=4096 sender=2048 worker=1024 files=64");
+        assert_eq!(all.to_text(), "beat=250 scanner=4096 sender=2048 worker=1024 metrics=256 files=64");
         assert_eq!(all.address_space(worker::ROLE), Some(1 << 30));
         assert_eq!(all.address_space("cook"), None);
     }

@@ -74,6 +74,20 @@ pub enum Success {
     Reverted,
 }
 
+/// What a transaction does behind others that are no more mined than itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Trial {
+    /// It succeeds.
+    Succeeds {
+        /// Units of gas that it is charged for: without those that are refunded at its end.
+        gas_used: u64,
+        /// What it returns.
+        returned: Bytes,
+    },
+    /// It fails.
+    Fails,
+}
+
 /// The answers to one batch: the outer error says that the node answered nothing at all.
 pub type Answers<T> = Result<Vec<Result<T, RpcError>>, RpcError>;
 
@@ -106,6 +120,10 @@ pub trait Ask {
 
     /// Trials at the newest block, or where they say.
     async fn simulate(&self, asked: &[Simulate<'_>]) -> Answers<Value>;
+
+    /// What becomes of sequences of transactions at the newest block: each finds what those before it in its sequence
+    /// leave behind. An error of a sequence says nothing about its transactions.
+    async fn rehearse(&self, sequences: &[Vec<Simulation>]) -> Answers<Vec<Trial>>;
 
     /// Hands over signed transactions in this order.
     async fn send(&self, raw: &[&Bytes]) -> Answers<Value>;
@@ -142,6 +160,13 @@ impl Ask for Node {
     async fn simulate(&self, asked: &[Simulate<'_>]) -> Answers<Value> {
         let calls: Vec<Call> = asked.iter().map(Simulate::call).collect();
         self.rpc.batch(&calls).await
+    }
+
+    async fn rehearse(&self, sequences: &[Vec<Simulation>]) -> Answers<Vec<Trial>> {
+        let calls: Vec<Call> = sequences.iter().map(|sequence| sequence_call(sequence)).collect();
+        let answers = self.rpc.batch(&calls).await?;
+        let read = |(sequence, answer): (&Vec<Simulation>, Result<Value, RpcError>)| trials(&answer?, sequence.len());
+        Ok(sequences.iter().zip(answers).map(read).collect())
     }
 
     async fn send(&self, raw: &[&Bytes]) -> Answers<Value> {
@@ -201,6 +226,26 @@ impl Simulation {
         // `data` beside `input` is for nodes of old; those that know both want them equal.
         json!({ "from": address(self.from), "to": address(self.to), "value": self.value.to_quantity(), "data": data })
     }
+}
+
+/// Without validation: nonces are those of the sequence and nothing is paid for, as in `eth_estimateGas`.
+fn sequence_call(sequence: &[Simulation]) -> Call {
+    let calls: Vec<Value> = sequence.iter().map(Simulation::params).collect();
+    Call::new("eth_simulateV1", json!([{ "blockStateCalls": [{ "calls": calls }], "validation": false }, "latest"]))
+}
+
+/// The trials of one simulated block of so many transactions.
+fn trials(answer: &Value, count: usize) -> Result<Vec<Trial>, RpcError> {
+    let calls = answer[0]["calls"].as_array().filter(|calls| calls.len() == count);
+    calls.ok_or_else(|| malformed("a block with a result for each call"))?.iter().map(trial).collect()
+}
+
+fn trial(call: &Value) -> Result<Trial, RpcError> {
+    let status = parse::<U256>(&call["status"])?;
+    if status != U256::ONE {
+        return Ok(Trial::Fails);
+    }
+    Ok(Trial::Succeeds { gas_used: gas(&call["gasUsed"])?, returned: returned(&call["returnData"])? })
 }
 
 fn call_of(question: Question, head: u64, finalised: u64) -> Call {

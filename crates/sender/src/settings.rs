@@ -40,6 +40,14 @@ pub struct Settings {
 }
 
 impl Settings {
+    /// Blocks in which an account gets nowhere until what it has signed is given up, where nobody has its key: as many as
+    /// all replacements of one transaction take.
+    #[must_use]
+    pub fn keyless_blocks(&self) -> u64 {
+        let attempts = u64::from(self.max_replacements).saturating_add(1);
+        self.resend_after_blocks.max(1).saturating_mul(attempts).max(self.confirmations)
+    }
+
     /// The defaults of the configuration for a chain.
     #[must_use]
     pub fn new(chain_id: u64) -> Self {

@@ -49,7 +49,8 @@ pub struct Submit {
     pub data: Bytes,
     /// Tokens that it takes from the account.
     pub allowance: Option<Allowance>,
-    /// Intent on the same chain that must be mined successfully before this one is estimated.
+    /// Intent on the same chain that must have its effect before this one: if the same account signs it this one goes right
+    /// behind it, else it waits until the other is mined.
     pub after: Option<String>,
     /// The word that the call must return when simulated, or it isn't signed.
     pub expect: Option<B256>,
@@ -186,6 +187,19 @@ pub enum Failure {
         /// The nonce.
         nonce: u64,
     },
+    /// Another instance works on its request by now: that one has it done.
+    #[error("another instance works on the request by now: nothing is signed for it here")]
+    TakenOver,
+    /// No instance that works has the key to raise its fee, and no block took it for long: another key may do it.
+    #[error(
+        "no block took it for {blocks} blocks, and no instance that works has the key of {account} to raise its fee"
+    )]
+    Abandoned {
+        /// The account.
+        account: Address,
+        /// How many blocks it was waited for.
+        blocks: u64,
+    },
     /// Too many intents are alive already.
     #[error("{limit} transactions are alive already, which is the limit: wait until some have ended")]
     Busy {
@@ -210,6 +224,8 @@ impl Failure {
             Self::Unreachable(_) => "unreachable",
             Self::Interrupted => "interrupted",
             Self::Superseded { .. } => "superseded",
+            Self::TakenOver => "taken_over",
+            Self::Abandoned { .. } => "abandoned",
             Self::Busy { .. } => "busy",
         }
     }

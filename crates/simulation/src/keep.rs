@@ -68,10 +68,10 @@ impl Journal {
     }
 }
 
-/// Remembers what was signed, so that the node knows the bytes when they come.
-fn remember(world: &mut World, side: Side, signature: &Signature) {
-    let Some(entry) = world.disk.journals[side].entries.get(&signature.id) else { return };
-    let Some(data) = call_data(entry, signature) else { return };
+/// The transaction of a signature that is to be committed. An approval is measured by what waits before the commit: the
+/// accepts that it is for may be signed in the same one.
+fn transaction(world: &mut World, side: Side, signature: &Signature) -> Option<Tx> {
+    let entry = world.disk.journals[side].entries.get(&signature.id)?;
     let tx = Tx {
         hash: signature.hash,
         author: Author::Own,
@@ -80,16 +80,21 @@ fn remember(world: &mut World, side: Side, signature: &Signature) {
         nonce: signature.nonce,
         to: entry.to,
         value: entry.value,
-        data,
+        data: call_data(entry, signature)?,
         price: fee::price(signature.fee).to_u64().unwrap_or(u64::MAX),
     };
-    world.note(|| format!("{side}: signed {} nonce {}", tx.intent, tx.nonce));
     let same = |known: &Rc<Tx>| known.from == tx.from && known.nonce == tx.nonce && known.data == tx.data;
     let is_first = !world.signed.values().any(same);
     if let Some(violation) = allowance::allowed(side, &tx, &world.disk).filter(|_| is_first) {
         world.violated(violation.invariant, violation.found);
     }
-    world.signed.insert(signature.hash, Rc::new(tx));
+    Some(tx)
+}
+
+/// Remembers what was signed, so that the node knows the bytes when they come.
+fn remember(world: &mut World, side: Side, tx: Tx) {
+    world.note(|| format!("{side}: signed {} nonce {}", tx.intent, tx.nonce));
+    world.signed.insert(tx.hash, Rc::new(tx));
 }
 
 /// A secret's call data stands in the signed bytes alone.
@@ -136,14 +141,16 @@ impl Keep for Journal {
             if world.mutation != Mutation::NoFencing {
                 world.disk.journals[self.side].check_leases(leases, signed, now_ms)?;
             }
+            let transactions: Vec<Tx> =
+                signed.iter().filter_map(|signature| transaction(world, self.side, signature)).collect();
             if world.mutation == Mutation::BroadcastBeforeJournal {
                 let late = signed.iter().map(|signature| (signature.hash, signature.clone()));
                 world.truth.uncommitted.extend(late);
             } else {
                 world.disk.journals[self.side].sign(signed, now_ms)?;
             }
-            for signature in signed {
-                remember(world, self.side, signature);
+            for tx in transactions {
+                remember(world, self.side, tx);
             }
             Ok(())
         })

@@ -1,7 +1,7 @@
 //! The nodes as sender and scanner ask them: lagging, forgetful, sometimes silent.
 
 use crate::chain::{Chain, Fate, GAS};
-use crate::contracts::{Call, Place};
+use crate::contracts::{Call, Place, execute};
 use crate::mutation::Mutation;
 use crate::views;
 use crate::world::{Shared, World, lost, pause};
@@ -10,7 +10,7 @@ use facilitator_chain::rpc::RpcError;
 use facilitator_eth::abi::Revert;
 use facilitator_eth::{B256, Bytes, U256, keccak256};
 use facilitator_protocol::model::Side;
-use facilitator_sender::{Answers, Ask, Head, Question, Receipt, Simulate, Simulation, Success};
+use facilitator_sender::{Answers, Ask, Head, Question, Receipt, Simulate, Simulation, Success, Trial};
 use facilitator_store::journal::Inclusion;
 use serde_json::{Value, json};
 
@@ -54,6 +54,22 @@ impl Node {
         let place = Place { side, roots: &world.roots, number: number + 1 };
         let call = Call { from: trial.from, to: trial.to, value: trial.value, data: &trial.data };
         views::call(&block.state, &place, call)
+    }
+
+    /// One after the other, each on what those before it leave.
+    fn in_turn(world: &World, side: Side, sequence: &[Simulation]) -> Vec<Trial> {
+        let chain = &world.chains[side];
+        let place = Place { side, roots: &world.roots, number: chain.head() + 1 };
+        let mut state = chain.told(chain.head()).map(|block| (*block.state).clone()).unwrap_or_default();
+        let mut carry_out = |trial: &Simulation| {
+            let mut after = state.clone();
+            let call = Call { from: trial.from, to: trial.to, value: trial.value, data: &trial.data };
+            let Ok(done) = execute(&mut after, &place, call) else { return Trial::Fails };
+            state = after;
+            // What is refunded is not counted.
+            Trial::Succeeds { gas_used: GAS * 3 / 4, returned: done.output }
+        };
+        sequence.iter().map(&mut carry_out).collect()
     }
 
     /// A transaction arrives; the answer is in the node's words.
@@ -116,6 +132,16 @@ impl Ask for Node {
             }
         };
         Ok(asked.iter().map(|asked| answer(asked).map_err(|revert| reverted(&revert))).collect())
+    }
+
+    async fn rehearse(&self, sequences: &[Vec<Simulation>]) -> Answers<Vec<Trial>> {
+        pause().await;
+        let mut world = self.world.borrow_mut();
+        world.reach()?;
+        if !world.rehearses {
+            return Ok(vec![Err(RpcError::Unsupported { message: "eth_simulateV1".to_owned() }); sequences.len()]);
+        }
+        Ok(sequences.iter().map(|sequence| Ok(Self::in_turn(&world, self.side, sequence))).collect())
     }
 
     async fn send(&self, raw: &[&Bytes]) -> Answers<Value> {

@@ -87,6 +87,8 @@ pub(crate) struct World {
     pub(crate) workers: Pair<Vec<Address>>,
     /// They own little.
     pub(crate) poor: bool,
+    /// Whether the nodes try out sequences of transactions.
+    pub(crate) rehearses: bool,
     /// All that was ever signed.
     pub(crate) signed: BTreeMap<B256, Rc<Tx>>,
     pub(crate) truth: Truth,
@@ -105,6 +107,7 @@ impl World {
             Pair { origin: names::workers(Side::Origin, count), auxiliary: names::workers(Side::Auxiliary, 1) };
         let deep = rng.chance(125) || mutation == Mutation::ForkWithoutUndoing;
         let coins = if rng.chance(125) { POOR } else { RICH };
+        let rehearses = rng.chance(700);
         let mut chain = |side: Side| Chain::new(side, 1 + rng.below(3), endowed(side, &workers[side], coins));
         let chains = Pair { origin: chain(Side::Origin), auxiliary: chain(Side::Auxiliary) };
         Self {
@@ -122,6 +125,7 @@ impl World {
             finals: Pair::default(),
             poor: coins == POOR,
             workers,
+            rehearses,
             signed: BTreeMap::new(),
             truth: Truth::new(deep),
             violation: None,

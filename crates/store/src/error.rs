@@ -1,5 +1,6 @@
 //! What can go wrong with the database, one variant a decision of the caller.
 
+use crate::journal::EntryId;
 use facilitator_eth::Address;
 
 /// Why the database did not do it. Nothing was changed in any of these cases but [`StoreError::Uncertain`].
@@ -152,7 +153,9 @@ pub enum StoreError {
     /// Another instance works on the request that was to be signed for.
     #[error("the claim on request {request} is lost: {holder} works on it, so nothing is signed for it here")]
     ClaimLost {
-        /// Row number.
+        /// All entries of which that is so.
+        entries: Vec<EntryId>,
+        /// Row number of the first one's request.
         request: i64,
         /// Who has it.
         holder: String,

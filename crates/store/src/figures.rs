@@ -9,7 +9,7 @@ use crate::{
     error::Result,
     journal::EntryState,
 };
-use facilitator_eth::{Address, B256};
+use facilitator_eth::{Address, B256, tx::nonce_of};
 use facilitator_protocol::model::{Kind, State, Step};
 
 /// What the journal knows of one worker key.
@@ -23,11 +23,11 @@ pub struct KeyFigures {
     pub next_nonce: Option<u64>,
     /// Transactions that are signed and not mined yet.
     pub pending: u64,
-    /// When the oldest of them was signed first, Unix time in milliseconds.
+    /// When the oldest of them was signed first with the nonce that it has, Unix time in milliseconds.
     pub pending_since_ms: Option<i64>,
     /// Transactions signed so far, replacements included.
     pub signed: u64,
-    /// Replacements among them.
+    /// Replacements among them: signed again with the same nonce.
     pub replacements: u64,
 }
 
@@ -83,6 +83,35 @@ pub struct Happening {
     pub text: String,
 }
 
+/// One signature of an entry.
+struct Attempt {
+    chain_id: u64,
+    account: Address,
+    entry: i64,
+    /// Whether the entry waits for its block.
+    pending: bool,
+    signed_at_ms: i64,
+    /// As the signed bytes say.
+    nonce: Option<u64>,
+}
+
+impl Attempt {
+    fn read(row: &mut Row) -> Result<Self> {
+        Ok(Self {
+            chain_id: row.take()?,
+            account: row.take()?,
+            entry: row.take()?,
+            pending: row.take()?,
+            signed_at_ms: row.take()?,
+            nonce: nonce_of(&row.take()?),
+        })
+    }
+}
+
+fn count(number: usize) -> u64 {
+    u64::try_from(number).unwrap_or(u64::MAX)
+}
+
 impl Store {
     /// What the journal knows of each key that has signed.
     ///
@@ -91,9 +120,7 @@ impl Store {
     pub async fn key_figures(&self) -> Result<Vec<KeyFigures>> {
         let sql = "SELECT t.chain_id, t.account,
                 MAX(CASE WHEN t.state <> 'failed' OR t.block_number IS NOT NULL THEN t.nonce END),
-                COUNT(CASE WHEN a.number = 1 AND t.state IN ('signed', 'broadcast') THEN 1 END),
-                MIN(CASE WHEN a.number = 1 AND t.state IN ('signed', 'broadcast') THEN a.signed_at_ms END),
-                COUNT(*), COUNT(CASE WHEN a.number > 1 THEN 1 END)
+                COUNT(CASE WHEN a.number = 1 AND t.state IN ('signed', 'broadcast') THEN 1 END), COUNT(*)
             FROM transactions t JOIN attempts a ON a.transaction_id = t.id
             WHERE t.account IS NOT NULL GROUP BY t.chain_id, t.account ORDER BY t.chain_id, t.account";
         let figures = |row: &mut Row| {
@@ -102,12 +129,35 @@ impl Store {
                 account: row.take()?,
                 next_nonce: row.take::<Option<u64>>()?.map(|nonce| nonce.saturating_add(1)),
                 pending: row.take()?,
-                pending_since_ms: row.take()?,
+                pending_since_ms: None,
                 signed: row.take()?,
-                replacements: row.take()?,
+                replacements: 0,
             })
         };
-        self.db.fetch(sql, Vec::new()).await?.iter_mut().map(figures).collect()
+        let mut rows = self.db.fetch(sql, Vec::new()).await?;
+        let mut keys = rows.iter_mut().map(figures).collect::<Result<Vec<KeyFigures>>>()?;
+        // What an attempt replaces, and since when a nonce is waited for, its own bytes alone tell: an entry whose nonce
+        // somebody else took was signed again with another one.
+        let sql = "SELECT t.chain_id, t.account, t.id, CAST(CASE WHEN t.state IN ('signed', 'broadcast') THEN 1 ELSE 0 END AS BIGINT),
+                a.signed_at_ms, a.raw
+            FROM transactions t JOIN attempts a ON a.transaction_id = t.id
+            WHERE t.account IS NOT NULL AND (t.state IN ('signed', 'broadcast')
+                OR t.id IN (SELECT transaction_id FROM attempts WHERE number > 1))
+            ORDER BY t.id, a.number";
+        let mut rows = self.db.fetch(sql, Vec::new()).await?;
+        let attempts = rows.iter_mut().map(Attempt::read).collect::<Result<Vec<Attempt>>>()?;
+        for signed in attempts.chunk_by(|one, next| one.entry == next.entry) {
+            let [first, ..] = signed else { continue };
+            let is_own = |key: &&mut KeyFigures| key.chain_id == first.chain_id && key.account == first.account;
+            let Some(key) = keys.iter_mut().find(is_own) else { continue };
+            let by_nonce: Vec<&[Attempt]> = signed.chunk_by(|one, next| one.nonce == next.nonce).collect();
+            key.replacements += by_nonce.iter().map(|same| count(same.len().saturating_sub(1))).sum::<u64>();
+            if let Some([first, ..]) = by_nonce.last().filter(|_| first.pending) {
+                let since = key.pending_since_ms.unwrap_or(first.signed_at_ms);
+                key.pending_since_ms = Some(since.min(first.signed_at_ms));
+            }
+        }
+        Ok(keys)
     }
 
     /// The transactions of the journal, counted by chain, purpose and state.

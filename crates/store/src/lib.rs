@@ -90,6 +90,15 @@ impl Store {
         journal::Journal { db: self.db.clone(), chain_id }
     }
 
+    /// The time of the database server, Unix milliseconds; `None` where there is no server and so no other clock.
+    ///
+    /// # Errors
+    /// [`StoreError`] of the database.
+    pub async fn server_time_ms(&self) -> Result<Option<i64>> {
+        let Some(sql) = self.db.dialect().time() else { return Ok(None) };
+        self.db.fetch(sql, Vec::new()).await?.first_mut().map(db::Row::take).transpose()
+    }
+
     /// Ends the connection; everything committed stays.
     pub async fn close(&self) {
         self.db.close().await;

@@ -25,6 +25,7 @@ const SQLITE: &[Migration] = &[
     Migration { version: 5, name: "monitor", sql: include_str!("../../../migrations/sqlite/0005_monitor.sql") },
     Migration { version: 6, name: "instances", sql: include_str!("../../../migrations/sqlite/0006_instances.sql") },
     Migration { version: 7, name: "commits", sql: include_str!("../../../migrations/sqlite/0007_commits.sql") },
+    Migration { version: 8, name: "unready", sql: include_str!("../../../migrations/sqlite/0008_unready.sql") },
 ];
 
 const POSTGRES: &[Migration] = &[
@@ -35,6 +36,7 @@ const POSTGRES: &[Migration] = &[
     Migration { version: 5, name: "monitor", sql: include_str!("../../../migrations/postgres/0005_monitor.sql") },
     Migration { version: 6, name: "instances", sql: include_str!("../../../migrations/postgres/0006_instances.sql") },
     Migration { version: 7, name: "commits", sql: include_str!("../../../migrations/postgres/0007_commits.sql") },
+    Migration { version: 8, name: "unready", sql: include_str!("../../../migrations/postgres/0008_unready.sql") },
 ];
 
 const VERSIONS: &str = "CREATE TABLE schema_versions (

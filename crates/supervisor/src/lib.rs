@@ -8,6 +8,7 @@
 pub mod child;
 mod event;
 mod exit;
+mod heard;
 pub mod limits;
 mod patience;
 mod restart;

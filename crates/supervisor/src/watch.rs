@@ -16,6 +16,7 @@ use tokio::process::{Child, ChildStdout};
 use tokio::sync::{mpsc, watch as order_channel};
 use tokio::time::{Instant, sleep_until};
 
+use crate::heard::Heard;
 use crate::{Cause, End, Event, Exit, Patience, Spawned, StreamEnd};
 
 /// Limits on one child.
@@ -73,6 +74,7 @@ pub struct ChildHandle<Out> {
     pub pid: u32,
     sender: FrameSender<Out>,
     orders: order_channel::Sender<Order>,
+    heard: Heard,
 }
 
 impl<Out: Encode> ChildHandle<Out> {
@@ -88,6 +90,12 @@ impl<Out: Encode> ChildHandle<Out> {
     /// A sender to hand to somebody who may wait for room. Keeps the child's input open while it lives.
     pub fn sender(&self) -> FrameSender<Out> {
         self.sender.clone()
+    }
+
+    /// How long the child has shown no sign of life: no message and no heartbeat.
+    #[must_use]
+    pub fn silent_for(&self) -> Duration {
+        self.heard.ago()
     }
 
     /// Asks the child to end, and kills it if it has not done so `within` this time. Zero kills at once. A later
@@ -116,7 +124,9 @@ where
     let (sender, writer) = start_writer(spawned.to_child, None, options.writer);
     let (order_sender, orders) = order_channel::channel(Order::Run);
     let now = Instant::now();
+    let heard = Heard::since(now);
     let unit = Unit {
+        heard: heard.clone(),
         role,
         options,
         pid,
@@ -134,7 +144,7 @@ where
         patience: Some(Patience::new(options.hello_within, now)),
     };
     tokio::spawn(unit.run(key, events));
-    ChildHandle { pid, sender, orders: order_sender }
+    ChildHandle { pid, sender, orders: order_sender, heard }
 }
 
 /// Something read from the child.
@@ -164,6 +174,7 @@ struct Unit<In> {
     kill_at: Option<(Instant, Cause)>,
     /// What was read and waits for a place among the events.
     untold: Option<Read<In>>,
+    heard: Heard,
     /// With a child that is to say hello, then with one that is silent, then with the pipe of a dead one. It runs only
     /// while nothing but the child keeps a message from being read.
     patience: Option<Patience>,
@@ -224,6 +235,7 @@ impl<In: Decode<()> + Send + 'static> Unit<In> {
 
     /// The child gave a sign of life, or could not.
     fn heard(&mut self) {
+        self.heard.now();
         if let Some(patience) = &mut self.patience {
             patience.renew(Instant::now());
         }

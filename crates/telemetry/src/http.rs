@@ -1,10 +1,16 @@
 //! A small HTTP/1.1 server for pages that are only looked at.
 //!
-//! Invariants: only GET and HEAD are answered, bodies are never read; heads, connections and their lives are limited,
-//! whoever is slow is cut off; on a loopback address only requests that name this host are answered, so that no page of
-//! the web can reach it under a name of its own (DNS rebinding); no answer may be kept, framed or read by another site.
+//! Invariants: only GET and HEAD are answered, bodies are never read; heads, connections, those of one peer and their
+//! lives are limited, whoever is slow to ask or to take an answer is cut off; only requests by known names are answered
+//! (see [`Hosts`]), and none that another site's page makes; no answer may be kept, framed or read by another site.
 //!
 //! Left alone: encryption and log-ins, which belong to a reverse proxy.
+
+mod hosts;
+mod paced;
+mod peers;
+
+pub use hosts::Hosts;
 
 use bytes::Bytes;
 use http_body_util::Full;
@@ -14,8 +20,10 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
+use paced::Paced;
+use peers::Peers;
 use std::convert::Infallible;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::time::Duration;
@@ -23,17 +31,31 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
-/// Most connections at a time; further ones wait.
-const CONNECTIONS: usize = 64;
+/// How many are served at a time, and how long each may take.
+#[derive(Debug, Clone, Copy)]
+struct Limits {
+    /// Most connections; further ones wait.
+    connections: usize,
+    /// Most of them from one address; further ones are closed. A reverse proxy is one address.
+    of_a_peer: usize,
+    /// Longest time without a complete head of a request.
+    head: Duration,
+    /// Longest time in which nothing of an answer is taken.
+    write: Duration,
+    /// A connection that is older is closed behind the answer under way.
+    life: Duration,
+    /// Longest wait for that answer to be taken.
+    last_answer: Duration,
+}
 
-/// Longest time without a complete head of a request.
-const HEAD_LIMIT: Duration = Duration::from_secs(30);
-
-/// A connection that is older is closed behind the answer under way.
-const LIFE: Duration = Duration::from_secs(300);
-
-/// Longest wait for that answer to be taken.
-const LAST_ANSWER: Duration = Duration::from_secs(10);
+const LIMITS: Limits = Limits {
+    connections: 64,
+    of_a_peer: 32,
+    head: Duration::from_secs(10),
+    write: Duration::from_secs(10),
+    life: Duration::from_secs(300),
+    last_answer: Duration::from_secs(10),
+};
 
 /// Longest head of a request in bytes, and most headers in it.
 const HEAD_BYTES: usize = 16 * 1024;
@@ -54,22 +76,22 @@ pub struct Page {
     pub content_type: &'static str,
     /// What a browser may load and run for it; nothing if not given.
     pub content_policy: Option<String>,
-    /// The body.
-    pub body: Vec<u8>,
+    /// The body; cheap to clone.
+    pub body: Bytes,
 }
 
 impl Page {
     /// Plain text.
     #[must_use]
     pub fn text(status: u16, text: impl Into<String>) -> Self {
-        let body = text.into().into_bytes();
+        let body = Bytes::from(text.into());
         Self { status, content_type: "text/plain; charset=utf-8", content_policy: None, body }
     }
 
     /// JSON that is written already.
     #[must_use]
-    pub fn json(status: u16, json: impl Into<String>) -> Self {
-        Self { content_type: "application/json", ..Self::text(status, json) }
+    pub fn json(status: u16, json: impl Into<Bytes>) -> Self {
+        Self { status, content_type: "application/json", content_policy: None, body: json.into() }
     }
 }
 
@@ -82,22 +104,30 @@ pub trait Pages: Send + Sync + 'static {
     fn page<'a>(&'a self, path: &'a str, query: &'a str) -> Answer<'a>;
 }
 
-/// Serves until the caller drops this.
-pub async fn serve(listener: TcpListener, pages: Arc<dyn Pages>) -> Infallible {
-    let only_this_host = listener.local_addr().is_ok_and(|address| address.ip().is_loopback());
-    let room = Arc::new(Semaphore::new(CONNECTIONS));
+/// Serves until the caller drops this. `hosts`: as whom it is asked.
+pub async fn serve(listener: TcpListener, pages: Arc<dyn Pages>, hosts: Hosts) -> Infallible {
+    serve_within(listener, pages, hosts, LIMITS).await
+}
+
+async fn serve_within(listener: TcpListener, pages: Arc<dyn Pages>, hosts: Hosts, limits: Limits) -> Infallible {
+    let hosts = Arc::new(hosts);
+    let room = Arc::new(Semaphore::new(limits.connections));
+    let peers = Peers::new(limits.of_a_peer);
     let mut open = JoinSet::new();
     loop {
         // Nobody closes the semaphore.
         let Ok(place) = Arc::clone(&room).acquire_owned().await else { return std::future::pending().await };
         match listener.accept().await {
-            Ok((stream, peer)) => {
-                let pages = Arc::clone(&pages);
-                open.spawn(async move {
-                    talk(stream, peer, pages, only_this_host).await;
-                    drop(place);
-                });
-            }
+            Ok((stream, peer)) => match peers.admit(peer.ip()) {
+                None => tracing::debug!(%peer, "a connection was closed: this peer has too many"),
+                Some(admitted) => {
+                    let (pages, hosts) = (Arc::clone(&pages), Arc::clone(&hosts));
+                    open.spawn(async move {
+                        talk(stream, peer, pages, hosts, limits).await;
+                        drop((admitted, place));
+                    });
+                }
+            },
             Err(error) => {
                 tracing::debug!(%error, "a connection was not taken");
                 tokio::time::sleep(PAUSE).await;
@@ -107,23 +137,23 @@ pub async fn serve(listener: TcpListener, pages: Arc<dyn Pages>) -> Infallible {
     }
 }
 
-async fn talk(stream: TcpStream, peer: SocketAddr, pages: Arc<dyn Pages>, only_this_host: bool) {
+async fn talk(stream: TcpStream, peer: SocketAddr, pages: Arc<dyn Pages>, hosts: Arc<Hosts>, limits: Limits) {
     let service = service_fn(move |request: Request<Incoming>| {
-        let pages = Arc::clone(&pages);
-        async move { Ok::<_, Infallible>(answer(&request, &*pages, only_this_host).await) }
+        let (pages, hosts) = (Arc::clone(&pages), Arc::clone(&hosts));
+        async move { Ok::<_, Infallible>(answer(&request, &*pages, &hosts).await) }
     });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
-        .header_read_timeout(HEAD_LIMIT)
+        .header_read_timeout(limits.head)
         .max_buf_size(HEAD_BYTES)
         .max_headers(HEADERS)
-        .serve_connection(TokioIo::new(stream), service);
+        .serve_connection(TokioIo::new(Paced::new(stream, limits.write)), service);
     let mut connection = pin!(connection);
     let ended = tokio::select! {
         ended = connection.as_mut() => ended,
-        () = tokio::time::sleep(LIFE) => {
+        () = tokio::time::sleep(limits.life) => {
             connection.as_mut().graceful_shutdown();
-            tokio::time::timeout(LAST_ANSWER, connection).await.unwrap_or(Ok(()))
+            tokio::time::timeout(limits.last_answer, connection).await.unwrap_or(Ok(()))
         }
     };
     if let Err(error) = ended {
@@ -131,9 +161,11 @@ async fn talk(stream: TcpStream, peer: SocketAddr, pages: Arc<dyn Pages>, only_t
     }
 }
 
-async fn answer(request: &Request<Incoming>, pages: &dyn Pages, only_this_host: bool) -> Response<Full<Bytes>> {
-    let page = if only_this_host && !names_this_host(request.headers()) {
-        Page::text(421, "this page is for this host alone: ask for it as localhost or 127.0.0.1\n")
+async fn answer(request: &Request<Incoming>, pages: &dyn Pages, hosts: &Hosts) -> Response<Full<Bytes>> {
+    let page = if !hosts.include(request.headers()) {
+        Page::text(421, hosts.refusal())
+    } else if comes_from_elsewhere(request.headers()) {
+        Page::text(403, "this page is not for the pages of other sites: open it by itself\n")
     } else if request.method() == Method::GET || request.method() == Method::HEAD {
         let uri = request.uri();
         pages.page(uri.path(), uri.query().unwrap_or_default()).await
@@ -143,8 +175,19 @@ async fn answer(request: &Request<Incoming>, pages: &dyn Pages, only_this_host: 
     response(page)
 }
 
+/// Whether a browser says that the page of another site asks. Following a link from there is no such thing, and whoever
+/// is no browser does not say.
+fn comes_from_elsewhere(headers: &HeaderMap) -> bool {
+    let said = |name: &str| headers.get(name).map(|value| value.as_bytes().to_ascii_lowercase());
+    let Some(site) = said("sec-fetch-site") else { return false };
+    let is_own = site == b"same-origin" || site == b"none";
+    let is_link = said("sec-fetch-mode").is_some_and(|mode| mode == b"navigate")
+        && said("sec-fetch-dest").is_some_and(|dest| dest == b"document");
+    !is_own && !is_link
+}
+
 fn response(page: Page) -> Response<Full<Bytes>> {
-    let mut response = Response::new(Full::new(Bytes::from(page.body)));
+    let mut response = Response::new(Full::new(page.body));
     *response.status_mut() = StatusCode::from_u16(page.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let policy = page.content_policy.as_deref().unwrap_or(NO_CONTENT_POLICY);
     let policy = HeaderValue::from_str(policy).unwrap_or(HeaderValue::from_static(NO_CONTENT_POLICY));
@@ -165,28 +208,6 @@ fn response(page: Page) -> Response<Full<Bytes>> {
         headers.insert(header::ALLOW, HeaderValue::from_static("GET, HEAD"));
     }
     response
-}
-
-/// Whether the one `Host` is a name of this host, under whatever port: a tunnel may end at another one.
-fn names_this_host(headers: &HeaderMap) -> bool {
-    let mut hosts = headers.get_all(header::HOST).iter();
-    let (Some(host), None) = (hosts.next(), hosts.next()) else { return false };
-    host.to_str().is_ok_and(is_this_host)
-}
-
-fn is_this_host(host: &str) -> bool {
-    let name = match host.rsplit_once(':') {
-        // The colons of an address of version 6 stand in brackets.
-        Some((name, port)) if !port.contains(']') => {
-            if port.parse::<u16>().is_err() {
-                return false;
-            }
-            name
-        }
-        Some(_) | None => host,
-    };
-    let address = name.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(name);
-    name.eq_ignore_ascii_case("localhost") || address.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
 }
 
 #[cfg(test)]

@@ -4,17 +4,40 @@ use super::*;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::task::JoinHandle;
 
+/// Limits that a test need not wait for long.
+const SHORT: Limits = Limits {
+    connections: 8,
+    of_a_peer: 2,
+    head: Duration::from_millis(100),
+    write: Duration::from_millis(100),
+    ..LIMITS
+};
+
+/// More than the buffers of both ends take.
+const LARGE: usize = 64 << 20;
+
 struct Echo;
 
 impl Pages for Echo {
     fn page<'a>(&'a self, path: &'a str, query: &'a str) -> Answer<'a> {
-        Box::pin(async move { Page::text(200, format!("{path} {query}")) })
+        Box::pin(async move {
+            match path {
+                "/large" => Page::text(200, "x".repeat(LARGE)),
+                _ => Page::text(200, format!("{path} {query}")),
+            }
+        })
     }
 }
 
 async fn server() -> (SocketAddr, JoinHandle<Infallible>) {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    (listener.local_addr().unwrap(), tokio::spawn(serve(listener, Arc::new(Echo))))
+    server_within("127.0.0.1:0", LIMITS).await
+}
+
+async fn server_within(address: &str, limits: Limits) -> (SocketAddr, JoinHandle<Infallible>) {
+    let listener = TcpListener::bind(address).await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let hosts = Hosts::of(address, ["ops.example".to_owned()]);
+    (address, tokio::spawn(serve_within(listener, Arc::new(Echo), hosts, limits)))
 }
 
 /// What comes back until the server closes; one that closes early may take its answer with it.
@@ -38,6 +61,7 @@ async fn it_is_looked_at_by_this_host_alone_and_nothing_else() {
     for (method, host, status, body) in [
         ("GET", own.as_str(), 200, "/a b=c"),
         ("GET", "Host: LOCALHOST\r\n", 200, "/a b=c"),
+        ("GET", "Host: ops.example\r\n", 200, "/a b=c"),
         ("HEAD", own.as_str(), 200, ""),
         ("POST", own.as_str(), 405, "use GET"),
         ("DELETE", own.as_str(), 405, "use GET"),
@@ -72,24 +96,104 @@ async fn heads_without_end_are_cut_off() {
     serving.abort();
 }
 
-#[test]
-fn names_of_this_host() {
-    for (host, is) in [
-        ("localhost", true),
-        ("localhost:9184", true),
-        ("127.0.0.1:1", true),
-        ("127.8.9.1", true),
-        ("[::1]:9184", true),
-        ("[::1]", true),
-        ("localhost.example", false),
-        ("localhost:", false),
-        ("localhost:port", false),
-        ("10.0.0.1:9184", false),
-        ("0.0.0.0", false),
-        ("[::]:1", false),
-        ("", false),
-        ("127.0.0.1@example", false),
-    ] {
-        assert_eq!(is_this_host(host), is, "{host}");
+#[tokio::test]
+async fn beyond_loopback_too_only_known_names_are_answered() {
+    let (to, serving) = server_within("0.0.0.0:0", LIMITS).await;
+    let to = SocketAddr::from(([127, 0, 0, 1], to.port()));
+    for (host, status) in [("192.0.2.7:9184", 200), ("ops.example", 200), ("rebound.example", 421)] {
+        let said = ask(to, "GET", &format!("Host: {host}\r\n")).await;
+        assert!(said.starts_with(&format!("HTTP/1.1 {status} ")), "{host}: {said}");
     }
+    serving.abort();
+}
+
+#[tokio::test]
+async fn the_page_of_another_site_gets_nothing_but_a_link_from_there_leads_here() {
+    let (to, serving) = server().await;
+    for (site, mode, dest, status) in [
+        ("same-origin", "cors", "empty", 200),
+        ("none", "navigate", "document", 200),
+        ("cross-site", "navigate", "document", 200),
+        ("cross-site", "cors", "empty", 403),
+        ("cross-site", "no-cors", "image", 403),
+        ("same-site", "no-cors", "script", 403),
+        ("cross-site", "navigate", "iframe", 403),
+    ] {
+        let headers = format!(
+            "Host: localhost\r\nSec-Fetch-Site: {site}\r\nSec-Fetch-Mode: {mode}\r\nSec-Fetch-Dest: {dest}\r\n"
+        );
+        let said = ask(to, "GET", &headers).await;
+        assert!(said.starts_with(&format!("HTTP/1.1 {status} ")), "{site} {mode} {dest}: {said}");
+    }
+    serving.abort();
+}
+
+/// Everything until the other end closes or breaks; fails if it never does.
+async fn drain(stream: &mut TcpStream) -> usize {
+    let mut said = Vec::new();
+    let ended = tokio::time::timeout(Duration::from_secs(60), stream.read_to_end(&mut said)).await;
+    let _closed_or_broken = ended.expect("the connection was never ended");
+    said.len()
+}
+
+#[tokio::test]
+async fn whoever_is_slow_to_ask_is_cut_off() {
+    let (to, serving) = server_within("127.0.0.1:0", SHORT).await;
+    for begun in ["", "GET / HTTP/1.1\r\nHost: loc"] {
+        let mut stream = TcpStream::connect(to).await.unwrap();
+        stream.write_all(begun.as_bytes()).await.unwrap();
+        drain(&mut stream).await;
+    }
+    // Between two requests too.
+    let mut stream = TcpStream::connect(to).await.unwrap();
+    stream.write_all(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n").await.unwrap();
+    assert!(drain(&mut stream).await > 0);
+    serving.abort();
+}
+
+#[tokio::test]
+async fn whoever_does_not_take_an_answer_is_cut_off() {
+    let (to, serving) = server_within("127.0.0.1:0", SHORT).await;
+    let mut lazy = TcpStream::connect(to).await.unwrap();
+    lazy.write_all(b"GET /large HTTP/1.1\r\nHost: localhost\r\n\r\n").await.unwrap();
+    // A second one does not take its answer either: with both this peer has no further place until they are ended.
+    let mut second = TcpStream::connect(to).await.unwrap();
+    second.write_all(b"GET /large HTTP/1.1\r\nHost: localhost\r\n\r\n").await.unwrap();
+    let start = std::time::Instant::now();
+    loop {
+        let said = ask(to, "GET", "Host: localhost\r\n").await;
+        if said.starts_with("HTTP/1.1 200 ") {
+            break;
+        }
+        assert!(start.elapsed() < Duration::from_secs(60), "never cut off");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    assert!(drain(&mut lazy).await < LARGE, "all of it was taken");
+    serving.abort();
+}
+
+#[tokio::test]
+async fn one_peer_alone_can_not_take_all_places() {
+    let limits = Limits { head: Duration::from_secs(300), ..SHORT };
+    let (to, serving) = server_within("127.0.0.1:0", limits).await;
+    let mut held = Vec::new();
+    for _ in 0..limits.of_a_peer {
+        held.push(TcpStream::connect(to).await.unwrap());
+    }
+    let mut further = TcpStream::connect(to).await.unwrap();
+    assert_eq!(drain(&mut further).await, 0, "one too many");
+    // Another address is served meanwhile.
+    let socket = tokio::net::TcpSocket::new_v4().unwrap();
+    socket.bind(SocketAddr::from(([127, 0, 0, 2], 0))).unwrap();
+    let mut other = socket.connect(to).await.unwrap();
+    other.write_all(b"GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n").await.unwrap();
+    assert!(drain(&mut other).await > 0);
+    // And so is the first one, once it lets go of a connection.
+    held.pop();
+    let start = std::time::Instant::now();
+    while !ask(to, "GET", "Host: localhost\r\n").await.starts_with("HTTP/1.1 200 ") {
+        assert!(start.elapsed() < Duration::from_secs(60), "its place was never free again");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    serving.abort();
 }

@@ -5,6 +5,7 @@
 //! and nodes.
 
 use crate::http::Page;
+use bytes::Bytes;
 use sha2::{Digest as _, Sha256};
 
 /// The page as it is served.
@@ -17,7 +18,7 @@ pub fn page() -> Page {
         status: 200,
         content_type: "text/html; charset=utf-8",
         content_policy: Some(content_policy(HTML)),
-        body: HTML.as_bytes().to_vec(),
+        body: Bytes::from_static(HTML.as_bytes()),
     }
 }
 

@@ -11,6 +11,14 @@ use std::path::{Path, PathBuf};
 use std::{env, fs};
 
 const BEGIN: &str = "<!-- metrics: begin, generated from crates/telemetry/src/metrics/table.rs -->\n";
+const ALERTS_HEAD: &str = "\
+# Alerts
+
+<!-- generated from config/prometheus-alerts.yml -->
+
+The rules stand in `config/prometheus-alerts.yml`; times and limits in them are meant as a beginning. `N` is the id of the \
+auxiliary chain, and `…` in a heading's text what Prometheus fills in.
+";
 const END: &str = "<!-- metrics: end -->\n";
 
 fn document(name: &str) -> PathBuf {
@@ -135,6 +143,56 @@ fn every_alert_fires_on_what_is_exported_and_says_what_to_do() {
         assert!(line("summary:").len() > 20, "{name}");
         assert!(alert.contains("runbook: |"), "{name} does not say what to do");
     }
+}
+
+/// The lines of an alert's text that is written over several lines, without their indentation.
+fn folded<'a>(alert: &'a str, key: &str) -> Vec<&'a str> {
+    let mut lines = alert.lines().skip_while(|line| line.trim() != key).skip(1).peekable();
+    let indent = lines.peek().map_or(0, |line| line.len() - line.trim_start().len());
+    let own = lines.take_while(|line| line.len() - line.trim_start().len() >= indent);
+    own.map(|line| &line[indent..]).collect()
+}
+
+/// A text with `…` for what Prometheus fills in.
+fn without_templates(text: &str) -> String {
+    let mut parts = text.split("{{");
+    let first = parts.next().unwrap_or_default().to_owned();
+    parts.fold(first, |text, part| text + "…" + part.split_once("}}").map_or("", |(_, rest)| rest))
+}
+
+/// The book's page of alerts: of each when it fires and what to do.
+fn alerts_page(rules: &str) -> String {
+    let mut page = ALERTS_HEAD.to_owned();
+    for line in rules.split("    rules:\n").nth(1).unwrap().split("\n      ") {
+        let line = line.trim_start();
+        if let Some(question) = line.strip_prefix("# ") {
+            page += &format!("\n## {}\n", question.trim());
+        }
+        let Some(name) = line.strip_prefix("- alert: ") else { continue };
+        let alert = rules.split(&format!("- alert: {name}\n")).nth(1).unwrap().split("      - alert: ").next().unwrap();
+        let value = |key: &str| alert.lines().find_map(|line| line.trim().strip_prefix(key)).unwrap().trim();
+        let summary = without_templates(value("summary:").trim_matches('"'));
+        page +=
+            &format!("\n### {name}\n\n{summary} *{}*, once it has held for {}:\n", value("severity:"), value("for:"));
+        page += &format!("\n```promql\n{}\n```\n\n{}\n", value("expr:"), folded(alert, "runbook: |").join("\n").trim());
+    }
+    page
+}
+
+#[test]
+fn the_book_says_of_every_alert_what_to_do() {
+    let rules = fs::read_to_string(document("prometheus-alerts.yml")).unwrap();
+    let file = document("../docs/src/production/alerts.md");
+    let wanted = alerts_page(&rules);
+    if env::var_os("UPDATE_DOCUMENTS").is_some() {
+        fs::write(&file, &wanted).unwrap();
+    }
+    let told = fs::read_to_string(&file).unwrap();
+    assert_eq!(told, wanted, "run with UPDATE_DOCUMENTS=1 to write it anew");
+    let names = |text: &str, mark: &str| -> BTreeSet<String> {
+        text.lines().filter_map(|line| line.trim().strip_prefix(mark)).map(str::to_owned).collect()
+    };
+    assert_eq!(names(&told, "### "), names(&rules, "- alert: "));
 }
 
 #[test]

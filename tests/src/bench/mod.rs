@@ -5,6 +5,7 @@
 //! are to be compared with.
 
 mod backlog;
+mod blocks;
 pub mod deaths;
 pub mod instances;
 pub mod orphans;

@@ -1,6 +1,7 @@
 //! What the facilitator needs for many stakes at once, beside a straight script on the same kind of devnet in the same
 //! run, and beside what others were measured to need.
 
+use super::blocks::Late;
 use crate::{
     anchoring::{Anchoring, Policy},
     anvil::Mining,
@@ -45,6 +46,7 @@ struct Measured {
     counts: [Counts; 2],
     spent: [Spent; 2],
     proofs: usize,
+    late: Late,
     cpu_seconds: Option<f64>,
     memory: Option<Memory>,
 }
@@ -83,6 +85,7 @@ impl fmt::Display for Measured {
             origin.transactions + auxiliary.transactions,
             self.proofs,
         )?;
+        writeln!(f, "{}", self.late)?;
         let (Some(cpu), Some(memory)) = (self.cpu_seconds, self.memory) else { return Ok(()) };
         writeln!(f, "processor: {cpu:.2} s, of all processes")?;
         writeln!(
@@ -161,6 +164,8 @@ pub struct Settings {
     pub poll: Duration,
     /// Blocks until a block counts as final.
     pub confirmations: u64,
+    /// Most worker processes at one time, unless it is the default.
+    pub max_workers: Option<u64>,
 }
 
 impl Settings {
@@ -197,6 +202,8 @@ async fn straight(settings: &Settings) -> Result<Measured> {
     let outcome = straight::run(&devnet, (&origin, &auxiliary), &workers, &stakes, settings.poll).await?;
     let ledger = verify::finished(&devnet, &stakes).await?;
     let spent = spent(&devnet, [&[workers.origin.address], &[workers.auxiliary.address]], heads).await?;
+    // It waits for no confirmations.
+    let late = Late::read(&devnet, &stakes, &ledger, 0, heads).await?;
     Ok(Measured {
         name: "straight script",
         stakes: stakes.len(),
@@ -205,6 +212,7 @@ async fn straight(settings: &Settings) -> Result<Measured> {
         counts: [proxies.0.counts(), proxies.1.counts()],
         spent,
         proofs: ledger.proven.len(),
+        late,
         cpu_seconds: None,
         memory: None,
     })
@@ -219,6 +227,9 @@ async fn facilitator(settings: &Settings) -> Result<Measured> {
         ..WorldOptions::default()
     };
     let world = World::new(options).await?;
+    if let Some(most) = settings.max_workers {
+        world.operator.edit_config(|config| config["max_workers"] = most.into())?;
+    }
     let devnet = &world.devnet;
     let stakers = Stakers::new(devnet, 0, settings.stakes).await?;
     let daemon = world.operator.start().await?;
@@ -237,6 +248,7 @@ async fn facilitator(settings: &Settings) -> Result<Measured> {
     let ledger = verify::finished(devnet, &stakes).await?;
     let workers = [world.operator.origin_workers.as_slice(), world.operator.auxiliary_workers.as_slice()];
     let spent = spent(devnet, workers, heads).await?;
+    let late = Late::read(devnet, &stakes, &ledger, settings.confirmations, heads).await?;
     world.operator.stop(daemon).await?;
     Ok(Measured {
         name: "facilitator",
@@ -246,6 +258,7 @@ async fn facilitator(settings: &Settings) -> Result<Measured> {
         counts: [counts[0].since(&before[0]), counts[1].since(&before[1])],
         spent,
         proofs: ledger.proven.len(),
+        late,
         cpu_seconds: Some(cpu_seconds),
         memory: Some(memory),
     })

@@ -16,8 +16,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 const USAGE: &str = "\
 usage: scripts/bench [--only stakes|straight|facilitator|deaths|parent|restart|scan|instances] [--stakes N] [--block-time-ms MS]
-                     [--poll-ms MS] [--confirmations N] [--deaths N] [--parents N] [--rows N] [--blocks N]
-                     [--takeovers N] [--seed S]
+                     [--poll-ms MS] [--confirmations N] [--max-workers N] [--deaths N] [--parents N] [--rows N]
+                     [--blocks N] [--takeovers N] [--seed S]
 Measures six things, or one of them alone:
   stakes   the facilitator beside a straight script (each alone: facilitator, straight): 100 stakes at once (--stakes)
            and one-second blocks unless told otherwise
@@ -61,7 +61,7 @@ fn parts(only: Option<&str>) -> Result<Vec<Part>> {
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<()> {
-    let names = ["--stakes", "--block-time-ms", "--poll-ms", "--confirmations", "--only"];
+    let names = ["--stakes", "--block-time-ms", "--poll-ms", "--confirmations", "--max-workers", "--only"];
     let names = [names.as_slice(), &["--deaths", "--parents", "--rows", "--blocks", "--takeovers", "--seed"]].concat();
     let arguments = Arguments::read(&names, &["--help"])?;
     if arguments.has("--help") {
@@ -74,6 +74,7 @@ async fn main() -> Result<()> {
         block_time: Duration::from_millis(arguments.number("--block-time-ms", 1000)?),
         poll: Duration::from_millis(arguments.number("--poll-ms", 200)?),
         confirmations: arguments.number("--confirmations", 0)?,
+        max_workers: Some(arguments.number("--max-workers", 0)?).filter(|most| *most > 0),
     };
     let (deaths, parents, rows) = (count("--deaths", 120)?, count("--parents", 25)?, count("--rows", 10_000)?);
     let takeovers = count("--takeovers", 10)?;

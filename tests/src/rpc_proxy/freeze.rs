@@ -12,6 +12,7 @@ fn block_param(method: &str) -> Option<usize> {
         | "eth_getBalance"
         | "eth_getCode"
         | "eth_getTransactionCount"
+        | "eth_simulateV1"
         | "eth_feeHistory" => Some(1),
         "eth_getProof" | "eth_getStorageAt" => Some(2),
         _ => None,

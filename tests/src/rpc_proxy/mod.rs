@@ -34,6 +34,8 @@ pub struct Counts {
     pub requests: u64,
     /// JSON-RPC calls by method.
     pub calls: BTreeMap<String, u64>,
+    /// HTTP requests by the methods that are called in them.
+    pub kinds: BTreeMap<String, u64>,
     /// WebSockets that were opened.
     pub sockets: u64,
 }
@@ -48,11 +50,15 @@ impl Counts {
     /// What passed since `earlier`.
     #[must_use]
     pub fn since(&self, earlier: &Self) -> Self {
-        let before = |method: &str| earlier.calls.get(method).copied().unwrap_or(0);
-        let calls = self.calls.iter().map(|(method, count)| (method.clone(), count - before(method)));
-        let calls = calls.filter(|(_, count)| *count > 0).collect();
-        Self { requests: self.requests - earlier.requests, calls, sockets: self.sockets - earlier.sockets }
+        let (calls, kinds) = (since(&self.calls, &earlier.calls), since(&self.kinds, &earlier.kinds));
+        Self { requests: self.requests - earlier.requests, calls, kinds, sockets: self.sockets - earlier.sockets }
     }
+}
+
+fn since(now: &BTreeMap<String, u64>, earlier: &BTreeMap<String, u64>) -> BTreeMap<String, u64> {
+    let before = |name: &str| earlier.get(name).copied().unwrap_or(0);
+    let grown = now.iter().map(|(name, count)| (name.clone(), count - before(name)));
+    grown.filter(|(_, count)| *count > 0).collect()
 }
 
 /// What to do with a request.

@@ -9,7 +9,7 @@ use super::{
 };
 use anyhow::Result;
 use serde_json::Value as Json;
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 use tokio::{
     io::{AsyncReadExt as _, BufReader},
     net::TcpStream,
@@ -102,6 +102,8 @@ fn decide(shared: &Shared, asked: &Json) -> Fault {
     for method in &methods {
         *state.counts.calls.entry(method.clone()).or_default() += 1;
     }
+    let kind = methods.iter().map(String::as_str).collect::<BTreeSet<_>>().into_iter().collect::<Vec<_>>().join(" + ");
+    *state.counts.kinds.entry(kind).or_default() += 1;
     let number = state.counts.requests;
     (state.rule)(&Request { number, methods: &methods })
 }

@@ -17,7 +17,7 @@ use facilitator_tests::{
     verify::Ledger,
     world::{World, WorldOptions},
 };
-use serde_json::json;
+use serde_json::{Value as Json, json};
 use std::{
     fs,
     sync::{
@@ -166,7 +166,7 @@ pub(crate) async fn abandon(world: &World, requests: &[Request]) -> Result<()> {
 /// Whether requests of this kind are played at a kill point: stakes at all; redeems where an allowance is no part of it,
 /// since their bounty is coin.
 ///
-/// One instance alone never comes to the taking over of another's transactions: `heartbeat.rs` has two.
+/// One instance alone never comes to the taking over of another's transactions: `heartbeat` has two.
 pub(crate) fn comes_to(kind: Kind, point: &str) -> bool {
     if point == "sender.orphans_taken" {
         return false;
@@ -189,6 +189,8 @@ pub(crate) struct Play {
     act: u32,
     /// The block before the first of ours.
     start: Option<u64>,
+    /// What the worker had mined by then.
+    mined: u64,
     /// Nonces that foreign transactions took for good.
     pub(crate) foreign: Vec<(Side, u64)>,
     lies: Arc<AtomicBool>,
@@ -198,7 +200,7 @@ pub(crate) struct Play {
 impl Play {
     pub(crate) fn new(scene: Scene, kind: Kind) -> Self {
         let lies = Arc::new(AtomicBool::new(true));
-        Self { scene, kind, act: 0, start: None, foreign: Vec::new(), lies, anchoring: None }
+        Self { scene, kind, act: 0, start: None, mined: 0, foreign: Vec::new(), lies, anchoring: None }
     }
 
     /// The chain on which the requests stand and are accepted.
@@ -289,11 +291,11 @@ impl Play {
         match self.act {
             0 => {
                 self.rob(world, stolen).await?;
-                self.start = Some(head);
+                (self.start, self.mined) = (Some(head), world.count(side, "latest").await?);
             }
             1 if world.pool(side).await?.iter().any(|ours| ours.nonce > stolen) => {
                 world.fork(side, head - self.start.context("no block")?).await?;
-                ensure!(world.count(side, "latest").await? == stolen, "the foreign transaction is still there");
+                ensure!(world.count(side, "latest").await? == self.mined, "the foreign transaction is still there");
                 self.foreign.clear();
                 self.act = 2;
             }
@@ -329,7 +331,19 @@ impl Play {
                 Side::Auxiliary => &world.auxiliary_proxy,
             };
             proxy.set_edit(move |method, params, answer| {
-                let data = params[0]["data"].as_str().or_else(|| params[0]["input"].as_str()).unwrap_or_default();
+                let data_of = |call: &Json| {
+                    let data = call["data"].as_str().or_else(|| call["input"].as_str());
+                    data.unwrap_or_default().to_owned()
+                };
+                if method == "eth_simulateV1" && lies.load(Ordering::Relaxed) {
+                    let calls = params[0]["blockStateCalls"][0]["calls"].as_array();
+                    for (place, call) in calls.into_iter().flatten().enumerate() {
+                        if data_of(call).starts_with(&confirm) {
+                            answer["result"][0]["calls"][place]["status"] = json!("0x0");
+                        }
+                    }
+                }
+                let data = data_of(&params[0]);
                 let denied = (method == "eth_call" && data.starts_with(&prove))
                     || (method == "eth_estimateGas" && data.starts_with(&confirm));
                 if denied && lies.load(Ordering::Relaxed) {

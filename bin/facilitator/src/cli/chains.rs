@@ -1,7 +1,7 @@
 //! Commands about the chains: how they are read, by whom, and how they are in step.
 #![allow(rustdoc::invalid_html_tags, reason = "these comments are the help texts, where <home> is a place-holder")]
 
-use super::PairArgs;
+use super::{PairArgs, examples};
 use clap::{Args, Subcommand};
 use std::path::PathBuf;
 
@@ -25,6 +25,7 @@ pub(crate) enum ScannerCommand {
     /// in one transaction, and learnt anew from the chain as it is now. Requests that were acted upon keep their secret
     /// and are looked at again. A facilitator that runs notices by itself. If the block is not remembered, the next
     /// lower one that is serves; if there is none, the chain is read from its start_block.
+    #[command(after_help = examples::SCANNER)]
     Rewind {
         /// Id of the chain to rewind: of the auxiliary chain, or of the origin chain of a configured pair.
         #[arg(long, value_name = "N")]
@@ -48,6 +49,7 @@ pub(crate) enum ScannerCommand {
 #[derive(Debug, Subcommand)]
 pub(crate) enum SyncCommand {
     /// Show stage, heights and what each chain waits for. No work is done before both are in stage `working`.
+    #[command(after_help = examples::SYNC)]
     Status {
         /// Which facilitator.
         #[command(flatten)]

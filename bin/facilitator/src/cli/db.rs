@@ -1,12 +1,13 @@
 //! The command line of the database: make it, check it, copy it.
 
-use super::PairArgs;
+use super::{PairArgs, examples};
 use clap::Subcommand;
 
 /// Commands about the database.
 #[derive(Debug, Subcommand)]
 pub(crate) enum DbCommand {
     /// Make the database, or bring its schema up to date. `start` does so by itself.
+    #[command(after_help = examples::DB)]
     Migrate {
         /// Which facilitator.
         #[command(flatten)]
@@ -19,6 +20,7 @@ pub(crate) enum DbCommand {
     ///
     /// Checks version and chain pair, that every page or row can be read, and that what is stored does not contradict
     /// itself. Exit code 8 if something is wrong.
+    #[command(after_help = examples::DB)]
     Check {
         /// Which facilitator.
         #[command(flatten)]
@@ -31,6 +33,7 @@ pub(crate) enum DbCommand {
     ///
     /// In one transaction: all of it or nothing. Refused while the facilitator runs, and if the other database has
     /// rows. This one is left as it is. Afterwards the command says what to change in the config.
+    #[command(after_help = examples::DB)]
     Copy {
         /// Which facilitator.
         #[command(flatten)]

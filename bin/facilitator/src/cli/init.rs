@@ -1,6 +1,7 @@
-//! Arguments of `facilitator init`.
+//! Arguments of `facilitator init` and `facilitator adopt`.
 #![allow(rustdoc::invalid_html_tags, reason = "these comments are the help texts, where <home> is a place-holder")]
 
+use super::PairArgs;
 use clap::Args;
 use std::path::PathBuf;
 
@@ -56,6 +57,20 @@ pub(crate) struct InitArgs {
     /// Replace files that exist, keeping a backup of each.
     #[arg(long)]
     pub(crate) force: bool,
+    /// Print JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// Arguments of `adopt`.
+#[derive(Debug, Args)]
+pub(crate) struct AdoptArgs {
+    /// Which facilitator.
+    #[command(flatten)]
+    pub(crate) pair: PairArgs,
+    /// Encrypt with cheap parameters: fast, weak, for tests.
+    #[arg(long)]
+    pub(crate) light_kdf: bool,
     /// Print JSON.
     #[arg(long)]
     pub(crate) json: bool,

@@ -1,6 +1,6 @@
 //! The commands about the life of the instances.
 
-use super::PairArgs;
+use super::{PairArgs, examples};
 use clap::{Args, Subcommand};
 
 /// Which instance.
@@ -21,12 +21,13 @@ pub(crate) struct InstanceArgs {
 #[derive(Debug, Subcommand)]
 pub(crate) enum MaintenanceCommand {
     /// Ask for maintenance: from the next maintenance tick on the instance signs nothing, and others take its requests.
-    #[command(alias = "request-son-maintenance")]
+    #[command(alias = "request-son-maintenance", after_help = examples::MAINTENANCE)]
     Request(InstanceArgs),
     /// Take that back, as long as it has not begun.
-    #[command(alias = "cancel-request-son-maintenance")]
+    #[command(alias = "cancel-request-son-maintenance", after_help = examples::MAINTENANCE)]
     Cancel(InstanceArgs),
     /// End the maintenance. A start of the instance does so too.
+    #[command(after_help = examples::MAINTENANCE)]
     End(InstanceArgs),
 }
 
@@ -54,6 +55,7 @@ pub(crate) struct StatsArgs {
 #[derive(Debug, Subcommand)]
 pub(crate) enum ParamsCommand {
     /// Show one parameter, or all.
+    #[command(after_help = examples::PARAMS)]
     Get {
         /// Which facilitator.
         #[command(flatten)]
@@ -65,6 +67,7 @@ pub(crate) enum ParamsCommand {
         json: bool,
     },
     /// Change a parameter, for all instances.
+    #[command(after_help = examples::PARAMS)]
     Set {
         /// Which facilitator.
         #[command(flatten)]

@@ -1,12 +1,13 @@
 //! Commands about requests.
 
-use super::PairArgs;
+use super::{PairArgs, examples};
 use clap::Subcommand;
 
 /// Commands about requests.
 #[derive(Debug, Subcommand)]
 pub(crate) enum RequestsCommand {
     /// List requests, newest last.
+    #[command(after_help = examples::REQUESTS_LIST)]
     List {
         /// Which facilitator.
         #[command(flatten)]
@@ -19,6 +20,7 @@ pub(crate) enum RequestsCommand {
         json: bool,
     },
     /// Show the whole life of a request: steps, transactions, gas, reward, what it waits for and what happens next.
+    #[command(after_help = examples::REQUESTS_SHOW)]
     Show {
         /// Which facilitator.
         #[command(flatten)]
@@ -30,6 +32,7 @@ pub(crate) enum RequestsCommand {
         json: bool,
     },
     /// Take a request up again now: one that waits, failed, or was skipped.
+    #[command(after_help = examples::REQUESTS_RETRY)]
     Retry {
         /// Which facilitator.
         #[command(flatten)]

@@ -5,6 +5,7 @@ use crate::failure::{Exit, Failure};
 use facilitator_chain::rpc::{Rpc, RpcOptions};
 use facilitator_chain::scan::fetch_chain_id;
 use facilitator_config::{Db, Endpoint, Error, Home, Loaded, Names, Secret, Selection, load};
+use facilitator_roles::clock;
 use facilitator_store::{Access, Location, Pair, Patience, Server, Store, StoreError};
 use std::time::Duration;
 
@@ -145,5 +146,7 @@ pub(crate) async fn open_at(location: &Location, access: Access, pair: Pair) -> 
         Access::Reader => Patience { limit: Duration::from_millis(800) },
         Access::Owner | Access::Writer => Patience::default(),
     };
-    Store::open(location, access, pair, patience, facilitator_roles::clock::now_ms()).await
+    let store = Store::open(location, access, pair, patience, clock::now_ms()).await?;
+    clock::agree(&store).await?;
+    Ok(store)
 }

@@ -102,7 +102,7 @@ fn configuration(loaded: &Loaded, findings: &mut Findings) {
         findings.error(
             "keys",
             "the config has no encrypted_hash_lock_key: no unlock secret can be derived",
-            "run `facilitator init`, or take the key over from another instance with `facilitator init --join`",
+            "run `facilitator adopt`, or take the key over from another instance with `facilitator init --join`",
         );
     }
 }

@@ -96,7 +96,7 @@ fn new_password(flag: Option<String>, variable: &str, chain: &str) -> Result<Sec
 }
 
 /// Asks for a password on the terminal.
-fn ask(prompt: &str, variable: &str) -> Result<Secret, Failure> {
+pub(super) fn ask(prompt: &str, variable: &str) -> Result<Secret, Failure> {
     if !std::io::stdin().is_terminal() {
         return Err(Failure::new(Exit::Usage, format!("no password: set {variable}, or run this on a terminal")));
     }

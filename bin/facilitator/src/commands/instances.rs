@@ -4,7 +4,7 @@ use super::{context, start};
 use crate::cli::{InstanceArgs, MaintenanceCommand, ParamsCommand, StatsArgs};
 use crate::failure::{Exit, Failure};
 use crate::output;
-use crate::terminal::{Cell, Look, table};
+use crate::terminal::{Cell, Look, fitted};
 use facilitator_config::Loaded;
 use facilitator_heartbeat::{Event, Params, Refusal, Status};
 use facilitator_roles::clock::now_ms;
@@ -38,7 +38,7 @@ pub(super) fn lines(views: &[InstanceView], look: Look) -> Vec<String> {
             one.current_interval_downtime.clone().into(),
         ]
     };
-    table(look, &head, &views.iter().map(row).collect::<Vec<_>>())
+    fitted(look, &head, &views.iter().map(row).collect::<Vec<_>>())
 }
 
 /// Registers the instance of a configuration, or finds it again. A start ends its maintenance.
@@ -66,6 +66,17 @@ pub(super) async fn enroll(store: &Store, loaded: &Loaded) -> Result<(), Failure
             outcome.map(drop).map_err(|refusal| refused(&new.name, &refusal))
         }
         Status::Inactive | Status::Active => Ok(()),
+    }
+}
+
+/// Says that this instance was stopped in order, so that others have its requests at once. What can't be said is found out
+/// by them after two heartbeats.
+pub(super) async fn leave(store: &Store, loaded: &Loaded) {
+    let (name, params) = (start::instance(loaded), start::params(loaded));
+    match store.instance_event(&name, Event::Stopped, &params, now_ms()).await {
+        Ok(Ok(status)) => tracing::info!(instance = name, %status, "stopped in order"),
+        Ok(Err(refusal)) => tracing::debug!(instance = name, %refusal, "no word of the stop"),
+        Err(error) => tracing::warn!(instance = name, %error, "others learn of the stop by silence alone"),
     }
 }
 

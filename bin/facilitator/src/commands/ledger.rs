@@ -17,7 +17,7 @@ pub(crate) async fn run(args: LedgerArgs) -> Result<Exit, Failure> {
     let loaded = context::load_config(&context::selection(&args.pair), &context::home()?).await?;
     let store = context::open(&loaded, Access::Reader).await?;
     let (ledger, assets) = (store.ledger().await?, store.gateway_assets().await?);
-    let view = LedgerView::of(ledger, &assets, store.pair(), args.period.into(), since, now);
+    let view = LedgerView::of(&ledger, &assets, store.pair(), args.period.into(), since, now);
     if args.json {
         output::json(&view)?;
     } else if args.csv {

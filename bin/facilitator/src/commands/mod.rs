@@ -1,5 +1,6 @@
 //! One file a command; here the way from the command line to it.
 
+mod adopt;
 mod completions;
 mod connections;
 mod context;
@@ -60,6 +61,7 @@ fn perform(cli: Cli) -> Result<Exit, Failure> {
         Command::Recover(args) => recover::run(&args, &logging),
         Command::Completions { shell } => completions::run(shell),
         other @ (Command::Init(_)
+        | Command::Adopt(_)
         | Command::Stop(_)
         | Command::List(_)
         | Command::Status(_)
@@ -83,6 +85,7 @@ fn perform(cli: Cli) -> Result<Exit, Failure> {
 async fn perform_async(command: Command) -> Result<Exit, Failure> {
     match command {
         Command::Init(args) => init::run(args).await,
+        Command::Adopt(args) => adopt::run(args).await,
         Command::Stop(args) => stop::run(args).await,
         Command::List(args) => list::run(args).await,
         Command::Status(args) => status::run(args).await,

@@ -14,7 +14,7 @@ use facilitator_config::{Home, Keys, Loaded, Passwords, Secret, Selection, passw
 use facilitator_eth::Address;
 use facilitator_heartbeat::Params;
 use facilitator_kill::kill_point;
-use facilitator_roles::clock::now_ms;
+use facilitator_roles::clock::{self, now_ms};
 use facilitator_roles::messages::{MonitorSetup, Unfit};
 use facilitator_roles::parent::{self, OnReady, ParentError, Rereader, Signals};
 use facilitator_roles::running;
@@ -105,6 +105,7 @@ async fn serve(
     let store = context::open(loaded, Access::Owner).await?;
     // From here on `stop` finds this process.
     let signals = Signals::listen().map_err(|error| parent_failure(&error))?;
+    clock::follow(store.clone());
     let process = register(&store, loaded).await?;
     kill_point!("parent.registered");
     // What a recovery began, this start goes on with.
@@ -132,6 +133,9 @@ async fn serve(
     let result = parent::run(setup, store.clone(), signals, on_ready, manager::watchdog(), rereader).await;
     manager::stopping();
     kill_point!("parent.children_gone");
+    if !matches!(result, Err(ParentError::Replaced { .. })) {
+        instances::leave(&store, loaded).await;
+    }
     store.deregister(process).await?;
     kill_point!("parent.deregistered");
     store.close().await;
@@ -182,6 +186,7 @@ fn parent_failure(error: &ParentError) -> Failure {
             Unfit::Database(_) => Exit::Database,
         },
         ParentError::Clerk(_) => Exit::Database,
+        ParentError::Replaced { .. } => Exit::AlreadyRunning,
         ParentError::Signals(_) | ParentError::Spawn(_) | ParentError::Deregistered { .. } => Exit::Failed,
     };
     Failure::new(exit, error.to_string())
@@ -212,15 +217,18 @@ pub(super) fn params(loaded: &Loaded) -> Params {
 
 pub(super) fn already_running(process: &Process) -> Failure {
     let registered = &process.registered;
-    Failure::new(
-        Exit::AlreadyRunning,
+    let (pid, host, since) = (registered.pid, &registered.host, facilitator_roles::views::time(process.started_at_ms));
+    let text = if *host == running::host() {
         format!(
-            "a facilitator runs already on this database or with these worker keys: pid {} on host {}, since {}; `facilitator stop` ends it",
-            registered.pid,
-            registered.host,
-            facilitator_roles::views::time(process.started_at_ms)
-        ),
-    )
+            "a facilitator runs already on this database or with these worker keys: pid {pid} on host {host}, since {since}; `facilitator stop` ends it"
+        )
+    } else {
+        let instance = &registered.instance;
+        format!(
+            "instance {instance} runs already on host {host}, pid {pid}, since {since}: end it there; or, if this is to be another instance, give it a name (`heartbeat.instance`) and worker keys of its own (`init --join`)"
+        )
+    };
+    Failure::new(Exit::AlreadyRunning, text)
 }
 
 /// Makes this process the one that runs on a database.

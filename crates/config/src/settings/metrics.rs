@@ -3,7 +3,7 @@
 use super::{Scope, Setting, read};
 use crate::{
     ConfigError,
-    kinds::{Kind as _, Listen, Maybe},
+    kinds::{Hosts, Kind as _, Listen, Maybe},
     node::{Fields, Node},
 };
 use std::net::SocketAddr;
@@ -13,6 +13,8 @@ settings! {
     MetricsSettings, Scope::Metrics;
     /// Where metrics, health and the status page are served over HTTP: a port of the loopback address, or an address with its port, such as `"127.0.0.1:9184"`; null for nowhere. Whoever reaches another address sees balances and requests, without a password.
     "listen" listen: Option<SocketAddr> = None, Maybe(Listen);
+    /// Names by which a browser or a reverse proxy asks for the pages. Others are refused, so that no page of the web reaches them under a name of its own; addresses, `localhost` and the name of the host need not stand here.
+    "hosts" hosts: Vec<String> = Vec::new(), Hosts(100);
 }
 
 impl MetricsSettings {
@@ -27,6 +29,16 @@ mod tests {
     use super::*;
     use serde_json::json;
     use std::path::Path;
+
+    #[test]
+    fn names_of_hosts_are_read_in_lower_case_and_nothing_else_is_one() {
+        let read = |value| MetricsSettings::read(&Node::root(Path::new("f"), &json!({ "hosts": value })));
+        assert_eq!(read(json!(["Mosaic.Example"])).unwrap().hosts, ["mosaic.example"]);
+        assert_eq!(read(json!([])).unwrap().hosts, Vec::<String>::new());
+        for wrong in ["http://mosaic.example", "mosaic.example:80", "", "a b", "*"] {
+            assert_eq!(read(json!(["a", wrong])).unwrap_err().path, "hosts[1]", "{wrong}");
+        }
+    }
 
     #[test]
     fn a_bare_port_means_loopback_and_nonsense_is_refused() {

@@ -202,6 +202,13 @@ impl Assets {
         }
     }
 
+    /// All that this pair moves, the coins that gas is paid with included; some may stand twice.
+    #[must_use]
+    pub fn all(&self) -> Vec<Asset> {
+        let of = |side: &Side| [Asset::Coin { chain_id: self.chain_id(*side) }, self.bounty(*side), self.reward(*side)];
+        Side::ALL.iter().flat_map(of).collect()
+    }
+
     /// Whether a contract belongs to this pair alone or among others.
     pub(super) fn has(&self, chain_id: u64, contract: Address) -> bool {
         let on_origin = [Some(self.gateway), Some(self.composer)];

@@ -81,6 +81,8 @@ pub struct MonitorSetup {
 pub struct MetricsSetup {
     /// Where it listens.
     pub listen: SocketAddr,
+    /// Names by which it may be asked, beside addresses and the name of this host.
+    pub hosts: Vec<String>,
     /// Database as a path or URL. May contain credentials.
     pub database: String,
     /// Origin and auxiliary chain id, which the database is about.

@@ -1,27 +1,31 @@
 //! From what was looked up to metrics. Pure.
 
-use super::keys::KeyView;
-use super::look::{Quick, Thorough};
-use super::seconds;
 use crate::connections::Connections;
+use crate::look::{Quick, Thorough};
 use crate::parent::{ChainStanding, Standing};
-use crate::views::status::Status;
-use facilitator_eth::{Address, U256};
-use facilitator_protocol::ledger::{Asset, Sum};
+use crate::views::keys::KeyView;
+use crate::views::status::{Blocked, Status};
+use crate::views::{keys as views, seconds};
+use facilitator_eth::U256;
+use facilitator_heartbeat::Status as Life;
 use facilitator_protocol::model::{Kind, State};
 use facilitator_telemetry::metrics::{Exposition, Number, table};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
-/// Everything that there is to say.
-pub(super) fn export(quick: &Quick, thorough: &Thorough) -> Exposition {
+/// Everything that there is to say; what only a thorough look shows is left out before the first one.
+pub(super) fn export(quick: &Quick, thorough: Option<&Thorough>) -> Exposition {
     let mut to = Exposition::default();
     alive(&mut to, &quick.status);
-    stuck(&mut to, quick, thorough);
-    earning(&mut to, thorough);
+    stuck(&mut to, quick);
+    if let Some(thorough) = thorough {
+        to.add(&table::FIGURES_AGE, [], seconds(quick.at_ms.saturating_sub(thorough.at_ms)));
+        completed(&mut to, thorough);
+        earning(&mut to, thorough);
+        keys(&mut to, &views::keys(quick.status.standing.as_ref(), thorough));
+    }
     if let Some(standing) = &quick.status.standing {
         nodes(&mut to, standing, &quick.status);
     }
-    keys(&mut to, &super::keys::keys(quick.status.standing.as_ref(), thorough));
     to
 }
 
@@ -43,6 +47,12 @@ fn alive(to: &mut Exposition, status: &Status) {
     if let Some(started_at_ms) = status.started_at_ms {
         to.add(&table::START_TIME, [], seconds(started_at_ms));
     }
+    for instance in &status.instances {
+        for life in Life::ALL {
+            let is = instance.status == life.as_str();
+            to.add(&table::INSTANCE_STATUS, [instance.instance.as_str(), life.as_str()], is);
+        }
+    }
     let Some(standing) = &status.standing else { return };
     for child in &standing.children {
         let chain = standing.chains.iter().find(|chain| chain.side == child.side);
@@ -57,7 +67,7 @@ fn alive(to: &mut Exposition, status: &Status) {
     to.add(&table::DATABASE_TROUBLE, [], standing.database_trouble.is_some());
 }
 
-fn stuck(to: &mut Exposition, quick: &Quick, thorough: &Thorough) {
+fn stuck(to: &mut Exposition, quick: &Quick) {
     for kind in Kind::ALL {
         for state in State::all() {
             let count = quick.counts.iter().find(|count| count.kind == *kind && count.state == state);
@@ -68,19 +78,27 @@ fn stuck(to: &mut Exposition, quick: &Quick, thorough: &Thorough) {
         to.add(&table::REQUESTS_FAILING, [kind.as_str()], unfinished.map_or(0, |unfinished| unfinished.failing));
         let age = unfinished.map_or(0, |unfinished| quick.at_ms.saturating_sub(unfinished.oldest_ms));
         to.add(&table::OLDEST_AGE, [kind.as_str()], seconds(age));
-        let took = thorough.took.iter().find(|took| took.kind == *kind);
-        to.add(&table::COMPLETED, [kind.as_str()], took.map_or(0, |took| took.count));
-        let total = took.and_then(|took| i64::try_from(took.total_ms).ok()).unwrap_or(0);
-        to.add(&table::COMPLETED_SECONDS, [kind.as_str()], seconds(total));
     }
     for reason in ["nothing", "happening", "root", "clock"] {
         let count = quick.waits.iter().find(|(name, _)| name == reason);
         to.add(&table::REQUESTS_WAITING, [reason], count.map_or(0, |(_, count)| *count));
     }
+    let blocked = quick.status.idle().map(|(blocked, _)| blocked);
+    for reason in Blocked::ALL {
+        to.add(&table::WORK_BLOCKED, [reason.as_str()], blocked == Some(reason));
+    }
     let standing = quick.status.standing.as_ref();
-    to.add(&table::WORK_BLOCKED, [], standing.is_some_and(|standing| standing.synchronization.is_some()));
     for chain in standing.map(|standing| standing.chains.as_slice()).unwrap_or_default() {
         to.add(&table::CHAIN_ALARM, [&chain.chain_id.to_string()], chain.critical.is_some());
+    }
+}
+
+fn completed(to: &mut Exposition, thorough: &Thorough) {
+    for kind in Kind::ALL {
+        let took = thorough.took.iter().find(|took| took.kind == *kind);
+        to.add(&table::COMPLETED, [kind.as_str()], took.map_or(0, |took| took.count));
+        let total = took.and_then(|took| i64::try_from(took.total_ms).ok()).unwrap_or(0);
+        to.add(&table::COMPLETED_SECONDS, [kind.as_str()], seconds(total));
     }
     for count in &thorough.transactions {
         let labels = [&count.chain_id.to_string(), count.step.as_str(), count.state.as_str()];
@@ -89,11 +107,7 @@ fn stuck(to: &mut Exposition, quick: &Quick, thorough: &Thorough) {
 }
 
 fn earning(to: &mut Exposition, thorough: &Thorough) {
-    let mut sums: BTreeMap<(Option<Address>, Asset), Sum> = BTreeMap::new();
-    for line in &thorough.ledger.lines {
-        sums.entry((line.gateway, line.asset)).or_default().add(line);
-    }
-    for ((gateway, asset), sum) in &sums {
+    for ((gateway, asset), sum) in &thorough.sums {
         let gateway = gateway.map_or_else(|| "none".to_owned(), |gateway| gateway.to_string());
         let chain = asset.chain_id().to_string();
         let token = asset.token().map_or_else(|| "coin".to_owned(), |token| token.to_string());
@@ -105,7 +119,7 @@ fn earning(to: &mut Exposition, thorough: &Thorough) {
         to.add(&table::LEDGER_BOUNTY_OUT, labels, amount(sum.bounty_out));
         to.add(&table::LEDGER_BOUNTY_BACK, labels, amount(sum.bounty_back));
     }
-    to.add(&table::LEDGER_UNKNOWN, [], whole(thorough.ledger.unknown.len()));
+    to.add(&table::LEDGER_UNKNOWN, [], thorough.unknown);
 }
 
 fn nodes(to: &mut Exposition, standing: &Standing, status: &Status) {
@@ -128,6 +142,10 @@ fn nodes(to: &mut Exposition, standing: &Standing, status: &Status) {
         if let Some(connections) = &chain.connections {
             endpoints(to, &id, chain, connections);
         }
+        let names = distinct(chain.sender_calls.iter().map(|calls| calls.endpoint.as_str()));
+        for (name, asked) in names.iter().zip(&chain.sender_calls) {
+            calls(to, [&id, name, "sender"], asked.calls, asked.requests, asked.errors);
+        }
     }
 }
 
@@ -137,14 +155,8 @@ fn endpoints(to: &mut Exposition, id: &str, chain: &ChainStanding, connections: 
     to.add(&table::CONNECTED_MIN, [id], connections.minimum_connections);
     let newest = connections.endpoints.iter().filter_map(|endpoint| endpoint.head).max();
     let newest = newest.max(chain.head);
-    let mut named = BTreeSet::new();
-    for (place, endpoint) in connections.endpoints.iter().enumerate() {
-        // Two that differ in their credentials alone have one name.
-        let name = if named.insert(&endpoint.endpoint) {
-            endpoint.endpoint.clone()
-        } else {
-            format!("{} ({place})", endpoint.endpoint)
-        };
+    let names = distinct(connections.endpoints.iter().map(|endpoint| endpoint.endpoint.as_str()));
+    for (name, endpoint) in names.iter().zip(&connections.endpoints) {
         let labels = [id, name.as_str()];
         let read = connections.the_client.as_deref() == Some(endpoint.endpoint.as_str());
         to.add(&table::ENDPOINT_WELL, labels, endpoint.health == "well");
@@ -154,10 +166,23 @@ fn endpoints(to: &mut Exposition, id: &str, chain: &ChainStanding, connections: 
             to.add(&table::ENDPOINT_LAG, labels, newest.unwrap_or(head).saturating_sub(head));
         }
         to.add(&table::ENDPOINT_LATENCY, labels, seconds(i64::try_from(endpoint.latency_ms).unwrap_or(i64::MAX)));
-        to.add(&table::ENDPOINT_CALLS, labels, endpoint.calls);
-        to.add(&table::ENDPOINT_REQUESTS, labels, endpoint.requests);
-        to.add(&table::ENDPOINT_ERRORS, labels, endpoint.errors);
+        calls(to, [id, name, "scanner"], endpoint.calls, endpoint.requests, endpoint.errors);
     }
+}
+
+fn calls(to: &mut Exposition, labels: [&str; 3], calls: u64, requests: u64, errors: u64) {
+    to.add(&table::ENDPOINT_CALLS, labels, calls);
+    to.add(&table::ENDPOINT_REQUESTS, labels, requests);
+    to.add(&table::ENDPOINT_ERRORS, labels, errors);
+}
+
+/// Names of endpoints in the order of the configuration; two that differ in their credentials alone have one name.
+fn distinct<'a>(names: impl Iterator<Item = &'a str>) -> Vec<String> {
+    let mut known = BTreeSet::new();
+    let name = |(place, name): (usize, &'a str)| {
+        if known.insert(name) { name.to_owned() } else { format!("{name} ({place})") }
+    };
+    names.enumerate().map(name).collect()
 }
 
 fn keys(to: &mut Exposition, keys: &[KeyView]) {

@@ -4,16 +4,15 @@
 //! when it is asked, so that it is as true right after a restart as before.
 
 mod export;
-mod keys;
-mod look;
 mod pages;
 
 use crate::child::{self, ChildError};
 use crate::messages::{FromMetrics, MetricsSetup, ToMetrics};
 use crate::pulse;
+use crate::running;
 use crate::terms::Terms;
 use facilitator_ipc::{FrameReader, FrameSender};
-use facilitator_telemetry::http;
+use facilitator_telemetry::http::{self, Hosts};
 use pages::StatusPages;
 use std::sync::Arc;
 use std::time::Duration;
@@ -47,12 +46,14 @@ pub async fn run(terms: &Terms) -> Result<(), ChildError> {
 async fn serve(setup: MetricsSetup, parent: ToParent, mut orders: FromParent) -> Result<(), ChildError> {
     let mut terminate = signal(SignalKind::terminate()).map_err(ChildError::Signals)?;
     let listen = setup.listen;
+    // Names of this host that a browser elsewhere may know it by.
+    let hosts = Hosts::of(listen, setup.hosts.iter().cloned().chain([running::host()]));
     let pages: Arc<dyn http::Pages> = Arc::new(StatusPages::new(setup));
     let serving = async {
         let listener = listener(listen, &parent).await?;
         parent.send(&FromMetrics::Serving).await?;
         tracing::info!(%listen, "serving metrics and the status page");
-        match http::serve(listener, pages).await {}
+        match http::serve(listener, pages, hosts).await {}
     };
     let mut serving = std::pin::pin!(serving);
     loop {
@@ -81,11 +82,4 @@ async fn listener(listen: std::net::SocketAddr, parent: &ToParent) -> Result<Tcp
         }
         tokio::time::sleep(LISTEN_AGAIN).await;
     }
-}
-
-/// Milliseconds as the base unit of metrics.
-fn seconds(ms: i64) -> f64 {
-    #[expect(clippy::cast_precision_loss, reason = "times are far below 2^53 milliseconds, which is 285 millennia")]
-    let ms = ms.max(0) as f64;
-    ms / 1_000.0
 }

@@ -1,11 +1,11 @@
 //! Which page is where, and what stands on it.
 
 use super::export::export;
-use super::keys::keys;
-use super::look::Looker;
 use crate::clock::now_ms;
+use crate::look::{LookError, Looker, Place, Thorough};
 use crate::messages::MetricsSetup;
-use crate::views::ledger::{LedgerView, Period};
+use crate::views::keys::keys;
+use crate::views::ledger::Period;
 use crate::views::requests::{self, FindError};
 use crate::views::{activity, age};
 use facilitator_protocol::model::State;
@@ -13,6 +13,7 @@ use facilitator_store::StoreError;
 use facilitator_telemetry::http::{Answer, Page, Pages};
 use facilitator_telemetry::{metrics, page};
 use serde::Serialize;
+use std::sync::Arc;
 
 /// Requests and lines that are told unless somebody wants another number, and at most.
 const SOME: u32 = 100;
@@ -32,13 +33,19 @@ enum Refusal {
     Wrong(String),
     /// There is no such thing.
     Missing(String),
-    /// The database refuses; later it may not.
-    Store(StoreError),
+    /// The database refuses, or needs time; later it may not.
+    Later(LookError),
 }
 
 impl From<StoreError> for Refusal {
     fn from(error: StoreError) -> Self {
-        Self::Store(error)
+        Self::Later(error.into())
+    }
+}
+
+impl From<LookError> for Refusal {
+    fn from(error: LookError) -> Self {
+        Self::Later(error)
     }
 }
 
@@ -47,7 +54,7 @@ impl From<FindError> for Refusal {
         match error {
             FindError::NoHash(_) | FindError::Several(_) => Self::Wrong(error.to_string()),
             FindError::None(_) => Self::Missing(error.to_string()),
-            FindError::Store(error) => Self::Store(error),
+            FindError::Store(error) => error.into(),
         }
     }
 }
@@ -60,7 +67,8 @@ impl Pages for StatusPages {
 
 impl StatusPages {
     pub(super) fn new(setup: MetricsSetup) -> Self {
-        Self { looker: Looker::new(setup.database, setup.pair, setup.instance) }
+        let MetricsSetup { database, pair, instance, .. } = setup;
+        Self { looker: Looker::new(Place { database, pair, instance }) }
     }
 
     async fn find(&self, path: &str, query: &str) -> Result<Page, Refusal> {
@@ -72,7 +80,7 @@ impl StatusPages {
             "/readyz" => self.readiness().await,
             "/status" => Ok(json(&self.looker.quick().await?.status)),
             "/keys" => {
-                let (quick, thorough) = (self.looker.quick().await?, self.looker.thorough().await?);
+                let (quick, thorough) = (self.looker.quick().await?, self.thorough().await?);
                 Ok(json(&keys(quick.status.standing.as_ref(), &thorough)))
             }
             "/ledger" => self.ledger(asked.period.unwrap_or(Period::Day)).await,
@@ -93,15 +101,19 @@ impl StatusPages {
     }
 
     async fn metrics(&self) -> Result<Page, Refusal> {
-        let (quick, thorough) = (self.looker.quick().await?, self.looker.thorough().await?);
-        let text = export(&quick, &thorough).to_text();
+        let quick = self.looker.quick().await?;
+        // Better most of the numbers than none.
+        let thorough = self.looker.thorough().await.unwrap_or_else(|error| {
+            tracing::warn!(%error, "metrics without those of journal and ledger");
+            None
+        });
+        let text = export(&quick, thorough.as_deref()).to_text();
         Ok(Page { content_type: metrics::CONTENT_TYPE, ..Page::text(200, text) })
     }
 
     /// Whether the facilitator lives; one that waits for a node does.
     async fn health(&self) -> Result<Page, Refusal> {
-        let quick = self.looker.quick().await?;
-        Ok(match quick.status.heartbeat_age_ms {
+        Ok(match self.looker.pulse().await?.heartbeat_age_ms {
             None => Page::text(503, "no facilitator runs\n"),
             Some(silent) if silent > ALIVE_MS => {
                 let text = format!("the facilitator has not reported for {}; its log says more\n", age(silent / 1_000));
@@ -113,18 +125,19 @@ impl StatusPages {
 
     /// Whether requests are worked on.
     async fn readiness(&self) -> Result<Page, Refusal> {
-        let quick = self.looker.quick().await?;
-        Ok(match quick.status.idle_because() {
+        Ok(match self.looker.pulse().await?.idle_because() {
             None => Page::text(200, "ok\n"),
             Some(why) => Page::text(503, format!("{why}\n")),
         })
     }
 
     async fn ledger(&self, period: Period) -> Result<Page, Refusal> {
-        let pair = self.looker.store().await?.pair();
-        let thorough = self.looker.thorough().await?;
-        let ledger = thorough.ledger.clone();
-        Ok(json(&LedgerView::of(ledger, &thorough.assets, pair, period, None, thorough.at_ms)))
+        let thorough = self.thorough().await?;
+        Ok(Page::json(200, thorough.pages.get(&period).cloned().unwrap_or_default()))
+    }
+
+    async fn thorough(&self) -> Result<Arc<Thorough>, Refusal> {
+        Ok(self.looker.thorough().await?.ok_or(LookError::Late)?)
     }
 }
 
@@ -154,8 +167,7 @@ impl Asked {
                     asked.limit = Some(limit.ok_or_else(wrong)?);
                 }
                 "period" => {
-                    let known = [Period::Day, Period::Month, Period::All];
-                    let period = known.into_iter().find(|period| period.name() == value);
+                    let period = Period::EACH.into_iter().find(|period| period.name() == value);
                     let wrong = || Refusal::Wrong("period: must be day, month or all".to_owned());
                     asked.period = Some(period.ok_or_else(wrong)?);
                 }
@@ -177,7 +189,7 @@ fn refused(refusal: Refusal) -> Page {
     let (status, message) = match refusal {
         Refusal::Wrong(text) => (400, text),
         Refusal::Missing(text) => (404, text),
-        Refusal::Store(error) => (503, error.to_string()),
+        Refusal::Later(error) => (503, error.to_string()),
     };
     let error =
         serde_json::json!({ "error": { "code": status, "message": message, "at": crate::views::time(now_ms()) } });

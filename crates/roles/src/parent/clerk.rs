@@ -6,15 +6,17 @@
 //! handed in is dropped, and nobody is told "saved" before it is.
 
 use super::asks::WorkerNo;
+use super::claim::Claim;
 use super::setup::Setup;
 use crate::clock::now_ms;
 use crate::messages::Ask;
+use facilitator_eth::Address;
 use facilitator_heartbeat::{Params, Status};
 use facilitator_kill::kill_point;
 use facilitator_protocol::gateway::GatewaySet;
-use facilitator_protocol::model::{Park, Request, RequestId, Side, Update};
+use facilitator_protocol::model::{Park, Request, Side, Update};
 use facilitator_protocol::transfer::Backoff;
-use facilitator_store::requests::{Brief, Change, Claimed, Hunting, Places, Reveals};
+use facilitator_store::requests::{Brief, Change, Claimed, Hunting, Lost, Places, Reveals};
 use facilitator_store::{Store, StoreError};
 use std::time::Duration;
 use tokio::sync::mpsc;
@@ -44,19 +46,6 @@ enum Order {
     Close,
 }
 
-/// A claim on a row: the row and the how many-th claim on it this is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Claim {
-    pub(super) request: RequestId,
-    pub(super) seq: i64,
-}
-
-impl Claim {
-    pub(super) const fn of(request: &Request) -> Self {
-        Self { request: request.id, seq: request.claim_seq }
-    }
-}
-
 /// Who hears that it is stored.
 #[derive(Clone, Copy)]
 enum Receipt {
@@ -84,8 +73,10 @@ pub(super) struct Taken {
 pub(super) enum Report {
     Saved(WorkerNo, Ask),
     Parked(WorkerNo),
-    /// The row belongs to somebody else by now: the worker must end.
-    Lost(RequestId),
+    /// The row is claimed otherwise by now: the worker of this claim must end.
+    Lost(Lost),
+    /// Another process has this one's place in the database.
+    Replaced,
     Claimed(Vec<Taken>, Reveals),
     /// The gateways are known to the database.
     Gateways(Vec<GatewaySet>),
@@ -139,6 +130,12 @@ impl Clerk {
 
     fn change(&self, claim: Claim, change: Change, receipt: Receipt) {
         self.order(Order::Change(Box::new(Claimed { seq: Some(claim.seq), change }), receipt));
+    }
+
+    /// Other keys do the rest of a request: they are counted with it from now on.
+    pub(super) fn note_keys(&self, claim: Claim, origin: Option<Address>, auxiliary: Option<Address>) {
+        let update = Update { origin_worker: origin, auxiliary_worker: auxiliary, ..Update::default() };
+        self.change(claim, Change::Update { id: claim.request, update }, Receipt::Nobody);
     }
 
     /// Ends the claim of a row whose worker left nothing; it is taken up again after a pause.
@@ -295,7 +292,7 @@ impl Desk {
                     self.report(Report::Addresses(side)).await;
                 }
                 Order::Heartbeat(detail) => {
-                    self.persist(|| self.store.report(self.process, &detail, now_ms())).await?;
+                    self.say(&detail).await?;
                     kill_point!("parent.reported");
                     let mend = || self.store.mend_calendar(self.longest_wait_ms, now_ms());
                     let mended = self.persist(mend).await?;
@@ -304,7 +301,7 @@ impl Desk {
                     }
                 }
                 Order::Announce(detail) => {
-                    self.persist(|| self.store.report(self.process, &detail, now_ms())).await?;
+                    self.say(&detail).await?;
                     self.report(Report::Announced).await;
                 }
                 Order::Hunt(hunting) => {
@@ -325,6 +322,14 @@ impl Desk {
         Ok(true)
     }
 
+    /// Tells whoever reads the database how things stand, unless this process is not the one that runs by now.
+    async fn say(&self, detail: &str) -> Result<(), StoreError> {
+        if !self.persist(|| self.store.report(self.process, detail, now_ms())).await? {
+            self.report(Report::Replaced).await;
+        }
+        Ok(())
+    }
+
     async fn save(&self, changes: &mut Vec<Claimed>, receipts: &mut Vec<Receipt>) -> Result<(), StoreError> {
         if changes.is_empty() {
             return Ok(());
@@ -332,12 +337,12 @@ impl Desk {
         kill_point!("parent.handed_in");
         let saved = self.persist(|| self.store.save_claimed(&self.owner, changes, now_ms())).await?;
         kill_point!("parent.saved");
-        for id in &saved.lost {
-            self.report(Report::Lost(*id)).await;
+        for lost in &saved.lost {
+            self.report(Report::Lost(*lost)).await;
         }
         for (change, receipt) in changes.drain(..).zip(receipts.drain(..)) {
             // Nobody is told "saved" of what was not (law 2).
-            if saved.lost.contains(&change.change.id()) {
+            if saved.lost.contains(&Lost { request: change.change.id(), seq: change.seq }) {
                 continue;
             }
             match receipt {

@@ -1,13 +1,14 @@
 //! The workers at work, at most so many, and what each is doing.
 
 use super::asks::{Open, Question, WorkerNo};
-use super::clerk::Claim;
+use super::claim::Claim;
 use super::tell;
 use crate::messages::{Job, ToWorker};
 use facilitator_chain::reader::Answer;
 use facilitator_eth::B256;
 use facilitator_protocol::model::RequestId;
 use facilitator_sender::{Failure, SubmitAnswer};
+use facilitator_store::requests::Lost;
 use facilitator_supervisor::{ChildHandle, Patience, Stop};
 use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
@@ -23,6 +24,8 @@ pub(super) struct Hand {
     pub(super) child: ChildHandle<ToWorker>,
     /// It has said how it leaves its request.
     pub(super) parking: bool,
+    /// What it has said and was not answered yet.
+    pub(super) open: u32,
     /// With its life as a whole.
     patience: Patience,
 }
@@ -60,6 +63,11 @@ impl Crew {
         }
     }
 
+    /// Whether so many places are free that it is worth while to fill them: those who start together ask together.
+    pub(super) fn is_worth_filling(&self) -> bool {
+        self.free() >= self.max.div_ceil(2)
+    }
+
     /// How many more may start.
     pub(super) fn free(&self) -> usize {
         self.max.saturating_sub(self.hands.len())
@@ -77,7 +85,8 @@ impl Crew {
     pub(super) fn hire(&mut self, no: WorkerNo, claim: Claim, child: ChildHandle<ToWorker>, job: Job) {
         let hash = job.request.terms.request_hash;
         tell(child.send(&ToWorker::Job(Box::new(job))));
-        let hand = Hand { claim, hash, child, parking: false, patience: Patience::new(self.timeout, Instant::now()) };
+        let hand =
+            Hand { claim, hash, child, parking: false, open: 0, patience: Patience::new(self.timeout, Instant::now()) };
         self.hands.insert(no, hand);
     }
 
@@ -85,11 +94,17 @@ impl Crew {
         self.hands.get_mut(&no)
     }
 
-    /// Sends to a worker, if it is still there.
-    pub(super) fn send(&self, no: WorkerNo, message: &ToWorker) {
-        if let Some(hand) = self.hands.get(&no) {
+    /// Answers a worker, if it is still there.
+    pub(super) fn send(&mut self, no: WorkerNo, message: &ToWorker) {
+        if let Some(hand) = self.hands.get_mut(&no) {
+            hand.open = hand.open.saturating_sub(1);
             tell(hand.child.send(message));
         }
+    }
+
+    /// Whether a worker is at work that waits for no answer: it may ask something any moment.
+    pub(super) fn may_ask(&self) -> bool {
+        self.hands.values().any(|hand| hand.open == 0 && !hand.parking)
     }
 
     /// The worker's row is parked: its deaths are forgotten.
@@ -112,9 +127,9 @@ impl Crew {
         *deaths
     }
 
-    /// Kills the worker of a row that is somebody else's by now.
-    pub(super) fn dismiss(&self, request: RequestId) {
-        for hand in self.hands.values().filter(|hand| hand.claim.request == request) {
+    /// Kills the worker of a claim that is lost; one of a later claim on the same row is not meant.
+    pub(super) fn dismiss(&self, lost: Lost) {
+        for hand in self.hands.values().filter(|hand| hand.claim.is_lost_by(lost)) {
             tracing::warn!(request = %hand.hash, pid = hand.child.pid, "the request is no longer ours: ending its worker");
             hand.child.stop(Stop::Await, Duration::ZERO);
         }
@@ -147,7 +162,7 @@ impl Crew {
     }
 
     /// Answers a question whose answerer died: the worker parks and tries again soon.
-    pub(super) fn answer_for_the_dead(&self, open: Open) {
+    pub(super) fn answer_for_the_dead(&mut self, open: Open) {
         let gone = "its process was restarted";
         match open.question {
             Question::Read { queries } => {

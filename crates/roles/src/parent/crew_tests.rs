@@ -12,6 +12,16 @@ fn an_empty_crew_has_all_its_places_and_never_gives_a_number_twice() {
     let numbers: Vec<u64> = (0..3).map(|_| crew.next_no().0).collect();
     assert_eq!(numbers, [1, 2, 3]);
     assert_eq!(Crew::new(0, Duration::ZERO).free(), 0);
+    assert!(crew.is_worth_filling() && !crew.may_ask());
+}
+
+/// A worker of the next claim on the same row was killed for what its predecessor had lost.
+#[test]
+fn a_lost_claim_is_not_the_next_one_on_the_same_row() {
+    let lost = |seq| Lost { request: RequestId(7), seq };
+    let held = |request, seq| Claim { request: RequestId(request), seq };
+    assert!(held(7, 3).is_lost_by(lost(Some(3))) && held(7, 3).is_lost_by(lost(None)));
+    assert!(!held(7, 4).is_lost_by(lost(Some(3))) && !held(8, 3).is_lost_by(lost(Some(3))));
 }
 
 #[test]
@@ -28,7 +38,7 @@ fn what_is_meant_for_a_worker_that_is_gone_is_dropped() {
     let gone = crew.next_no();
     crew.send(gone, &ToWorker::Parked);
     crew.parked(gone);
-    crew.dismiss(RequestId(7));
+    crew.dismiss(Lost { request: RequestId(7), seq: Some(1) });
     crew.stop(Duration::ZERO);
     let answerer = Answerer::Sender(Side::Origin);
     for question in [Question::Read { queries: 3 }, Question::Submit, Question::Secret] {

@@ -25,6 +25,14 @@ pub enum ParentError {
         /// Its name.
         instance: String,
     },
+    /// Another process runs as this instance by now, or with its keys: it took this one for dead.
+    #[error(
+        "another process has taken the place of instance {instance}, perhaps a start under the same name on another host while this one was cut off from the database: this one ends; give each instance a name (`heartbeat.instance`) and worker keys of its own"
+    )]
+    Replaced {
+        /// Its name.
+        instance: String,
+    },
     /// Signals can't be received.
     #[error("can't listen for signals: {0}")]
     Signals(std::io::Error),

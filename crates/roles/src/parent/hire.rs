@@ -1,7 +1,8 @@
-//! From a claimed row to a worker; what the contracts say, to the gateways that are served.
+//! From a row to be claimed to a worker; what the contracts say, to the gateways that are served.
 
 use super::briefing::{Booked, Briefing};
-use super::clerk::{Claim, Taken};
+use super::claim::Claim;
+use super::clerk::Taken;
 use super::{Parent, SPAWN_AGAIN};
 use crate::messages::{Discovered, Job, ToScanner, Unfit};
 use crate::worker;
@@ -11,15 +12,42 @@ use facilitator_protocol::model::{Request, Side};
 use facilitator_sender::Head;
 use facilitator_store::requests::{Brief, Reveals};
 use facilitator_supervisor::watch;
+use tokio::time::Instant;
 
 impl Parent {
+    /// Takes as many rows as there are free places, own requests before what others left, each oldest first.
+    pub(super) fn claim(&mut self) {
+        let free = self.crew.free();
+        // With the hunter off what is left of its rows ends in one look.
+        let foreign = self.setup.hunter.as_ref().map_or(u32::MAX, |hunter| hunter.hunting.limit);
+        let may_claim = self.claim_wanted && free > 0 && self.is_working() && self.may_work() && !self.is_claim_held();
+        if may_claim && self.clerk.claim(free, foreign) {
+            self.claim_wanted = false;
+            self.claim_held_until = None;
+        }
+        self.crew.end_the_hung();
+    }
+
+    /// A crew that is nearly complete is filled up in groups, as far as that holds nobody up for long.
+    fn is_claim_held(&mut self) -> bool {
+        let (now, longest) = (Instant::now(), self.gathering.longest());
+        !self.crew.is_worth_filling() && *self.claim_held_until.get_or_insert(now + longest) > now
+    }
+
     /// Starts a worker for each row, or puts the row back.
     pub(super) fn hire(&mut self, claimed: Vec<Taken>, reveals: Reveals) {
         let mut booked = Booked::beside(reveals);
         for Taken { request, brief } in claimed {
             let claim = Claim::of(&request);
+            let keys = (request.origin_worker, request.auxiliary_worker);
             match self.job(request, &brief, &mut booked) {
-                Some(job) if self.is_taking_work() && self.may_work() => self.start_worker(job),
+                Some(job) if self.is_taking_work() && self.may_work() => {
+                    let (origin, auxiliary) = (job.request.origin_worker, job.request.auxiliary_worker);
+                    if (origin, auxiliary) != keys {
+                        self.clerk.note_keys(claim, origin, auxiliary);
+                    }
+                    self.start_worker(job);
+                }
                 Some(_) | None => self.clerk.put_back(claim, "the facilitator is not working yet", SPAWN_AGAIN),
             }
         }

@@ -6,7 +6,7 @@
 use super::clerk::{Desk, Readiness};
 use super::{Parent, ParentError};
 use crate::clock::now_ms;
-use facilitator_heartbeat::{Closed, Event, Instance, Moved, Params, Status};
+use facilitator_heartbeat::{Closed, Event, Instance, Moved, Params, Status, hours_minutes_seconds};
 use facilitator_kill::kill_point;
 use facilitator_store::StoreError;
 use facilitator_store::instances::{InstanceRow, Tending};
@@ -60,7 +60,7 @@ impl Desk {
             self.heartbeat(&params).await?;
         }
         let is_ready = readiness == Readiness::Ready;
-        if row.instance.status == Status::Inactive && row.instance.ready != is_ready {
+        if row.instance.status != Status::Deregistered && row.instance.ready != is_ready {
             let event = if is_ready { Event::Ready } else { Event::NotReady };
             let said = self.persist(|| self.store.instance_event(&self.owner, event, &params, now_ms())).await?;
             kill_point!("parent.readiness_said");
@@ -88,7 +88,19 @@ impl Desk {
         let sent_ms = now_ms();
         let sent = self.persist(|| self.store.instance_heartbeat(&self.owner, sent_ms, params, now_ms())).await?;
         match sent {
-            Ok(status) => tracing::info!(instance = self.owner, %status, "heartbeat sent"),
+            Ok(status) => {
+                let counted = self.own().await?.map(|row| row.instance.statistics).unwrap_or_default();
+                tracing::info!(
+                    instance = self.owner,
+                    %status,
+                    txs_signed = counted.txs_signed,
+                    total_txs_signed = counted.total_txs_signed,
+                    total_downtime = hours_minutes_seconds(counted.total_downtime_ms),
+                    total_inactive = hours_minutes_seconds(counted.total_inactive_ms),
+                    total_voted_time = hours_minutes_seconds(counted.total_voted_ms),
+                    "heartbeat sent"
+                );
+            }
             Err(refusal) => tracing::warn!(instance = self.owner, %refusal, "heartbeat refused"),
         }
         Ok(())

@@ -5,11 +5,13 @@
 
 mod asks;
 pub(crate) mod briefing;
+mod claim;
 mod clerk;
 mod crew;
 mod display;
 mod error;
 mod gate;
+mod gather;
 mod hire;
 mod life;
 mod pace;
@@ -30,7 +32,7 @@ pub use reread::{Change, Fate, Reread, Rereader, Tunable};
 pub use setup::{Hunter, PerSide, Setup, addresses};
 pub use signals::Signals;
 
-use crate::connections::Connections;
+use crate::connections::{Connections, EndpointCalls};
 use crate::messages::{
     Discovered, FromMetrics, FromMonitor, FromScanner, FromSender, FromWorker, ToMetrics, ToMonitor, ToScanner,
     ToSender,
@@ -47,6 +49,7 @@ use facilitator_protocol::model::Side;
 use facilitator_sender::Head;
 use facilitator_store::Store;
 use facilitator_supervisor::{Event, Spawner, watch};
+use gather::Gathering;
 use signals::Asked;
 use slot::{Seat, Slot};
 use std::time::Duration;
@@ -119,6 +122,8 @@ struct Parent {
     heads: PerSide<Option<Head>>,
     crew: Crew,
     asks: Asks,
+    /// Questions of workers that are not asked yet.
+    gathering: Gathering<(WorkerNo, FromWorker)>,
     clerk: Clerk,
     phase: Phase,
     on_ready: Option<OnReady>,
@@ -130,6 +135,8 @@ struct Parent {
     error: Option<ParentError>,
     /// Something may have woken a row since the last claim.
     claim_wanted: bool,
+    /// Until when a claim is held for further places to become free.
+    claim_held_until: Option<Instant>,
     next_heartbeat: Instant,
     next_tick: Instant,
     /// What the contracts said on each chain; both together make the gateways.
@@ -148,6 +155,8 @@ struct Parent {
     elected: PerSide<Option<u64>>,
     /// How the endpoints are.
     connections: PerSide<Option<Connections>>,
+    /// What each sender has asked its endpoints.
+    sender_calls: PerSide<Vec<EndpointCalls>>,
     database_trouble: Option<String>,
     /// How fast each chain is read.
     pace: PerSide<pace::Pace>,
@@ -167,6 +176,8 @@ impl Parent {
         let (display, from_display) = mpsc::channel(INBOX);
         let (clerk, from_clerk) = Clerk::start(store, &setup);
         let crew = Crew::new(setup.max_workers, setup.worker_timeout);
+        let polls = setup.scanners.iter().map(|scanner| scanner.chain.poll_interval_ms);
+        let poll = Duration::from_millis(polls.min().unwrap_or_default());
         let parent = Self {
             spawner: setup.spawner(),
             pair: PairGate::new(setup.origin_chain_id, setup.auxiliary_chain_id),
@@ -179,6 +190,7 @@ impl Parent {
             heads: PerSide { origin: None, auxiliary: None },
             crew,
             asks: Asks::default(),
+            gathering: Gathering::new(poll),
             clerk,
             phase: Phase::Working,
             on_ready: Some(on_ready),
@@ -187,6 +199,7 @@ impl Parent {
             rereader,
             error: None,
             claim_wanted: true,
+            claim_held_until: None,
             next_heartbeat: Instant::now(),
             next_tick: Instant::now(),
             discovered: PerSide { origin: None, auxiliary: None },
@@ -196,6 +209,7 @@ impl Parent {
             critical: PerSide::default(),
             elected: PerSide::default(),
             connections: PerSide::default(),
+            sender_calls: PerSide::default(),
             database_trouble: None,
             pace: PerSide::default(),
             life: None,
@@ -237,6 +251,9 @@ impl Parent {
     /// What is to be done whatever has just happened.
     fn tend(&mut self) {
         let now = Instant::now();
+        if self.gathering.due_at(self.crew.may_ask()).is_some_and(|due| due <= now) {
+            self.ask_what_is_held();
+        }
         if self.next_tick <= now {
             self.next_tick = now + TICK;
             self.claim_wanted = true;
@@ -281,7 +298,9 @@ impl Parent {
         let seats = seats.filter(|_| self.is_taking_work());
         // A moment that has passed was tended to; waiting for it again would spin.
         let stop = self.phase.due_at().filter(|at| *at > Instant::now());
-        seats.chain(stop).chain([self.next_tick]).min().unwrap_or_else(Instant::now)
+        let questions = self.gathering.due_at(self.crew.may_ask());
+        let claim = self.claim_held_until.filter(|at| *at > Instant::now());
+        seats.chain(stop).chain(questions).chain(claim).chain([self.next_tick]).min().unwrap_or_else(Instant::now)
     }
 
     fn is_working(&self) -> bool {
@@ -306,17 +325,6 @@ impl Parent {
         if let Some(say) = self.announcement.take() {
             say();
         }
-    }
-
-    /// Takes as many rows as there are free places, own requests before what others left, each oldest first.
-    fn claim(&mut self) {
-        let free = self.crew.free();
-        // With the hunter off what is left of its rows ends in one look.
-        let foreign = self.setup.hunter.as_ref().map_or(u32::MAX, |hunter| hunter.hunting.limit);
-        if self.claim_wanted && free > 0 && self.is_working() && self.may_work() && self.clerk.claim(free, foreign) {
-            self.claim_wanted = false;
-        }
-        self.crew.end_the_hung();
     }
 
     fn start_scanner(&mut self, side: Side) {

@@ -5,7 +5,7 @@ use super::slot::Slot;
 use super::stop::Phase;
 use super::{Parent, PerSide};
 use crate::clock::now_ms;
-use crate::connections::Connections;
+use crate::connections::{Connections, EndpointCalls};
 use facilitator_chain::sync::SyncRow;
 use facilitator_protocol::model::Side;
 use serde::{Deserialize, Serialize};
@@ -60,6 +60,9 @@ pub struct ChainStanding {
     /// The endpoints, once the scanner has told of them.
     #[serde(default)]
     pub connections: Option<Connections>,
+    /// What the sender has asked each endpoint.
+    #[serde(default)]
+    pub sender_calls: Vec<EndpointCalls>,
 }
 
 /// The funds of one worker key, as last read.
@@ -100,6 +103,9 @@ pub struct ChildStanding {
     pub restarts: u32,
     /// What keeps it from its work.
     pub trouble: Option<String>,
+    /// How long it has shown no sign of life, milliseconds, if it runs.
+    #[serde(default)]
+    pub silent_ms: Option<u64>,
     /// When it is started again, Unix milliseconds, if it is waited for.
     #[serde(default)]
     pub next_try_at_ms: Option<i64>,
@@ -159,6 +165,7 @@ impl Parent {
             progress: self.progress(side, &sync),
             sync: Some(sync),
             connections: self.connections[side].clone(),
+            sender_calls: self.sender_calls[side].clone(),
         }
     }
 }
@@ -193,6 +200,7 @@ fn child<Out: bincode::Encode>(role: &str, side: &str, slot: &Slot<Out>) -> Chil
         state: slot.word().to_owned(),
         restarts: slot.restarts,
         trouble: slot.trouble.clone(),
+        silent_ms: slot.child().map(|child| u64::try_from(child.silent_for().as_millis()).unwrap_or(u64::MAX)),
         next_try_at_ms: slot.due_at().map(at_ms),
     }
 }

@@ -125,6 +125,7 @@ impl Parent {
                 self.claim_wanted = true;
             }
             FromSender::Trouble(trouble) => self.senders[side].troubled("sender", side, trouble),
+            FromSender::Calls(calls) => self.sender_calls[side] = calls,
             FromSender::Unfit(unfit) => self.unfit(side, unfit),
         }
     }
@@ -151,14 +152,29 @@ impl Parent {
     fn worker_says(&mut self, no: WorkerNo, message: FromWorker) {
         let Some(hand) = self.crew.get_mut(no) else { return };
         let claim = hand.claim;
+        hand.open = hand.open.saturating_add(1);
         match message {
-            FromWorker::Read(ask, side, queries) => self.read(no, ask, side, queries),
-            FromWorker::Submit(ask, side, submit) => self.submit(no, ask, side, submit),
+            FromWorker::Read(..) | FromWorker::Submit(..) => self.gathering.hold((no, message), Instant::now()),
             FromWorker::Secret(ask, of) => self.secret(no, ask, of),
             FromWorker::Save(ask, update) => self.clerk.save(no, ask, claim, *update),
             FromWorker::Park(park) => {
                 hand.parking = true;
                 self.clerk.park(no, claim, *park);
+            }
+        }
+    }
+
+    /// Routes the questions that were held. Those of a worker that is gone are nobody's any more: both legs of a revealed
+    /// secret are held together, so neither is dropped alone (protocol.md R4).
+    pub(super) fn ask_what_is_held(&mut self) {
+        for (no, message) in self.gathering.take() {
+            if self.crew.get_mut(no).is_none() {
+                continue;
+            }
+            match message {
+                FromWorker::Read(ask, side, queries) => self.read(no, ask, side, queries),
+                FromWorker::Submit(ask, side, submit) => self.submit(no, ask, side, submit),
+                FromWorker::Secret(..) | FromWorker::Save(..) | FromWorker::Park(_) => {}
             }
         }
     }
@@ -235,7 +251,8 @@ impl Parent {
             }
             Report::Gateways(sets) => self.gateways_stored(sets),
             Report::Addresses(side) => self.addresses_stored(side),
-            Report::Lost(request) => self.crew.dismiss(request),
+            Report::Lost(lost) => self.crew.dismiss(lost),
+            Report::Replaced => self.give_up(ParentError::Replaced { instance: self.setup.instance.clone() }),
             Report::Claimed(claimed, reveals) => {
                 self.clerk.claimed();
                 self.hire(claimed, reveals);

@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 /// In what steps of time lines are added up.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Period {
     /// Days in UTC.
     Day,
@@ -91,23 +91,25 @@ struct Group {
 impl LedgerView {
     /// The lines of a ledger, from a time on, added up by period.
     #[must_use]
-    pub fn of(ledger: Ledger, assets: &[Assets], pair: Pair, period: Period, since: Option<i64>, now_ms: i64) -> Self {
-        let Ledger { lines: mut all, unknown, .. } = ledger;
-        all.retain(|line| since.is_none_or(|since| line.at_ms >= since));
+    pub fn of(ledger: &Ledger, assets: &[Assets], pair: Pair, period: Period, since: Option<i64>, now_ms: i64) -> Self {
+        let all = || ledger.lines.iter().filter(|line| since.is_none_or(|since| line.at_ms >= since));
         Self {
             chain_id: pair.auxiliary_chain_id,
             origin_chain_id: pair.origin_chain_id,
             since: since.map(time),
             until: time(now_ms),
             period: period.name(),
-            lines: lines(&all, period, assets),
-            totals: totals(&all, assets),
-            unknown: unknown.iter().map(ToString::to_string).collect(),
+            lines: lines(all(), period, assets),
+            totals: totals(all(), assets),
+            unknown: ledger.unknown.iter().map(ToString::to_string).collect(),
         }
     }
 }
 
 impl Period {
+    /// All of them.
+    pub const EACH: [Self; 3] = [Self::Day, Self::Month, Self::All];
+
     /// Its name.
     #[must_use]
     pub const fn name(self) -> &'static str {
@@ -129,7 +131,7 @@ impl Period {
     }
 }
 
-fn lines(lines: &[Line], period: Period, assets: &[Assets]) -> Vec<LineView> {
+fn lines<'a>(lines: impl Iterator<Item = &'a Line>, period: Period, assets: &[Assets]) -> Vec<LineView> {
     let mut groups: BTreeMap<Key, Group> = BTreeMap::new();
     for line in lines {
         let unassigned = line.request.is_none();
@@ -151,7 +153,7 @@ fn lines(lines: &[Line], period: Period, assets: &[Assets]) -> Vec<LineView> {
     groups.into_iter().map(view).collect()
 }
 
-fn totals(lines: &[Line], assets: &[Assets]) -> Vec<TotalView> {
+fn totals<'a>(lines: impl Iterator<Item = &'a Line>, assets: &[Assets]) -> Vec<TotalView> {
     let view = |(asset, sum): (Asset, Sum)| TotalView { asset: AssetView::new(asset, assets), sum: SumView::new(&sum) };
     sums(lines).into_iter().map(view).collect()
 }
@@ -231,7 +233,7 @@ impl SumView {
 
 /// What moved in each asset.
 #[must_use]
-pub fn sums(lines: &[Line]) -> BTreeMap<Asset, Sum> {
+pub fn sums<'a>(lines: impl IntoIterator<Item = &'a Line>) -> BTreeMap<Asset, Sum> {
     let mut sums: BTreeMap<Asset, Sum> = BTreeMap::new();
     for line in lines {
         sums.entry(line.asset).or_default().add(line);

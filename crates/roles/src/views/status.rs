@@ -46,6 +46,42 @@ pub struct Status {
     pub instances: Vec<InstanceView>,
 }
 
+/// What keeps requests from being worked on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Blocked {
+    /// No facilitator runs.
+    Stopped,
+    /// It has not reported yet that it works.
+    Starting,
+    /// It has not reported for long.
+    Silent,
+    /// It was told to stop.
+    Stopping,
+    /// The chains are not in step.
+    Synchronization,
+    /// The status of the instance does not allow it.
+    Instance,
+}
+
+impl Blocked {
+    /// All of them.
+    pub const ALL: [Self; 6] =
+        [Self::Stopped, Self::Starting, Self::Silent, Self::Stopping, Self::Synchronization, Self::Instance];
+
+    /// Its name for scripts.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Stopped => "stopped",
+            Self::Starting => "starting",
+            Self::Silent => "silent",
+            Self::Stopping => "stopping",
+            Self::Synchronization => "synchronization",
+            Self::Instance => "instance",
+        }
+    }
+}
+
 /// The request that has waited longest.
 #[derive(Debug, Clone, Serialize)]
 pub struct Oldest {
@@ -96,22 +132,34 @@ impl Status {
     /// Why requests are not worked on; `None` while they are.
     #[must_use]
     pub fn idle_because(&self) -> Option<String> {
+        self.idle().map(|(_, why)| why)
+    }
+
+    /// What keeps requests from being worked on, as one of a few words and at length; `None` while nothing does.
+    #[must_use]
+    pub fn idle(&self) -> Option<(Blocked, String)> {
         let Some(standing) = &self.standing else {
-            let why = if self.pid.is_some() { "the facilitator is starting" } else { "no facilitator runs" };
-            return Some(why.to_owned());
+            return Some(if self.pid.is_some() {
+                (Blocked::Starting, "the facilitator is starting".to_owned())
+            } else {
+                (Blocked::Stopped, "no facilitator runs".to_owned())
+            });
         };
         if self.is_silent() {
-            return Some("the facilitator has not reported for long".to_owned());
+            return Some((Blocked::Silent, "the facilitator has not reported for long".to_owned()));
+        }
+        if standing.status == "stopping" {
+            return Some((Blocked::Stopping, "it is stopping".to_owned()));
+        }
+        if let Some(why) = &standing.synchronization {
+            return Some((Blocked::Synchronization, why.clone()));
         }
         if standing.status != "active" {
-            return Some(standing.synchronization.clone().unwrap_or_else(|| format!("it is {}", standing.status)));
-        }
-        if standing.synchronization.is_some() {
-            return standing.synchronization.clone();
+            return Some((Blocked::Starting, format!("it is {}", standing.status)));
         }
         let may_sign =
             self.status.parse::<facilitator_heartbeat::Status>().map(facilitator_heartbeat::Status::may_sign);
-        (may_sign == Ok(false)).then(|| format!("the instance is {}", self.status))
+        (may_sign == Ok(false)).then(|| (Blocked::Instance, format!("the instance is {}", self.status)))
     }
 }
 
@@ -120,24 +168,34 @@ impl Status {
 /// # Errors
 /// [`StoreError`] of the database.
 pub async fn look(store: &Store, instance: Option<&str>, now_ms: i64) -> Result<Status, StoreError> {
+    let mut status = pulse(store, instance, now_ms).await?;
+    for count in store.counts().await? {
+        *status.queue.entry(count.state.name(count.kind).to_owned()).or_default() += count.count;
+        if !count.state.is_end() {
+            status.unfinished += count.count;
+        }
+    }
+    for (chain_id, scanned) in &mut status.scanned {
+        *scanned = store.checkpoint(*chain_id).await?.map(|block| block.number);
+    }
+    status.instances = instances::views(store, now_ms).await?;
+    let oldest_record = store.oldest_unfinished().await?;
+    status.oldest_unfinished = oldest_record.map(|record| oldest(&record, &status, now_ms));
+    Ok(status)
+}
+
+/// Whether the facilitator lives and works, by its own row alone: what costs more the more requests there are is left out.
+///
+/// # Errors
+/// [`StoreError`] of the database.
+pub async fn pulse(store: &Store, instance: Option<&str>, now_ms: i64) -> Result<Status, StoreError> {
     let process = match instance {
         Some(name) => running::own(store, name, now_ms).await?,
         None => running::find(store, now_ms).await?,
     };
-    let standing = process.as_ref().and_then(running::standing);
-    let mut queue = BTreeMap::new();
-    let mut unfinished = 0;
-    for count in store.counts().await? {
-        *queue.entry(count.state.name(count.kind).to_owned()).or_default() += count.count;
-        if !count.state.is_end() {
-            unfinished += count.count;
-        }
-    }
-    let mut status = Status { queue, unfinished, ..Status::never_started(store.pair()) };
-    for (chain_id, scanned) in &mut status.scanned {
-        *scanned = store.checkpoint(*chain_id).await?.map(|block| block.number);
-    }
+    let mut status = Status::never_started(store.pair());
     if let Some(process) = process {
+        let standing = running::standing(&process);
         let life = store.instance(&process.registered.instance).await?;
         status.status = instances::shown(standing.as_ref(), life.as_ref());
         status.pid = Some(process.registered.pid);
@@ -147,9 +205,6 @@ pub async fn look(store: &Store, instance: Option<&str>, now_ms: i64) -> Result<
         status.heartbeat_age_ms = Some(now_ms.saturating_sub(process.heartbeat_at_ms));
         status.standing = standing;
     }
-    status.instances = instances::views(store, now_ms).await?;
-    let oldest_record = store.oldest_unfinished().await?;
-    status.oldest_unfinished = oldest_record.map(|record| oldest(&record, &status, now_ms));
     Ok(status)
 }
 

@@ -1,6 +1,6 @@
 //! ACCEPTED to STAKE_INTENT_CONFIRMED: the gateway's storage root, then the message's own proof.
 //!
-//! Both transactions are handed over together; the sender holds the confirmation back until the gateway proof is mined.
+//! Both transactions are handed over together; the sender signs the confirmation behind the gateway proof.
 //! Behind the confirmation of a foreign message, whose secret nobody knows, goes its target leg by the same proof.
 //! A death anywhere here repeats reads and finds the submitted intents again.
 

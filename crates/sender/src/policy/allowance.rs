@@ -11,6 +11,8 @@ use facilitator_eth::U256;
 pub enum Flow {
     /// Sets it.
     Approve(U256),
+    /// Will set it: not signed yet, and thus the last of all.
+    Planned(U256),
     /// Takes from it.
     Spend(U256),
 }
@@ -22,15 +24,28 @@ pub enum Plan {
     Admit(usize),
     /// Approve this much first: exactly what all waiting ones need.
     Approve(U256),
-    /// An approval is in flight: wait until it is mined, since nothing that depends on it can be estimated before.
+    /// An approval is on its way that must come first.
     Wait,
+}
+
+/// What an accept may be signed behind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reliance {
+    /// An approval of a lower nonce, which the chain takes before it.
+    Unmined,
+    /// A mined approval alone: the node can't estimate anything that depends on another.
+    Mined,
 }
 
 /// Decides for one account, token and spender: `on_chain` is the allowance at the newest block, `in_flight` what is
 /// signed and not mined at that block, in the order of nonces, `waiting` the needs of the queued, oldest first.
+///
+/// The order of nonces is the order in which all of them take effect, so what those in flight leave is what the next one
+/// finds; an approval behind them sets the exact need, whatever they leave.
 #[must_use]
-pub fn plan(on_chain: U256, in_flight: &[Flow], waiting: &[U256]) -> Plan {
-    if in_flight.iter().any(|flow| matches!(flow, Flow::Approve(_))) {
+pub fn plan(on_chain: U256, in_flight: &[Flow], waiting: &[U256], reliance: Reliance) -> Plan {
+    let approves = |flow: &Flow| matches!(flow, Flow::Approve(_) | Flow::Planned(_));
+    if reliance == Reliance::Mined && in_flight.iter().any(approves) {
         return Plan::Wait;
     }
     let mut left = in_flight.iter().fold(on_chain, apply);
@@ -44,12 +59,15 @@ pub fn plan(on_chain: U256, in_flight: &[Flow], waiting: &[U256]) -> Plan {
     if admitted > 0 || waiting.is_empty() {
         return Plan::Admit(admitted);
     }
+    if in_flight.iter().any(|flow| matches!(flow, Flow::Planned(_))) {
+        return Plan::Wait;
+    }
     Plan::Approve(waiting.iter().fold(U256::ZERO, |sum, need| sum.saturating_add(*need)))
 }
 
 fn apply(left: U256, flow: &Flow) -> U256 {
     match flow {
-        Flow::Approve(amount) => *amount,
+        Flow::Approve(amount) | Flow::Planned(amount) => *amount,
         // A spend beyond the allowance reverts and takes nothing; zero is the cautious answer.
         Flow::Spend(amount) => left.saturating_sub(*amount),
     }
@@ -58,7 +76,7 @@ fn apply(left: U256, flow: &Flow) -> U256 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use Flow::{Approve, Spend};
+    use Flow::{Approve, Planned, Spend};
 
     fn n(value: u64) -> U256 {
         U256::from(value)
@@ -85,12 +103,38 @@ mod tests {
         ];
         for (on_chain, in_flight, waiting, expected) in cases {
             let needs: Vec<U256> = waiting.iter().map(|need| n(*need)).collect();
-            assert_eq!(plan(n(on_chain), in_flight, &needs), expected, "{on_chain} {in_flight:?} {waiting:?}");
+            let planned = plan(n(on_chain), in_flight, &needs, Reliance::Mined);
+            assert_eq!(planned, expected, "{on_chain} {in_flight:?} {waiting:?}");
+            if expected != Plan::Wait {
+                assert_eq!(plan(n(on_chain), in_flight, &needs, Reliance::Unmined), expected);
+            }
+        }
+    }
+
+    #[test]
+    fn accepts_follow_their_approval_in_the_order_of_nonces() {
+        let cases: [(u64, &[Flow], &[u64], Plan); 7] = [
+            (0, &[Planned(n(17))], &[5, 5, 7], Plan::Admit(3)),
+            (0, &[Approve(n(17)), Spend(n(5))], &[5, 7], Plan::Admit(2)),
+            // Those that came later get an approval of their own, which overwrites nothing that is needed.
+            (0, &[Approve(n(10)), Spend(n(5)), Spend(n(5))], &[7, 1], Plan::Approve(n(8))),
+            (0, &[Approve(n(10)), Spend(n(5))], &[5, 7], Plan::Admit(1)),
+            // What was there before is gone with the approval.
+            (9, &[Approve(n(5)), Spend(n(5))], &[5], Plan::Approve(n(5))),
+            // Of two that are not signed neither is known to come first.
+            (0, &[Approve(n(5)), Spend(n(5)), Planned(n(2))], &[3], Plan::Wait),
+            (0, &[Approve(n(5)), Spend(n(5)), Planned(n(2))], &[2, 3], Plan::Admit(1)),
+        ];
+        for (on_chain, in_flight, waiting, expected) in cases {
+            let needs: Vec<U256> = waiting.iter().map(|need| n(*need)).collect();
+            let planned = plan(n(on_chain), in_flight, &needs, Reliance::Unmined);
+            assert_eq!(planned, expected, "{on_chain} {in_flight:?} {waiting:?}");
         }
     }
 
     #[test]
     fn an_overflow_saturates() {
-        assert_eq!(plan(U256::ZERO, &[], &[U256::MAX, U256::ONE]), Plan::Approve(U256::MAX));
+        let needs = [U256::MAX, U256::ONE];
+        assert_eq!(plan(U256::ZERO, &[], &needs, Reliance::Unmined), Plan::Approve(U256::MAX));
     }
 }

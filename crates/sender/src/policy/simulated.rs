@@ -40,6 +40,28 @@ pub fn worst_case(step: Step, estimate: u64) -> u64 {
     }
 }
 
+/// How much of its gas a transaction may get back at its end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Refunds {
+    /// A fifth: since london (EIP-3529), on every chain with a base fee.
+    UpToAFifth,
+    /// A half: before.
+    UpToHalf,
+}
+
+/// The gas that a transaction must be given which was charged for `used` where it had plenty: what is refunded at its end
+/// is needed until then, and each call within it passes on no more than 63/64 of what is left (EIP-150).
+#[must_use]
+pub fn needed(used: u64, refunds: Refunds) -> u64 {
+    let used = u128::from(used);
+    let before_refunds = match refunds {
+        Refunds::UpToAFifth => used * 5 / 4,
+        Refunds::UpToHalf => used * 2,
+    };
+    // Four calls deep.
+    u64::try_from(before_refunds * 107 / 100).unwrap_or(u64::MAX)
+}
+
 /// Decides by the estimate of gas and, where a certain return value is expected, by what a call returned.
 #[must_use]
 pub fn judge(
@@ -83,7 +105,8 @@ fn reason(data: &Bytes, error: &RpcError) -> Revert {
 }
 
 /// State may change between the estimate and the block: proofs grow, slots become non-zero.
-fn with_margin(gas: u64, percent: u32) -> u64 {
+#[must_use]
+pub fn with_margin(gas: u64, percent: u32) -> u64 {
     let scaled = u128::from(gas) * (100 + u128::from(percent)) / 100;
     u64::try_from(scaled).unwrap_or(u64::MAX)
 }
@@ -108,6 +131,14 @@ mod tests {
         let (over_a_remainder, from_nothing) = (26_000, 46_000);
         assert!(worst_case(Step::Approve, over_a_remainder) >= from_nothing);
         assert_eq!(worst_case(Step::Confirm, 500_000), 500_000);
+    }
+
+    #[test]
+    fn what_is_refunded_at_the_end_is_needed_before() {
+        // Used 500,000, of which so much was refunded that 400,000 were charged.
+        assert!(needed(400_000, Refunds::UpToAFifth) >= 500_000 * 64 / 63);
+        assert!(needed(250_000, Refunds::UpToHalf) >= 500_000 * 64 / 63);
+        assert_eq!(needed(u64::MAX, Refunds::UpToHalf), u64::MAX);
     }
 
     #[test]

@@ -144,7 +144,7 @@ const fn is_lasting(failure: &Failure) -> bool {
         | Failure::DependencyFailed(_)
         | Failure::Unreachable(_)
         | Failure::Busy { .. } => true,
-        Failure::Interrupted | Failure::Superseded { .. } => false,
+        Failure::Interrupted | Failure::Superseded { .. } | Failure::TakenOver | Failure::Abandoned { .. } => false,
     }
 }
 

@@ -8,6 +8,7 @@
 //! Dying anywhere is harmless: the journal holds what was intended and signed, and a new sender begins by sending the
 //! same bytes again. Decisions are in [`crate::policy`]; this module only carries them out.
 
+mod ahead;
 mod broadcast;
 mod end;
 mod finals;
@@ -83,7 +84,7 @@ pub enum Gate {
     Closed,
 }
 
-/// Whether the node knows `eth_getBlockReceipts`.
+/// Whether the node knows a method that not every node has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Support {
     Assumed,
@@ -107,11 +108,16 @@ pub struct Sender<N = Node, K = Records> {
     /// Head up to which all receipts of our transactions were looked for.
     observed: Option<u64>,
     last_chosen: Option<Address>,
+    /// Of `eth_getBlockReceipts`.
     block_receipts: Support,
+    /// Of `eth_simulateV1`.
+    rehearsals: Support,
     node_failures: u32,
     node_retry_at_ms: Option<i64>,
     outcomes: Vec<Outcome>,
     gate: Gate,
+    /// It was opened or closed since the book was last compared with the journal.
+    gate_moved: bool,
     /// When to look for orphans again, Unix milliseconds.
     orphans_at_ms: i64,
 }
@@ -153,12 +159,14 @@ impl<N: Ask, K: Keep> Sender<N, K> {
             // Whoever closed it may have been the reason why the database refused.
             self.database.try_again_at(self.now_ms);
         }
+        self.gate_moved |= self.gate != gate;
         self.gate = gate;
     }
 
     /// Asks another endpoint of the same chain from now on.
     pub fn use_endpoint(&mut self, rpc: &Rpc) {
         self.node.use_endpoint(rpc);
+        self.rehearsals = Support::Assumed;
         self.survey.clear();
         self.node_retry_at_ms = None;
     }
@@ -187,6 +195,10 @@ impl<N: Ask, K: Keep> Sender<N, K> {
     async fn do_what_is_due(&mut self, now_ms: i64) -> Result<(), SenderError> {
         self.keep_leases(now_ms).await?;
         self.recover(now_ms).await?;
+        if self.gate_moved {
+            self.forget_freed().await?;
+            self.gate_moved = false;
+        }
         self.look_after_orphans(now_ms).await?;
         if self.waits_for_others() {
             self.check_dependencies(now_ms).await?;
@@ -211,6 +223,7 @@ impl<N: Ask, K: Keep> Sender<N, K> {
         if self.gate == Gate::Closed {
             return Ok(());
         }
+        self.give_up_the_keyless(head, now_ms).await?;
         self.close_gaps(head, now_ms).await?;
         for _ in 0..MAX_ROUNDS {
             // What a round queued or ended may raise new questions at the same head.

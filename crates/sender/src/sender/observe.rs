@@ -64,7 +64,14 @@ impl<N: Ask, K: Keep> Sender<N, K> {
             && let Source::Blocks(first, last) = receipt::source(ids.len(), self.observed, head.number)
         {
             match self.node.block_receipts(first, last).await {
-                Ok(receipts) => found.extend(receipts.into_iter().map(|receipt| (receipt.inclusion.hash, receipt))),
+                Ok(receipts) => {
+                    for receipt in receipts {
+                        // What was asked by height tells the hash at that height: no need to ask for it again.
+                        let at = receipt.inclusion;
+                        self.survey.put(Question::BlockHash(at.block_number), at.block_hash);
+                        found.insert(at.hash, receipt);
+                    }
+                }
                 // Whatever it is, single receipts are the way that every node knows.
                 Err(error) => {
                     tracing::debug!(%error, "no receipts by block");

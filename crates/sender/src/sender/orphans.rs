@@ -1,11 +1,23 @@
-//! Seeing through what was signed by instances that may not work any more.
+//! Seeing through what was signed by instances that may not work any more, or with keys that are in no config any more.
 //!
 //! Their bytes are in the journal, and anybody may hand them to a node. So an accept that another instance had signed is
-//! mined once, not made once more with another key. Nothing is signed for such an account here: a transaction that gets
-//! nowhere waits for its own instance, or is given up once somebody else has used its nonce.
+//! mined once, not made once more with another key. Nothing is signed for such an account here.
+//!
+//! A transaction that no block takes, as fees rose beyond its own, would keep its request waiting for a key that may never
+//! come back. So it is given up after as many blocks as its own instance would have raised its fee in, and whoever works on
+//! the request has the step done by another key. Both may be mined then; of the two at most one takes effect, by the
+//! contracts: an accept deletes the request that it needs, a confirmation needs a message that is not declared yet, a leg
+//! one that is; the later one reverts and moves no money but its gas. Proving again changes nothing, and an approval
+//! is for its own account's accept alone. Both accepts carry the same hash lock, so that they declare the same message.
 
-use super::{Gate, Sender, start};
-use crate::{SenderError, book::Flight, keep::Keep, node::Ask};
+use super::{Gate, Sender, end::Ending, start};
+use crate::{
+    SenderError,
+    book::Flight,
+    keep::Keep,
+    node::Ask,
+    types::{Failure, Head},
+};
 use facilitator_eth::Address;
 use facilitator_kill::kill_point;
 use facilitator_store::journal::EntryId;
@@ -51,6 +63,23 @@ impl<N: Ask, K: Keep> Sender<N, K> {
             }
         }
         Ok(())
+    }
+
+    /// Ends what is seen through and was not mined for so long that its own instance would have given it up as well.
+    pub(super) async fn give_up_the_keyless(&mut self, head: Head, now_ms: i64) -> Result<(), SenderError> {
+        let blocks = self.settings.keyless_blocks();
+        let mut endings = Vec::new();
+        for (address, account) in self.accounts.iter().filter(|(_, account)| account.key.is_none()) {
+            let Some(count) = self.survey.count(*address) else { continue };
+            if head.number < account.progress.saturating_add(blocks) {
+                continue;
+            }
+            let waits = |flight: &&Flight| flight.entry.nonce.is_some_and(|nonce| nonce >= count);
+            let failure = || Failure::Abandoned { account: *address, blocks };
+            let stuck = self.book.in_flight(*address).into_iter().filter(waits);
+            endings.extend(stuck.map(|flight| Ending::unmined(flight.id(), failure())));
+        }
+        self.fail(endings, now_ms).await
     }
 
     async fn give_back(&mut self, address: Address) -> Result<(), SenderError> {

@@ -3,6 +3,7 @@
 use super::{Progress, Sender, end::Ending, observe::call_data, prepare::Ready};
 use crate::{
     SenderError,
+    book::Flight,
     keep::Keep,
     node::Ask,
     policy::{
@@ -19,6 +20,7 @@ use facilitator_eth::{
 use facilitator_kill::kill_point;
 use facilitator_protocol::model::Step;
 use facilitator_protocol::transfer::needed_to_accept;
+use facilitator_store::StoreError;
 use facilitator_store::journal::{Attempt, EntryId, EntryState, Signature};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -63,9 +65,19 @@ impl<N: Ask, K: Keep> Sender<N, K> {
         let mut ledgers: BTreeMap<Address, Ledger> =
             self.accounts.keys().filter_map(|account| Some((*account, self.ledger(*account)?))).collect();
         let (mut signatures, mut endings) = (Vec::new(), Vec::new());
-        for Ready { id, gas_limit } in ready {
+        let mut signed = BTreeSet::new();
+        for Ready { id, gas_limit, behind } in ready {
+            // Each gets a higher nonce than those before it.
+            let comes_first =
+                |id: &EntryId| signed.contains(id) || self.book.get(*id).is_some_and(Flight::is_in_flight);
+            if !behind.iter().all(comes_first) {
+                continue;
+            }
             match self.sign_first(id, gas_limit, fee, &mut ledgers)? {
-                Signing::Signed(signature) => signatures.push(signature),
+                Signing::Signed(signature) => {
+                    signed.insert(id);
+                    signatures.push(signature);
+                }
                 Signing::Refused(ending) => endings.push(ending),
                 Signing::Later => {}
             }
@@ -163,13 +175,21 @@ impl<N: Ask, K: Keep> Sender<N, K> {
         Ok(Some(Signature { id, account: account_of, nonce, hash, raw, gas_limit, fee }))
     }
 
-    /// Commits signatures under the leases of their accounts; only then are they known to the rest of the sender.
+    /// Commits signatures under the leases of their accounts; only then are they known to the rest of the sender. Intents
+    /// whose request another instance works on by now end, and nothing is signed in this round: the others are signed
+    /// anew, with nonces that leave no gap.
     pub(super) async fn commit(&mut self, signatures: Vec<Signature>, now_ms: i64) -> Result<(), SenderError> {
         if signatures.is_empty() {
             return Ok(());
         }
         kill_point!("sender.signed");
-        self.journal.sign(&self.leases(), &signatures, now_ms).await?;
+        match self.journal.sign(&self.leases(), &signatures, now_ms).await {
+            Err(StoreError::ClaimLost { entries, .. }) => {
+                let lost = entries.into_iter().map(|id| Ending::unmined(id, Failure::TakenOver));
+                return self.fail(lost.collect(), now_ms).await;
+            }
+            signed => signed?,
+        }
         kill_point!("sender.signatures_committed");
         for signature in signatures {
             let Some(flight) = self.book.get_mut(signature.id) else { continue };

@@ -6,7 +6,7 @@ use crate::{
     book::{Book, DependencyDone, Flight, answer_of},
     keep::{Keep, Records},
     node::{Ask, Node},
-    types::Failure,
+    types::{Failure, SubmitAnswer},
 };
 use facilitator_chain::rpc::Rpc;
 use facilitator_eth::{Address, tx::SecretKey};
@@ -71,10 +71,12 @@ impl<N: Ask, K: Keep> Sender<N, K> {
             observed: None,
             last_chosen,
             block_receipts: Support::Assumed,
+            rehearsals: Support::Assumed,
             node_failures: 0,
             node_retry_at_ms: None,
             outcomes: Vec::new(),
             gate: Gate::Open,
+            gate_moved: false,
             orphans_at_ms: 0,
         };
         let addresses: Vec<Address> = sender.accounts.keys().copied().collect();
@@ -104,6 +106,8 @@ impl<N: Ask, K: Keep> Sender<N, K> {
         let known: Vec<EntryId> = self.book.of(account).map(Flight::id).collect();
         let mut known: BTreeMap<EntryId, Flight> =
             known.into_iter().filter_map(|id| self.book.remove(id)).map(|flight| (flight.id(), flight)).collect();
+        // What is seen through for another instance is never signed here.
+        let has_key = self.accounts.get(&account).is_some_and(|account| account.key.is_some());
         let mut interrupted = Vec::new();
         for entry in entries {
             let flight = match known.remove(&entry.id) {
@@ -112,7 +116,7 @@ impl<N: Ask, K: Keep> Sender<N, K> {
             };
             // The nonce that a queued gap filler was for is found again if it is still missing.
             let is_forgotten = flight.entry.step == Step::Cancel && flight.fixed_nonce.is_none();
-            if flight.is_queued() && (flight.data.is_none() || is_forgotten) {
+            if flight.is_queued() && (flight.data.is_none() || is_forgotten || !has_key) {
                 interrupted.push(Ending::unmined(flight.id(), Failure::Interrupted));
             }
             self.book.insert(flight);
@@ -126,6 +130,22 @@ impl<N: Ask, K: Keep> Sender<N, K> {
             known.highest_final = highest;
         }
         self.fail(interrupted, now_ms).await
+    }
+
+    /// Forgets what was queued and has been ended in the database since: while this instance might not work, whoever
+    /// judges the instances frees what it had not signed.
+    pub(super) async fn forget_freed(&mut self) -> Result<(), SenderError> {
+        let queued: Vec<EntryId> = self.book.iter().filter(|flight| flight.is_queued()).map(Flight::id).collect();
+        if queued.is_empty() {
+            return Ok(());
+        }
+        let alive: BTreeSet<EntryId> = self.journal.live().await?.into_iter().map(|entry| entry.id).collect();
+        for id in queued.into_iter().filter(|id| !alive.contains(id)) {
+            if let Some(flight) = self.book.remove(id) {
+                self.tell(&flight, &SubmitAnswer::Failed(Failure::Interrupted));
+            }
+        }
+        Ok(())
     }
 
     /// Finds out about intents that queued entries come after and that are not alive any more.

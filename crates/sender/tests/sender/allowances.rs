@@ -13,7 +13,7 @@ use facilitator_sender::{Failure, SubmitAnswer};
 
 #[tokio::test]
 async fn one_approval_of_the_exact_sum_serves_all_that_wait() {
-    let mut world = World::new().await;
+    let mut world = World::waiting().await;
     world.submit((0..100).map(|tag| accept(tag, 5)).collect()).await;
     world.head().await;
     assert_eq!(world.node.chain().pool.len(), 1, "the approval alone");
@@ -28,28 +28,31 @@ async fn one_approval_of_the_exact_sum_serves_all_that_wait() {
 
 #[tokio::test]
 async fn later_accepts_never_take_the_allowance_of_earlier_ones() {
-    let mut world = World::new().await;
-    for round in 0..10 {
-        // New ones arrive while approvals and accepts of the earlier rounds are in flight.
-        let news = (0..3).map(|n| accept(round * 3 + n, 5 + n)).collect();
-        world.submit(news).await;
-        world.blocks(1).await;
+    for mut world in [World::new().await, World::waiting().await] {
+        world.node.chain().capacity = 4;
+        for round in 0..10 {
+            // New ones arrive while approvals and accepts of the earlier rounds are in flight.
+            let news = (0..3).map(|n| accept(round * 3 + n, 5 + n)).collect();
+            world.submit(news).await;
+            world.blocks(1).await;
+        }
+        world.blocks(16).await;
+        for tag in 0..30 {
+            let last = world.last(&format!("accept:{tag}"));
+            assert!(world.is_final(&format!("accept:{tag}")), "accept:{tag}: {last:?}");
+        }
+        assert!(world.node.chain().mined().iter().all(|mined| mined.success));
+        assert_eq!(world.node.chain().allowance(world.account(), TARGET), U256::ZERO);
     }
-    world.blocks(8).await;
-    for tag in 0..30 {
-        assert!(world.is_final(&format!("accept:{tag}")), "accept:{tag}: {:?}", world.last(&format!("accept:{tag}")));
-    }
-    assert!(world.node.chain().mined().iter().all(|mined| mined.success));
-    assert_eq!(world.node.chain().allowance(world.account(), TARGET), U256::ZERO);
 }
 
 #[tokio::test]
 async fn an_approval_survives_a_restart_at_any_block() {
-    for killed_at in 0..6 {
-        let mut world = World::new().await;
+    for killed_at in 0..12 {
+        let mut world = if killed_at < 6 { World::new().await } else { World::waiting().await };
         world.submit(vec![accept(1, 5), accept(2, 7)]).await;
         for block in 0..8 {
-            if block == killed_at {
+            if block == killed_at % 6 {
                 world.restart().await;
             }
             world.blocks(1).await;
@@ -99,7 +102,7 @@ async fn only_as_many_accepts_are_signed_as_the_tokens_cover_oldest_first() {
 
 #[tokio::test]
 async fn accepts_in_flight_have_taken_their_tokens_already() {
-    let mut world = World::new().await;
+    let mut world = World::waiting().await;
     let account = world.account();
     world.node.chain().set_tokens(account, 10);
     world.submit(vec![accept(1, 5), accept(2, 5)]).await;
@@ -134,7 +137,7 @@ async fn tokens_are_asked_for_only_while_accepts_wait() {
 /// the same name, has to be possible.
 #[tokio::test]
 async fn an_allowance_that_somebody_else_used_up_is_approved_again() {
-    let mut world = World::new().await;
+    let mut world = World::waiting().await;
     world.submit(vec![accept(1, 5)]).await;
     world.head().await;
     world.blocks(1).await;

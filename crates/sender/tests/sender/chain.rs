@@ -79,6 +79,7 @@ pub(crate) struct Chain {
     /// Lowest price that the pool takes.
     pub(crate) pool_price: u64,
     pub(crate) knows_block_receipts: bool,
+    pub(crate) knows_sequences: bool,
     /// Old receipts are gone.
     pub(crate) forgets_receipts: bool,
     /// Error that every estimate gets.
@@ -104,6 +105,7 @@ impl Chain {
             capacity: 1000,
             pool_price: 0,
             knows_block_receipts: true,
+            knows_sequences: true,
             forgets_receipts: false,
             estimate_error: None,
             http_requests: 0,
@@ -213,6 +215,7 @@ impl Chain {
             "eth_gasPrice" => Ok(json!(format!("{:#x}", self.gas_price))),
             "eth_call" => self.eth_call(params),
             "eth_estimateGas" => self.estimate(&params[0]),
+            "eth_simulateV1" if self.knows_sequences => self.sequence(&params[0]["blockStateCalls"][0]["calls"]),
             "eth_sendRawTransaction" => self.send(&params[0]),
             "eth_getTransactionReceipt" if self.forgets_receipts => Ok(Value::Null),
             "eth_getTransactionReceipt" => {
@@ -276,6 +279,28 @@ impl Chain {
         Ok(json!(format!("{GAS:#x}")))
     }
 
+    /// Each call on what those before it leave.
+    fn sequence(&self, calls: &Value) -> Result<Value, Value> {
+        if let Some(text) = self.estimate_error {
+            return Err(error(text));
+        }
+        let mut after = self.last().after.clone();
+        let result = |call: &Value| {
+            let (from, to, data) = parts(call);
+            let before = after.clone();
+            let succeeds = data != hopeless() && execute(&unsigned(from, to, &data), &mut after);
+            if !succeeds {
+                after = before;
+            }
+            let (status, returned) =
+                if succeeds { ("0x1", keccak256(&data.0).to_string()) } else { ("0x0", "0x".into()) };
+            let gas = format!("{:#x}", GAS * 3 / 4);
+            json!({ "status": status, "gasUsed": gas, "returnData": returned, "logs": [] })
+        };
+        let results: Vec<Value> = calls.as_array().unwrap().iter().map(result).collect();
+        Ok(json!([{ "number": "0x1", "calls": results }]))
+    }
+
     fn simulate(&self, from: Address, to: Address, data: &Bytes, block: usize, is_replay: bool) -> Result<(), Value> {
         let fails = *data == hopeless() || (is_replay && *data == unlucky());
         if fails {
@@ -284,10 +309,7 @@ impl Chain {
             return Err(json!({ "code": 3, "message": "execution reverted", "data": data }));
         }
         let mut after = self.blocks[block].after.clone();
-        let fee = Fee::Legacy { gas_price: U256::ZERO };
-        let data = data.clone();
-        let transaction = tx::Transaction { chain_id: 1, nonce: 0, to, value: U256::ZERO, data, gas_limit: GAS, fee };
-        match execute(&Opened { transaction, sender: from }, &mut after) {
+        match execute(&unsigned(from, to, data), &mut after) {
             true => Ok(()),
             false => Err(json!({ "code": 3, "message": "execution reverted", "data": "0x" })),
         }
@@ -350,6 +372,13 @@ pub(crate) fn price(fee: Fee) -> U256 {
         Fee::Legacy { gas_price } => gas_price,
         Fee::Dynamic { max_fee, .. } => max_fee,
     }
+}
+
+/// A call as if it were a transaction.
+fn unsigned(sender: Address, to: Address, data: &Bytes) -> Opened {
+    let (value, fee) = (U256::ZERO, Fee::Legacy { gas_price: U256::ZERO });
+    let transaction = tx::Transaction { chain_id: 1, nonce: 0, to, value, data: data.clone(), gas_limit: GAS, fee };
+    Opened { transaction, sender }
 }
 
 /// Whether it succeeds, with what it does to the allowances.

@@ -31,7 +31,7 @@ async fn what_would_revert_is_never_sent() {
 
 #[tokio::test]
 async fn a_revert_counts_when_it_is_final() {
-    let mut world = World::new().await;
+    let mut world = World::waiting().await;
     let dependent = Submit { after: Some("unlucky".to_owned()), ..plain(2) };
     world.submit(vec![submit("unlucky", unlucky()), dependent, plain(1)]).await;
     world.head().await;
@@ -75,7 +75,7 @@ async fn accepts_leave_what_finishing_them_needs() {
 
 #[tokio::test]
 async fn money_is_counted_for_all_in_flight() {
-    let mut world = World::new().await;
+    let mut world = World::waiting().await;
     // 50,000 gas with a fifth on top at 210 wei: 12,600,000 wei for each.
     let cost = 12_600_000_u64;
     world.node.chain().balances.insert(world.account(), U256::from(2 * cost + 1));

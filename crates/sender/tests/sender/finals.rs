@@ -56,7 +56,7 @@ async fn a_gateway_proof_whose_root_was_evicted_is_made_once_more_however_many_a
 
 #[tokio::test]
 async fn what_waits_for_the_proof_waits_for_the_new_one() {
-    let mut world = World::new().await;
+    let mut world = World::waiting().await;
     world.submit(vec![prove()]).await;
     world.blocks(6).await;
     let confirm = Submit { after: Some("plain:1".to_owned()), ..plain(2) };
@@ -133,7 +133,7 @@ async fn what_a_deep_reorg_dropped_for_another_transaction_gets_a_new_nonce() {
 /// The approval is final when a fork undoes it, and nobody submits approvals but the sender itself.
 #[tokio::test]
 async fn an_approval_that_a_deep_reorg_dropped_for_another_transaction_is_made_anew() {
-    let mut world = World::new().await;
+    let mut world = World::waiting().await;
     world.submit(vec![accept(1, 5)]).await;
     world.head().await;
     world.blocks(1).await;

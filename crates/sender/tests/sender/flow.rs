@@ -127,7 +127,7 @@ async fn several_accounts_take_turns_and_a_named_one_signs_what_it_must() {
 
 #[tokio::test]
 async fn what_comes_after_is_estimated_once_the_other_is_mined() {
-    let mut world = World::new().await;
+    let mut world = World::waiting().await;
     let after = |intent: &str, tag| Submit { after: Some(intent.to_owned()), ..plain(tag) };
     let answers = world.submit(vec![plain(1), after("plain:1", 2), after("nothing", 3)]).await;
     assert_eq!(answers[..2], [SubmitAnswer::Queued, SubmitAnswer::Queued]);

@@ -1,14 +1,14 @@
 //! Instances that share a database: nobody signs who may not, and what one has signed another one sees through.
 
 use crate::{
-    chain::fine,
+    chain::{Chain, fine},
     http::Fault,
-    world::{CHAIN, World, admit, key, plain, submit},
+    world::{CHAIN, World, admit, key, plain, settings, submit},
 };
 use facilitator_chain::rpc::{Rpc, RpcOptions};
 use facilitator_eth::U256;
 use facilitator_heartbeat::{Event, Params};
-use facilitator_sender::{Gate, Head, Sender, Submit, SubmitAnswer};
+use facilitator_sender::{Failure, Gate, Head, Sender, Settings, Submit, SubmitAnswer};
 
 const SENT: &str = "eth_sendRawTransaction";
 
@@ -49,21 +49,102 @@ async fn blocks(world: &mut World, other: &mut Sender, count: usize) {
     }
 }
 
+/// It may not work from now on, and nobody has looked yet what it leaves.
+async fn drop_out(world: &World, name: &str) {
+    let dropped = Event::Tick { in_active_set: false };
+    let status = world.store.instance_event(name, dropped, &Params::default(), world.now).await.unwrap().unwrap();
+    assert!(!status.may_sign());
+}
+
 #[tokio::test]
 async fn an_instance_that_may_not_work_signs_nothing_and_goes_on_once_it_may() {
     let mut world = World::new().await;
-    retire(&world, "one").await;
     world.submit(vec![plain(1)]).await;
+    drop_out(&world, "one").await;
     world.blocks(3).await;
     assert_eq!(world.node.chain().seen.len(), 0, "signed by an inactive instance");
     assert!(world.sender.trouble().is_some_and(|text| text.contains("inactive")), "{:?}", world.sender.trouble());
     assert_eq!(world.store.instance("one").await.unwrap().unwrap().instance.statistics.txs_signed, 0);
+    let refused = world.sender.submit(vec![plain(2)], world.now).await.unwrap_err();
+    assert!(refused.passes(), "{refused}");
     revive(&world, "one").await;
     world.sender.set_gate(Gate::Closed);
     world.sender.set_gate(Gate::Open);
     world.blocks(5).await;
     assert!(world.is_final("plain:1"), "{:?}", world.outcomes);
     assert_eq!(world.store.instance("one").await.unwrap().unwrap().instance.statistics.txs_signed, 1);
+}
+
+/// A sender that held on to it would try to sign it, and end.
+#[tokio::test]
+async fn what_was_freed_while_an_instance_might_not_work_is_forgotten_by_its_sender() {
+    let mut world = World::new().await;
+    world.sender.set_gate(Gate::Closed);
+    world.submit(vec![plain(1)]).await;
+    world.work().await;
+    retire(&world, "one").await;
+    revive(&world, "one").await;
+    world.sender.set_gate(Gate::Open);
+    world.blocks(5).await;
+    assert_eq!(world.failure("plain:1"), Some(&Failure::Interrupted), "{:?}", world.outcomes);
+    world.submit(vec![plain(1)]).await;
+    world.blocks(5).await;
+    assert!(world.is_final("plain:1"), "{:?}", world.outcomes);
+}
+
+/// Nobody here could ever sign it, and as long as it stood in the journal nobody else would.
+#[tokio::test]
+async fn what_was_queued_for_another_instances_key_ends_with_who_sees_its_signed_ones_through() {
+    let mut world = World::new().await;
+    world.node.chain().break_next(SENT, Fault::Lost);
+    world.submit(vec![plain(1)]).await;
+    world.head().await;
+    world.submit(vec![plain(2)]).await;
+    let mut other = partner(&world).await;
+    drop_out(&world, "one").await;
+    world.now += 60_000;
+    blocks(&mut world, &mut other, 6).await;
+    let freed = world.store.journal(CHAIN).by_intent("plain:2").await.unwrap().unwrap();
+    assert_eq!(freed.failure.unwrap().kind, "interrupted");
+    other.submit(vec![plain(2)], world.now).await.unwrap();
+    blocks(&mut world, &mut other, 5).await;
+    let chain = world.node.chain();
+    assert_eq!((chain.effects(&fine(1)), chain.effects(&fine(2)), chain.count(key(7).address())), (1, 1, 1));
+}
+
+/// Its request waited for ever: nobody has the key that could raise its fee.
+#[tokio::test]
+async fn what_no_block_takes_and_nobody_can_raise_is_done_with_another_key() {
+    let few = Settings { max_replacements: 2, ..settings() };
+    let patience = few.keyless_blocks();
+    let mut world = World::with(Chain::new(Some(100)), few, 1).await;
+    world.submit(vec![plain(1), plain(2)]).await;
+    world.head().await;
+    world.node.chain().base_fee = Some(1_000);
+    let mut other = partner(&world).await;
+    retire(&world, "one").await;
+    world.now += 60_000;
+    blocks(&mut world, &mut other, usize::try_from(patience).unwrap()).await;
+    let again = other.submit(vec![plain(1)], world.now).await.unwrap();
+    assert!(matches!(again[0], SubmitAnswer::InFlight { .. }), "its own instance would still try: {again:?}");
+    blocks(&mut world, &mut other, 2).await;
+    for intent in ["plain:1", "plain:2"] {
+        let ended = world.store.journal(CHAIN).by_intent(intent).await.unwrap().unwrap();
+        assert_eq!(ended.failure.unwrap().kind, "abandoned", "{intent}");
+    }
+    other.submit(vec![plain(1), plain(2)], world.now).await.unwrap();
+    blocks(&mut world, &mut other, 6).await;
+    {
+        let chain = world.node.chain();
+        assert_eq!((chain.effects(&fine(1)), chain.effects(&fine(2)), chain.count(key(7).address())), (1, 1, 2));
+    }
+    assert!(world.store.journal(CHAIN).live().await.unwrap().is_empty());
+    // Back again, its instance uses the nonces anew.
+    revive(&world, "one").await;
+    world.restart().await;
+    world.submit(vec![plain(3)]).await;
+    world.blocks(12).await;
+    assert!(world.is_final("plain:3"), "{:?}", world.outcomes);
 }
 
 #[tokio::test]

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test says what cannot go wrong by panicking")]
 
+mod ahead;
 mod allowances;
 mod chain;
 mod crashes;

@@ -24,6 +24,8 @@ struct Faults {
     refused: Range<usize>,
     /// This one is carried out, but reported as failed.
     lied_about: Option<usize>,
+    /// The request of this entry is another instance's when it is first to be signed.
+    taken_over: Option<EntryId>,
 }
 
 /// The real journal, with faults.
@@ -53,6 +55,16 @@ impl Faulty {
 macro_rules! kept {
     ($($name:ident($($argument:ident: $type:ty),*) -> $out:ty;)*) => {
         impl Keep for Faulty {
+            async fn sign(&self, leases: &[Lease], signed: &[Signature], now_ms: i64) -> Result<(), StoreError> {
+                let lie = self.begin()?;
+                let taken = self.faults.borrow_mut().taken_over.take_if(|id| signed.iter().any(|one| one.id == *id));
+                if let Some(id) = taken {
+                    return Err(StoreError::ClaimLost { entries: vec![id], request: 1, holder: "two".to_owned() });
+                }
+                self.records.sign(leases, signed, now_ms).await?;
+                if lie { Err(trouble()) } else { Ok(()) }
+            }
+
             $(async fn $name(&self, $($argument: $type),*) -> Result<$out, StoreError> {
                 let lie = self.begin()?;
                 let done = self.records.$name($($argument),*).await?;
@@ -64,7 +76,6 @@ macro_rules! kept {
 
 kept! {
     queue(leases: &[Lease], entries: &[NewEntry], now_ms: i64) -> Vec<Queued>;
-    sign(leases: &[Lease], signed: &[Signature], now_ms: i64) -> ();
     sent(leases: &[Lease], sent: &[Sent], now_ms: i64) -> ();
     mined(leases: &[Lease], mined: &[(EntryId, Inclusion)], notify: Notify, now_ms: i64) -> ();
     finalise(leases: &[Lease], ids: &[EntryId], notify: Notify, now_ms: i64) -> ();
@@ -231,6 +242,18 @@ async fn one_failure_at_any_call_loses_and_doubles_nothing() {
             check(&scene, &name).await;
         }
     }
+}
+
+#[tokio::test]
+async fn what_another_instance_works_on_ends_alone_and_leaves_no_gap() {
+    let (alone, _) = play(Faults::default()).await;
+    let (scene, name) = play(Faults { taken_over: Some(EntryId(2)), ..Faults::default() }).await;
+    check(&scene, &name).await;
+    assert_eq!(scene.troubles, 0, "the others were not kept waiting");
+    assert_eq!(scene.node.chain().mined().len(), alone.node.chain().mined().len(), "a nonce was left out and filled");
+    let ended = scene.store.journal(CHAIN).entry(EntryId(2)).await.unwrap().unwrap();
+    assert_eq!(ended.state, EntryState::Failed);
+    assert_eq!(ended.failure.unwrap().kind, "taken_over");
 }
 
 #[tokio::test]

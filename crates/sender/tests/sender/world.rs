@@ -45,6 +45,13 @@ impl World {
         Self::with(Chain::new(Some(100)), settings(), 1).await
     }
 
+    /// Before a node that tries out no sequences, so that whatever relies on another waits until that is mined.
+    pub(crate) async fn waiting() -> Self {
+        let mut chain = Chain::new(Some(100));
+        chain.knows_sequences = false;
+        Self::with(chain, settings(), 1).await
+    }
+
     pub(crate) async fn with(chain: Chain, settings: Settings, keys: u8) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let place = Location::Sqlite(dir.path().join("facilitator.db"));
@@ -66,8 +73,10 @@ impl World {
         self.sender = open(&self.store, &self.node, self.keys, &self.settings, "one", self.now).await.unwrap();
     }
 
+    /// One that has the same keys though they are another instance's.
     pub(crate) async fn another(&self, owner: &str) -> Result<Sender, SenderError> {
-        open(&self.store, &self.node, self.keys, &self.settings, owner, self.now).await
+        admit(&self.store, owner, &[], self.now).await;
+        begin(&self.store, &self.node, self.keys, &self.settings, owner, self.now).await
     }
 
     pub(crate) async fn submit(&mut self, submits: Vec<Submit>) -> Vec<SubmitAnswer> {
@@ -137,10 +146,21 @@ async fn open(
     owner: &str,
     now: i64,
 ) -> Result<Sender, SenderError> {
+    let own: Vec<SecretKey> = (1..=keys).map(key).collect();
+    admit(store, owner, &own, now).await;
+    begin(store, node, keys, settings, owner, now).await
+}
+
+async fn begin(
+    store: &Store,
+    node: &FakeNode,
+    keys: u8,
+    settings: &Settings,
+    owner: &str,
+    now: i64,
+) -> Result<Sender, SenderError> {
     let rpc = Rpc::new(&node.url, RpcOptions::default()).unwrap();
-    let keys: Vec<SecretKey> = (1..=keys).map(key).collect();
-    admit(store, owner, &keys, now).await;
-    Sender::new(store, rpc, keys, settings.clone(), owner, now).await
+    Sender::new(store, rpc, (1..=keys).map(key).collect(), settings.clone(), owner, now).await
 }
 
 pub(crate) fn submit(intent: &str, data: Bytes) -> Submit {

@@ -34,6 +34,22 @@ impl Dialect {
         }
     }
 
+    /// As [`Self::for_share`], of the rows of one of several tables.
+    pub(crate) fn for_share_of(self, table: &str) -> String {
+        match self {
+            Self::Sqlite => String::new(),
+            Self::Postgres => format!(" FOR SHARE OF {table}"),
+        }
+    }
+
+    /// The clock of whoever keeps the rows, Unix milliseconds; none where that is this process.
+    pub(crate) const fn time(self) -> Option<&'static str> {
+        match self {
+            Self::Sqlite => None,
+            Self::Postgres => Some("SELECT CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000 AS BIGINT)"),
+        }
+    }
+
     /// Names of all tables.
     pub(crate) const fn tables(self) -> &'static str {
         match self {

@@ -45,10 +45,8 @@ impl Store {
             save(&mut tx, &rows, &before, &after, now_ms).await?;
             gone::give_up_leases(&mut tx, me, &after.moved).await?;
         }
-        let mut freed = gone::free_claims(&mut tx).await?;
-        if is_changed {
-            freed = freed.saturating_add(gone::free_intents(&mut tx, &after.moved, now_ms).await?);
-        }
+        let freed = gone::free_claims(&mut tx).await?;
+        let freed = freed.saturating_add(gone::free_intents(&mut tx, now_ms).await?);
         if !is_changed && freed == 0 {
             // Nothing to be made durable.
             return Ok(Tending::default());

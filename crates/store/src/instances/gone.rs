@@ -1,7 +1,9 @@
 //! What an instance leaves that may not work any more: its claims, what it has not signed yet, its accounts.
 //!
-//! All of it changes in the transaction in which the status does. What it has signed stays as it is: another instance
-//! sees it through with the same bytes ([`crate::journal::Journal::orphans`]).
+//! Judged by how things stand, whenever the instances are tended, not by the change that led there: who had not yet heard
+//! of its new status may have stored something since, and a key that is in no config any more belongs to no instance
+//! whose status could change. What is signed stays as it is: another instance sees it through with the same bytes
+//! ([`crate::journal::Journal::orphans`]).
 
 use crate::{
     db::{Row, Tx, args, in_list},
@@ -46,37 +48,48 @@ fn stopped(moved: &[Moved]) -> impl Iterator<Item = &Moved> {
     moved.iter().filter(|moved| moved.from.may_sign() && !moved.to.may_sign())
 }
 
-/// Frees what those who stopped working have not signed yet; how many intents.
-pub(super) async fn free_intents(tx: &mut Tx, moved: &[Moved], now_ms: i64) -> Result<u64> {
+/// Ends the intents that are queued for keys of nobody who may work, so that whoever works on their requests submits them
+/// again; how many.
+pub(super) async fn free_intents(tx: &mut Tx, now_ms: i64) -> Result<u64> {
+    let unsigned = unsigned(tx).await?;
+    if unsigned.is_empty() {
+        return Ok(0);
+    }
+    let waiting = waiting(tx, &unsigned).await?;
+    requests::lock(tx, waiting.into_iter()).await?;
     let mut freed = 0_u64;
-    for Moved { name, to, .. } in stopped(moved) {
-        let unsigned = unsigned(tx, name).await?;
-        let waiting = waiting(tx, &unsigned).await?;
-        requests::lock(tx, waiting.into_iter()).await?;
-        for id in &unsigned {
-            let failure = format!("its instance {name} is {to}: whoever takes the request over submits it again");
-            let sql = "UPDATE transactions SET state = 'failed', waiting_for = NULL, failure_kind = 'interrupted',
-                    failure = $2, updated_at_ms = $3
-                WHERE id = $1 AND state = 'queued' AND nonce IS NULL";
-            if tx.execute(sql, args![id, failure, now_ms]).await? == 0 {
-                continue;
-            }
-            freed = freed.saturating_add(1);
-            let sql = "UPDATE requests SET wakes = wakes + 1, ready = 1
-                WHERE id IN (SELECT request_id FROM waiters WHERE transaction_id = $1)";
-            tx.execute(sql, args![id]).await?;
+    for id in &unsigned {
+        let sql = "UPDATE transactions SET state = 'failed', waiting_for = NULL, failure_kind = 'interrupted',
+                failure = 'no instance that may work has its key: whoever works on the request submits it again',
+                updated_at_ms = $2
+            WHERE id = $1 AND state = 'queued' AND nonce IS NULL";
+        if tx.execute(sql, args![id, now_ms]).await? == 0 {
+            continue;
         }
+        freed = freed.saturating_add(1);
+        let sql = "UPDATE requests SET wakes = wakes + 1, ready = 1
+            WHERE id IN (SELECT request_id FROM waiters WHERE transaction_id = $1)";
+        tx.execute(sql, args![id]).await?;
     }
     Ok(freed)
 }
 
-/// Intents of an instance's keys that were never signed.
-async fn unsigned(tx: &mut Tx, name: &str) -> Result<Vec<EntryId>> {
-    let sql = "SELECT t.id FROM transactions AS t JOIN instance_keys AS k ON k.chain_id = t.chain_id
-            AND k.account = t.account JOIN instances AS i ON i.id = k.instance_id
-        WHERE i.name = $1 AND t.state = 'queued' AND t.nonce IS NULL ORDER BY t.id";
-    tx.fetch(sql, args![name]).await?.into_iter().map(|mut row: Row| row.take()).collect()
+/// Intents that were never signed, for keys of nobody who may work.
+async fn unsigned(tx: &mut Tx) -> Result<Vec<EntryId>> {
+    // The first condition is that of the index.
+    let sql = format!(
+        "SELECT t.id FROM transactions AS t
+        WHERE t.state IN ('queued', 'signed', 'broadcast', 'mined') AND t.state = 'queued' AND t.nonce IS NULL
+          AND t.account IS NOT NULL AND {UNTENDED} ORDER BY t.id"
+    );
+    tx.fetch(sql, Vec::new()).await?.into_iter().map(|mut row: Row| row.take()).collect()
 }
+
+/// A condition upon `transactions AS t`: no instance that may work has the key of the account, perhaps because it is in
+/// no config any more.
+pub(crate) const UNTENDED: &str =
+    "NOT EXISTS (SELECT 1 FROM instance_keys AS k JOIN instances AS i ON i.id = k.instance_id
+    WHERE k.chain_id = t.chain_id AND k.account = t.account AND i.status IN ('active', 'request_maintenance'))";
 
 async fn waiting(tx: &mut Tx, entries: &[EntryId]) -> Result<Vec<RequestId>> {
     let mut found = Vec::new();

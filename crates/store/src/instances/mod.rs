@@ -10,8 +10,9 @@ mod row;
 mod sign;
 
 pub use board::Tending;
+pub(crate) use gone::UNTENDED;
 pub use row::{Heartbeat, InstanceKey, InstanceRow, Transition};
-pub(crate) use sign::{admit, check_claims};
+pub(crate) use sign::{admit, check_claims, refuse_idle};
 
 use crate::{
     Store,
@@ -19,7 +20,7 @@ use crate::{
     error::{Result, StoreError},
 };
 use facilitator_eth::Address;
-use facilitator_heartbeat::{Applied, Candidate, Event, Instance, Moved, Params, Refusal, Status, active_set, apply};
+use facilitator_heartbeat::{Applied, Candidate, Event, Instance, Params, Refusal, Status, active_set, apply};
 use row::{COLUMNS, read, write};
 
 /// How long heartbeats are remembered, in milliseconds: a week.
@@ -41,20 +42,33 @@ pub struct NewInstance {
 impl Store {
     /// Registers an instance, or finds it again: a restart keeps status and statistics. The row.
     ///
-    /// Its readiness is not kept: it says anew when both chains work.
+    /// Its readiness is not kept: it says anew when both chains work. Another one that had one of its keys has it no
+    /// longer, and works no longer: to be called once it is known that no living process has them ([`Store::register`]).
+    /// So an instance that comes back under another name, as the host's may be part of it, need not wait until its former
+    /// self is found silent.
     ///
     /// # Errors
     /// [`StoreError`] of the database.
     pub async fn enroll(&self, new: &NewInstance, now_ms: i64) -> Result<InstanceRow> {
         let mut tx = self.db.begin().await?;
-        let sql = "INSERT INTO instances (name, host, weight, status, since_ms, ready, registered_at_ms, txs_signed,
-                total_txs_signed, total_downtime_ms, ended_downtime_ms, missed_heartbeats, total_inactive_ms,
+        // In the order in which who judges them locks them too.
+        let sql = format!("SELECT {COLUMNS} FROM instances ORDER BY name{}", tx.dialect().for_update());
+        let known = tx.fetch(sql, Vec::new()).await?.into_iter().map(read).collect::<Result<Vec<_>>>()?;
+        let sql = "INSERT INTO instances (name, host, weight, status, since_ms, ready, unready_since_ms, registered_at_ms,
+                txs_signed, total_txs_signed, total_downtime_ms, ended_downtime_ms, missed_heartbeats, total_inactive_ms,
                 total_voted_time_ms)
-            VALUES ($1, $2, $3, $4, $5, 0, $5, 0, 0, 0, 0, 0, 0, 0)
-            ON CONFLICT (name) DO UPDATE SET host = excluded.host, weight = excluded.weight, ready = 0";
+            VALUES ($1, $2, $3, $4, $5, 0, $5, $5, 0, 0, 0, 0, 0, 0, 0)
+            ON CONFLICT (name) DO UPDATE SET host = excluded.host, weight = excluded.weight, ready = 0,
+                unready_since_ms = excluded.unready_since_ms";
         let status = Instance::registered(now_ms).status;
         tx.execute(sql, args![new.name, new.host, new.weight, status.as_str(), now_ms]).await?;
         let row = find(&mut tx, &new.name).await?;
+        for former in known.iter().filter(|former| former.name != new.name) {
+            if take_keys(&mut tx, former, &new.keys).await? > 0 {
+                // What the event makes of it does not depend on parameters.
+                let _status = change(&mut tx, former, Event::Replaced, &Params::default(), now_ms).await?;
+            }
+        }
         tx.execute("DELETE FROM instance_keys WHERE instance_id = $1", args![row.id]).await?;
         for (chain_id, account) in &new.keys {
             let sql = "INSERT INTO instance_keys (instance_id, chain_id, account) VALUES ($1, $2, $3)
@@ -199,6 +213,21 @@ async fn find(tx: &mut Tx, name: &str) -> Result<InstanceRow> {
     found.map_or_else(|| Err(StoreError::Unknown { what: "instance", name: name.to_owned() }), read)
 }
 
+/// Takes keys from whoever had them, with the leases of their accounts; how many it had.
+async fn take_keys(tx: &mut Tx, former: &InstanceRow, keys: &[(u64, Address)]) -> Result<u64> {
+    let mut taken = 0_u64;
+    for (chain_id, account) in keys {
+        let sql = "DELETE FROM instance_keys WHERE instance_id = $1 AND chain_id = $2 AND account = $3";
+        let found = tx.execute(sql, args![former.id, chain_id, account]).await?;
+        if found > 0 {
+            taken = taken.saturating_add(found);
+            let sql = "UPDATE leases SET expires_at_ms = 0 WHERE chain_id = $1 AND account = $2 AND owner = $3";
+            tx.execute(sql, args![chain_id, account, former.name]).await?;
+        }
+    }
+    Ok(taken)
+}
+
 async fn change(
     tx: &mut Tx,
     row: &InstanceRow,
@@ -213,8 +242,6 @@ async fn change(
             if let Some(reason) = reason {
                 let moved = (row.instance.status, instance.status);
                 append_transition(tx, row.id, moved, &reason, now_ms).await?;
-                let moved = Moved { name: row.name.clone(), from: moved.0, to: moved.1, reason };
-                gone::free_intents(tx, &[moved], now_ms).await?;
             }
             Ok(Ok(instance.status))
         }

@@ -61,7 +61,8 @@ pub struct Transition {
     pub reason: String,
 }
 
-pub(super) const COLUMNS: &str = "id, name, host, weight, registered_at_ms, status, since_ms, ready, last_tick_ms,
+pub(super) const COLUMNS: &str =
+    "id, name, host, weight, registered_at_ms, status, since_ms, ready, unready_since_ms, last_tick_ms,
     txs_signed, total_txs_signed, total_downtime_ms, ended_downtime_ms, last_down_timestamp_ms,
     last_active_timestamp_ms, deregistered_timestamp_ms, missed_heartbeats, total_inactive_ms, total_voted_time_ms";
 
@@ -77,6 +78,7 @@ pub(super) fn read(mut row: Row) -> Result<InstanceRow> {
             status: status(&mut row)?,
             since_ms: row.take()?,
             ready: row.take()?,
+            unready_since_ms: row.take()?,
             last_tick_ms: row.take()?,
             statistics: Statistics {
                 txs_signed: row.take()?,
@@ -117,9 +119,9 @@ pub(super) async fn write(tx: &mut Tx, id: i64, instance: &Instance) -> Result<(
     let sql = "UPDATE instances SET status = $2, since_ms = $3, ready = $4, last_tick_ms = $5, txs_signed = $6,
             total_txs_signed = $7, total_downtime_ms = $8, ended_downtime_ms = $9, last_down_timestamp_ms = $10,
             last_active_timestamp_ms = $11, deregistered_timestamp_ms = $12, missed_heartbeats = $13,
-            total_inactive_ms = $14, total_voted_time_ms = $15
+            total_inactive_ms = $14, total_voted_time_ms = $15, unready_since_ms = $16
         WHERE id = $1";
-    let Instance { status, since_ms, ready, last_tick_ms, statistics } = instance;
+    let Instance { status, since_ms, ready, unready_since_ms, last_tick_ms, statistics } = instance;
     let args = args![
         id,
         status.as_str(),
@@ -136,6 +138,7 @@ pub(super) async fn write(tx: &mut Tx, id: i64, instance: &Instance) -> Result<(
         statistics.missed_heartbeats,
         statistics.total_inactive_ms,
         statistics.total_voted_ms,
+        unready_since_ms,
     ];
     tx.execute(sql, args).await.map(drop)
 }

@@ -28,26 +28,44 @@ pub(crate) async fn admit(tx: &mut Tx, signing: &BTreeMap<&str, Vec<EntryId>>) -
     Ok(())
 }
 
-/// Fails if another instance works by now on a request that is signed for.
+/// Fails if an instance of the name may not sign. It may be told a moment later, so what is stored after a change of its
+/// status is looked for whenever the instances are tended; a name without instance is nobody's to judge.
 ///
 /// # Errors
-/// [`StoreError::ClaimLost`]. The transaction must not be committed then.
+/// [`StoreError::MayNotSign`]. The transaction must not be committed then.
+pub(crate) async fn refuse_idle(tx: &mut Tx, instance: &str) -> Result<()> {
+    let sql = "SELECT status FROM instances WHERE name = $1 AND status NOT IN ('active', 'request_maintenance')";
+    match tx.fetch_one(sql, args![instance]).await? {
+        Some(mut row) => Err(StoreError::MayNotSign { instance: instance.to_owned(), status: row.take()? }),
+        None => Ok(()),
+    }
+}
+
+/// Fails if another instance works by now on a request that is to be signed for the first time, or was the last to do so.
+///
+/// A further attempt of what is signed already is let through: it is the same transaction at a higher fee, of which the
+/// chain takes one, and whoever works on the request by now waits for it.
+///
+/// # Errors
+/// [`StoreError::ClaimLost`] with all such entries. The transaction must not be committed then.
 pub(crate) async fn check_claims(tx: &mut Tx, signing: &BTreeMap<&str, Vec<EntryId>>) -> Result<()> {
-    for (instance, entries) in signing {
-        let (list, values) = in_list(entries.iter().map(|id| id.0), 1)?;
+    let (mut entries, mut first) = (Vec::new(), None);
+    for (instance, signed) in signing {
+        let (list, values) = in_list(signed.iter().map(|id| id.0), 1)?;
         let sql = format!(
-            "SELECT id, claimed_by FROM requests
-             WHERE id IN (SELECT request_id FROM transactions WHERE id IN ({list})) ORDER BY id{}",
-            tx.dialect().for_share()
+            "SELECT r.id, COALESCE(r.claimed_by, r.holder), t.id FROM requests AS r JOIN transactions AS t ON t.request_id = r.id
+             WHERE t.id IN ({list}) AND t.nonce IS NULL ORDER BY r.id{}",
+            tx.dialect().for_share_of("r")
         );
         for mut row in tx.fetch(sql, values).await? {
-            let (request, holder): (i64, Option<String>) = (row.take()?, row.take()?);
+            let (request, holder, entry): (i64, Option<String>, EntryId) = (row.take()?, row.take()?, row.take()?);
             if let Some(holder) = holder.filter(|holder| holder != instance) {
-                return Err(StoreError::ClaimLost { request, holder });
+                entries.push(entry);
+                first.get_or_insert((request, holder));
             }
         }
     }
-    Ok(())
+    first.map_or(Ok(()), |(request, holder)| Err(StoreError::ClaimLost { entries, request, holder }))
 }
 
 async fn refused(tx: &mut Tx, instance: &str) -> Result<StoreError> {

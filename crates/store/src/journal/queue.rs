@@ -4,10 +4,12 @@ use super::{EntryId, Journal, NewEntry, Origin, Queued, Visibility};
 use crate::{
     db::{Tx, args},
     error::{Result, StoreError},
+    instances::{self, UNTENDED},
     leases::Lease,
 };
 use facilitator_eth::Address;
 use facilitator_protocol::model::RequestId;
+use std::collections::BTreeSet;
 
 const INSERT: &str =
     "INSERT INTO transactions (intent, request_id, chain_id, step, account, to_address, value, calldata,
@@ -29,10 +31,15 @@ impl Journal {
     ///
     /// # Errors
     /// [`StoreError::LeaseLost`] if somebody else took over an account that is to sign, or no lease for it was given;
-    /// [`StoreError`] of the database. Nothing is queued then.
+    /// [`StoreError::MayNotSign`] if the holder of a lease is an instance that may not sign at present; [`StoreError`] of the database. Nothing is queued then.
     pub async fn queue(&self, leases: &[Lease], entries: &[NewEntry], now_ms: i64) -> Result<Vec<Queued>> {
         let mut tx = self.db.begin().await?;
-        self.fence(&mut tx, leases, entries.iter().filter_map(|entry| entry.account).collect()).await?;
+        let accounts: BTreeSet<Address> = entries.iter().filter_map(|entry| entry.account).collect();
+        let owners = accounts.iter().map(|account| Ok(self.lease_of(leases, *account)?.owner.as_str()));
+        for owner in owners.collect::<Result<BTreeSet<&str>>>()? {
+            instances::refuse_idle(&mut tx, owner).await?;
+        }
+        self.fence(&mut tx, leases, accounts).await?;
         let mut ids = Vec::with_capacity(entries.len());
         for entry in entries {
             let (id, origin) = self.insert(&mut tx, entry, now_ms).await?;
@@ -103,15 +110,13 @@ impl Journal {
 
     /// Ends an entry for the same that nobody will sign: it was queued for the key of an instance that may not work.
     async fn abandon(&self, tx: &mut Tx, entry: &NewEntry, now_ms: i64) -> Result<Option<EntryId>> {
-        let sql = "UPDATE transactions SET state = 'failed', waiting_for = NULL, failure_kind = 'interrupted',
+        let sql = format!(
+            "UPDATE transactions AS t SET state = 'failed', waiting_for = NULL, failure_kind = 'interrupted',
                 failure = 'its instance may not work: another one took it over', updated_at_ms = $4
-            WHERE chain_id = $1 AND intent = $2 AND state = 'queued' AND nonce IS NULL AND account <> $3
-              AND EXISTS (SELECT 1 FROM instance_keys AS k
-                  WHERE k.chain_id = transactions.chain_id AND k.account = transactions.account)
-              AND NOT EXISTS (SELECT 1 FROM instance_keys AS k JOIN instances AS i ON i.id = k.instance_id
-                  WHERE k.chain_id = transactions.chain_id AND k.account = transactions.account
-                    AND i.status IN ('active', 'request_maintenance'))
-            RETURNING id";
+            WHERE t.chain_id = $1 AND t.intent = $2 AND t.state = 'queued' AND t.nonce IS NULL AND t.account <> $3
+              AND {UNTENDED}
+            RETURNING id"
+        );
         let found = tx.fetch_one(sql, args![self.chain_id, entry.intent, entry.account, now_ms]).await?;
         found.map(|mut row| row.take()).transpose()
     }

@@ -5,6 +5,7 @@ use crate::{
     Store,
     db::{Db, Row, ToValue as _, Value, args, in_list},
     error::Result,
+    instances::UNTENDED,
 };
 use facilitator_eth::{Address, B256, U256, tx::Fee};
 use facilitator_protocol::model::{RequestId, Step};
@@ -96,19 +97,18 @@ impl Journal {
         Ok(read(&self.db, condition, args![self.chain_id, account, nonce]).await?.into_iter().next())
     }
 
-    /// Accounts with something signed that has not ended, of instances none of which may work: whoever works sees it
-    /// through.
+    /// Accounts with something signed that has not ended, whose key no instance has that may work, or none at all: whoever
+    /// works sees it through.
     ///
     /// # Errors
     /// [`crate::StoreError`] of the database.
     pub async fn orphans(&self) -> Result<Vec<Address>> {
-        let sql = "SELECT DISTINCT t.account FROM transactions AS t JOIN instance_keys AS k
-                ON k.chain_id = t.chain_id AND k.account = t.account
-            WHERE t.chain_id = $1 AND t.state IN ('signed', 'broadcast', 'mined') AND NOT EXISTS
-                (SELECT 1 FROM instance_keys AS living JOIN instances AS i ON i.id = living.instance_id
-                 WHERE living.chain_id = t.chain_id AND living.account = t.account
-                   AND i.status IN ('active', 'request_maintenance'))
-            ORDER BY t.account";
+        let sql = format!(
+            "SELECT DISTINCT t.account FROM transactions AS t
+            WHERE t.chain_id = $1 AND t.state IN ('queued', 'signed', 'broadcast', 'mined') AND t.state <> 'queued'
+              AND t.account IS NOT NULL AND {UNTENDED}
+            ORDER BY t.account"
+        );
         self.db.fetch(sql, args![self.chain_id]).await?.iter_mut().map(Row::take).collect()
     }
 

@@ -27,6 +27,10 @@ const FOREIGN_UNDER_WAY: &str = "hunted = 1 AND EXISTS (SELECT 1 FROM transactio
 /// All others.
 const FOREIGN: &str = "hunted = 1";
 
+/// Whose keys have paid for it, or are about to, matters.
+const PAID: &str = "(hash_lock IS NOT NULL AND (declared_block IS NOT NULL OR EXISTS (SELECT 1 FROM transactions AS t
+    WHERE t.request_id = requests.id AND t.step = 'accept' AND t.state <> 'failed')))";
+
 /// Messages of others that are worked on.
 const BUSY: &str = "SELECT COUNT(*) FROM (
     SELECT id FROM requests WHERE hunted = 1 AND claimed_by IS NOT NULL
@@ -53,8 +57,9 @@ impl Store {
     /// Claims requests that have something to do: first those whose message is declared, since they have money locked,
     /// then the others, then what others left unfinished; each oldest first. Two claimants never get the same one.
     ///
-    /// A request whose secret is locked stays with the instance that locked it for as long as that one may work: its keys
-    /// have paid the bounty and get it back.
+    /// A request whose accept is declared or under way stays with the instance that made it for as long as that one may
+    /// work: its keys have paid the bounty, or are about to, and get it back. A secret alone ties it to nobody, since all
+    /// derive the same one: whoever can accept does.
     ///
     /// A request whose event a reorg has removed rests until the event appears again, or its message is declared.
     ///
@@ -111,7 +116,7 @@ impl Store {
         let sql = format!(
             "WITH free AS MATERIALIZED (SELECT id FROM requests WHERE done = 0 AND claimed_by IS NULL AND ready = 1
                      AND (orphaned = 0 OR declared_block IS NOT NULL) AND {which}
-                     AND (hash_lock IS NULL OR holder IS NULL OR holder = $1 OR holder NOT IN (SELECT name
+                     AND (NOT {PAID} OR holder IS NULL OR holder = $1 OR holder NOT IN (SELECT name
                          FROM instances WHERE status IN ('active', 'request_maintenance')))
                  ORDER BY (declared_block IS NULL), id LIMIT $2{skip})
              UPDATE requests SET claimed_by = $1, holder = $1, claim_seq = claim_seq + 1, ready = 0, retry_at_ms = NULL, wait_kind = 'nothing', waiting_for = NULL

@@ -21,7 +21,7 @@ pub use hunt::Hunting;
 pub use list::{Count, Filter};
 pub use log::LogLine;
 pub use reveals::Reveals;
-pub use save::{Change, Claimed, Retry, Saved};
+pub use save::{Change, Claimed, Lost, Retry, Saved};
 
 use crate::{
     Store,

@@ -78,8 +78,17 @@ impl From<Change> for Claimed {
 pub struct Saved {
     /// Parked or released, but something has happened meanwhile: they may be claimed again at once.
     pub ready: Vec<RequestId>,
-    /// No longer claimed by this claimant: the change was not stored.
-    pub lost: Vec<RequestId>,
+    /// No longer claimed by this claimant, or by a later claim: the change was not stored.
+    pub lost: Vec<Lost>,
+}
+
+/// A claim that does not hold any more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Lost {
+    /// The request.
+    pub request: RequestId,
+    /// Which claim on it; as in [`Claimed::seq`].
+    pub seq: Option<i64>,
 }
 
 /// The outcome of an operator's retry.
@@ -195,7 +204,7 @@ async fn save_one(tx: &mut Tx, by: Claimant<'_>, change: &Change, now_ms: i64, s
         }
     };
     if !kept {
-        saved.lost.push(id);
+        saved.lost.push(Lost { request: id, seq: by.seq });
     }
     if ready {
         saved.ready.push(id);

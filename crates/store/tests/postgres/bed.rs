@@ -43,6 +43,13 @@ impl Place {
         sqlx::raw_sql(sql).execute(&mut self.connect().await).await.unwrap();
     }
 
+    /// All columns with their tables, as the engine lists them.
+    pub(crate) async fn columns(&self) -> Vec<(String, String)> {
+        let sql = "SELECT table_name::text, column_name::text FROM information_schema.columns
+            WHERE table_schema = current_schema()";
+        sqlx::query_as(sql).fetch_all(&mut self.connect().await).await.unwrap()
+    }
+
     /// A connection beside the store.
     pub(crate) async fn connect(&self) -> PgConnection {
         PgConnection::connect(&self.url()).await.unwrap()

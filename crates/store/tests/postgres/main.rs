@@ -8,6 +8,8 @@
 mod brief;
 #[path = "../store/ends.rs"]
 mod ends;
+#[path = "../store/figures.rs"]
+mod figures;
 #[path = "../store/halfway.rs"]
 mod halfway;
 #[path = "../store/hunt.rs"]
@@ -28,8 +30,12 @@ mod processes;
 mod requests;
 #[path = "../store/scan.rs"]
 mod scan;
+#[path = "../store/schema.rs"]
+mod schema;
 #[path = "../store/support.rs"]
 mod support;
+#[path = "../store/takeover.rs"]
+mod takeover;
 #[path = "../store/writers.rs"]
 mod writers;
 

@@ -1,7 +1,10 @@
 //! Figures about everything at once, counted from the rows.
 
 use crate::support::{Bed, ME, ORIGIN, admit, claim_and_park, scan_stakes, set};
-use facilitator_eth::{Address, B256, Bytes, U256, tx::Fee};
+use facilitator_eth::{
+    Address, B256, Bytes, U256,
+    tx::{self, Fee, SecretKey, Transaction},
+};
 use facilitator_protocol::model::{Kind, RequestId, State, Step, Update, Wait};
 use facilitator_store::{
     Store,
@@ -44,13 +47,19 @@ async fn sign(store: &Store, leases: &[Lease], request: i64, nonce: u64, hashes:
     let queued = journal.queue(leases, &[entry(request)], at_ms).await.unwrap();
     let id = queued[0].entry.id;
     for (place, number) in hashes.iter().enumerate() {
-        let fee = Fee::Legacy { gas_price: U256::from(3_u64) };
-        let raw = Bytes(vec![*number]);
-        let signature = Signature { id, account: WORKER, nonce, hash: hash(*number), raw, gas_limit: 21_000, fee };
         let at_ms = at_ms + i64::try_from(place).unwrap() * 10;
-        journal.sign(leases, &[signature], at_ms).await.unwrap();
+        journal.sign(leases, &[signature(id, nonce, *number)], at_ms).await.unwrap();
     }
     id
+}
+
+/// With the bytes of a real one: the nonce stands in them.
+fn signature(id: EntryId, nonce: u64, number: u8) -> Signature {
+    let fee = Fee::Legacy { gas_price: U256::from(u64::from(number)) };
+    let (to, value, data, gas_limit) = (set().gateway, U256::ZERO, Bytes::default(), 21_000);
+    let transaction = Transaction { chain_id: ORIGIN, nonce, to, value, data, gas_limit, fee };
+    let raw = tx::sign(&transaction, &SecretKey::from_bytes(&[7; 32]).unwrap()).unwrap().raw;
+    Signature { id, account: WORKER, nonce, hash: hash(number), raw, gas_limit, fee }
 }
 
 #[tokio::test]
@@ -86,6 +95,27 @@ async fn keys_and_transactions_are_counted_from_the_journal() {
     let entry = journal.entry(stuck).await.unwrap().unwrap();
     let request = store.request(RequestId(2)).await.unwrap().unwrap();
     assert_eq!(entry.request_hash, Some(request.request.terms.request_hash));
+}
+
+#[tokio::test]
+async fn a_nonce_that_somebody_else_took_is_no_replacement_and_begins_the_wait_anew() {
+    let bed = Bed::new();
+    let store = bed.store().await;
+    scan_stakes(&store, 1..4).await;
+    admit(&store, ME, 100).await;
+    let leases = [lease(&store).await];
+    let journal = store.journal(ORIGIN);
+    let id = sign(&store, &leases, 1, 7, &[1, 2], 1_000).await;
+    // A foreign transaction took nonce 7: it is queued again, and is no longer pending.
+    journal.requeue(&leases, &[id], 2_000).await.unwrap();
+    let [key] = &store.key_figures().await.unwrap()[..] else { panic!("one key") };
+    assert_eq!((key.pending, key.pending_since_ms, key.signed, key.replacements), (0, None, 2, 1));
+    for (number, at_ms) in [(3, 3_000), (4, 4_000), (5, 5_000)] {
+        journal.sign(&leases, &[signature(id, 8, number)], at_ms).await.unwrap();
+    }
+    let [key] = &store.key_figures().await.unwrap()[..] else { panic!("one key") };
+    assert_eq!((key.pending, key.pending_since_ms), (1, Some(3_000)), "since the first signature with nonce 8");
+    assert_eq!((key.signed, key.replacements), (5, 3), "one of nonce 7, two of nonce 8");
 }
 
 #[tokio::test]

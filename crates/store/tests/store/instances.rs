@@ -1,12 +1,12 @@
 //! Instances: enrolled once, judged by one at a time, and freed of what they may not work on.
 
-use crate::support::{Bed, admit, attempt, park, scan_stakes, word};
+use crate::support::{Bed, admit, scan_stakes};
 use facilitator_heartbeat::{Event, Params, Refusal, Status, Vote};
-use facilitator_protocol::model::{Update, Wait};
+use facilitator_protocol::model::Update;
 use facilitator_store::{
     Store, StoreError,
     instances::{InstanceRow, NewInstance},
-    requests::{Change, Claimed, Places},
+    requests::{Change, Claimed, Lost, Places},
 };
 
 const SECOND: i64 = 1_000;
@@ -114,29 +114,6 @@ async fn the_claims_of_a_silent_instance_are_free_for_the_others() {
     assert_eq!(taken.len(), 2);
 }
 
-/// A request whose secret is locked by `a` and that may be claimed.
-async fn locked_by_a(store: &Store) {
-    scan_stakes(store, 0..1).await;
-    let claimed = store.claim_ready("a", 1, 2 * SECOND).await.unwrap();
-    let park = park(attempt(word(5)), Wait::Nothing, claimed[0].wakes);
-    let change = Change::Park { id: claimed[0].id, park, retry_at_ms: None };
-    assert!(store.save("a", &[change], 2 * SECOND).await.unwrap().lost.is_empty());
-}
-
-#[tokio::test]
-async fn a_request_with_a_secret_stays_with_its_holder_while_that_one_may_work() {
-    let bed = Bed::new();
-    let store = bed.store().await;
-    two_active(&store).await;
-    locked_by_a(&store).await;
-    assert!(store.claim_ready("b", 9, 3 * SECOND).await.unwrap().is_empty(), "its bounty is of another's keys");
-    event(&store, "a", Event::RequestMaintenance, 3 * SECOND).await.unwrap();
-    assert!(store.claim_ready("b", 9, 3 * SECOND).await.unwrap().is_empty(), "it still works");
-    event(&store, "a", Event::Deregister, 3 * SECOND).await.unwrap();
-    let taken = store.claim_ready("b", 9, 3 * SECOND).await.unwrap();
-    assert_eq!((taken.len(), taken[0].claim_seq), (1, 2));
-}
-
 #[tokio::test]
 async fn what_was_found_out_under_an_earlier_claim_is_not_stored() {
     let bed = Bed::new();
@@ -151,7 +128,7 @@ async fn what_was_found_out_under_an_earlier_claim_is_not_stored() {
         Claimed { seq: Some(seq), change: Change::Update { id: first.id, update } }
     };
     let late = store.save_claimed("a", &[change(first.claim_seq)], 4 * SECOND).await.unwrap();
-    assert_eq!(late.lost, [first.id]);
+    assert_eq!(late.lost, [Lost { request: first.id, seq: Some(first.claim_seq) }]);
     let held = store.save_claimed("a", &[change(again.claim_seq)], 4 * SECOND).await.unwrap();
     assert!(held.lost.is_empty());
 }

@@ -22,6 +22,8 @@ mod rebuild;
 mod requests;
 mod reveals;
 mod scan;
+mod schema;
 mod served;
 mod support;
+mod takeover;
 mod writers;

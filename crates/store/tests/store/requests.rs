@@ -6,7 +6,7 @@ use crate::support::{
 };
 use facilitator_eth::U256;
 use facilitator_protocol::model::{Kind, MessageStatus, RequestId, Stage, State, Update, Wait};
-use facilitator_store::requests::{Change, Filter, Retry};
+use facilitator_store::requests::{Change, Filter, Lost, Retry};
 
 #[tokio::test]
 async fn a_request_comes_back_as_it_was_scanned() {
@@ -69,7 +69,7 @@ async fn only_the_claimant_changes_a_request() {
     store.claim_ready("a", 1, 5).await.unwrap();
     let update = |text: &str| Update { last_error: Some(text.to_owned()), ..Update::default() };
     let change = Change::Update { id, update: update("stolen") };
-    assert_eq!(store.save("b", &[change], 6).await.unwrap().lost, [id]);
+    assert_eq!(store.save("b", &[change], 6).await.unwrap().lost, [Lost { request: id, seq: None }]);
     let changes = [Change::Started { id, pid: 4711 }, Change::Update { id, update: update("own") }];
     assert_eq!(store.save("a", &changes, 6).await.unwrap(), facilitator_store::requests::Saved::default());
     let record = store.request(id).await.unwrap().unwrap();
@@ -77,7 +77,7 @@ async fn only_the_claimant_changes_a_request() {
 
     let leave = Change::Park { id, park: park(update("left"), Wait::Clock, 0), retry_at_ms: Some(50) };
     store.save("a", std::slice::from_ref(&leave), 7).await.unwrap();
-    assert_eq!(store.save("a", &[leave], 7).await.unwrap().lost, [id], "parked already");
+    assert_eq!(store.save("a", &[leave], 7).await.unwrap().lost, [Lost { request: id, seq: None }], "parked already");
     assert_eq!(store.request(id).await.unwrap().unwrap().pid, None);
 }
 

@@ -34,6 +34,8 @@ metrics! {
     Gauge START_TIME = "facilitator_start_time_seconds" [];
     /// Time since the parent process reported last; it does so every two seconds.
     Gauge REPORT_AGE = "facilitator_report_age_seconds" [];
+    /// Age of what is told from journal and ledger: of completed requests, transactions, earnings and keys.
+    Gauge FIGURES_AGE = "facilitator_figures_age_seconds" [];
     /// 1 while the child process does its work; 0 while it prepares, is started again or is quarantined.
     Gauge PROCESS_WORKING = "facilitator_process_working" ["role", "chain"];
     /// 1 while the child process is left alone because it kept dying.
@@ -44,6 +46,8 @@ metrics! {
     Gauge WORKERS = "facilitator_workers" [];
     /// Most worker processes at a time.
     Gauge WORKERS_MAX = "facilitator_workers_max" [];
+    /// 1 for the status that an instance of the operator has; all instances of the database are told.
+    Gauge INSTANCE_STATUS = "facilitator_instance_status" ["name", "status"];
     /// 1 while the database refuses what the parent process wants to store.
     Gauge DATABASE_TROUBLE = "facilitator_database_trouble" [];
 
@@ -58,14 +62,14 @@ metrics! {
     Gauge OLDEST_AGE = "facilitator_oldest_unfinished_age_seconds" ["kind"];
     /// Requests that have not ended, by what wakes them: nothing (to be taken up at once), happening (an event or the end of a transaction), root (an anchored state root), clock (the time).
     Gauge REQUESTS_WAITING = "facilitator_requests_waiting" ["reason"];
-    /// 1 while nothing is claimed, signed or sent because the chains are not in step.
-    Gauge WORK_BLOCKED = "facilitator_work_blocked" [];
+    /// 1 for the reason for which nothing is claimed, signed or sent: stopped (no facilitator runs), starting, silent (it has not reported for long), stopping, synchronization (the chains are not in step), instance (the status of the instance does not allow it).
+    Gauge WORK_BLOCKED = "facilitator_work_blocked" ["reason"];
     /// 1 while a chain is in a condition that an operator must look into.
     Gauge CHAIN_ALARM = "facilitator_chain_alarm" ["chain"];
-    /// Completed requests.
-    Counter COMPLETED = "facilitator_completed_total" ["kind"];
-    /// Time that completed requests took from the reading of their event to their completion, added up.
-    Counter COMPLETED_SECONDS = "facilitator_completed_duration_seconds_total" ["kind"];
+    /// Completed requests. A fork may take some back, so it is a gauge.
+    Gauge COMPLETED = "facilitator_requests_completed" ["kind"];
+    /// Time that completed requests took from the reading of their event to their completion, added up. A fork may take some back, so it is a gauge.
+    Gauge COMPLETED_SECONDS = "facilitator_requests_completed_duration_seconds" ["kind"];
     /// Transactions of the journal by purpose and state.
     Gauge TRANSACTIONS = "facilitator_transactions" ["chain", "step", "state"];
 
@@ -108,12 +112,12 @@ metrics! {
     Gauge ENDPOINT_LAG = "facilitator_endpoint_lag_blocks" ["chain", "endpoint"];
     /// Smoothed time of the endpoint's answers.
     Gauge ENDPOINT_LATENCY = "facilitator_endpoint_latency_seconds" ["chain", "endpoint"];
-    /// JSON-RPC calls of the scanner since it was started.
-    Counter ENDPOINT_CALLS = "facilitator_endpoint_calls_total" ["chain", "endpoint"];
-    /// HTTP requests of the scanner since it was started.
-    Counter ENDPOINT_REQUESTS = "facilitator_endpoint_requests_total" ["chain", "endpoint"];
+    /// JSON-RPC calls of a process (scanner or sender) since it was started.
+    Counter ENDPOINT_CALLS = "facilitator_endpoint_calls_total" ["chain", "endpoint", "role"];
+    /// HTTP requests of a process since it was started.
+    Counter ENDPOINT_REQUESTS = "facilitator_endpoint_requests_total" ["chain", "endpoint", "role"];
     /// Those of them that were not answered usably.
-    Counter ENDPOINT_ERRORS = "facilitator_endpoint_errors_total" ["chain", "endpoint"];
+    Counter ENDPOINT_ERRORS = "facilitator_endpoint_errors_total" ["chain", "endpoint", "role"];
 
     Keys:
     /// Base coin of the worker key as last read.
@@ -124,11 +128,11 @@ metrics! {
     Gauge KEY_NEXT_NONCE = "facilitator_key_next_nonce" ["chain", "account"];
     /// Transactions of the key that are signed and not mined.
     Gauge KEY_PENDING = "facilitator_key_pending_transactions" ["chain", "account"];
-    /// Time since the oldest of them was signed; 0 if there is none.
+    /// Time since the oldest of them was signed first with its present nonce; 0 if there is none.
     Gauge KEY_PENDING_AGE = "facilitator_key_pending_age_seconds" ["chain", "account"];
     /// Transactions that the key has signed, replacements included.
     Counter KEY_SIGNED = "facilitator_key_signed_total" ["chain", "account"];
-    /// Replacements of stuck transactions among them.
+    /// Replacements of stuck transactions among them: signed again with the same nonce.
     Counter KEY_REPLACEMENTS = "facilitator_key_replacements_total" ["chain", "account"];
     /// Gas that the key paid in the last 24 hours.
     Gauge KEY_GAS_DAY = "facilitator_key_gas_last_day_wei" ["chain", "account"];

@@ -1,12 +1,15 @@
 //! SIGHUP: the configuration is read again, and compared with what the facilitator works by, key by key.
+//!
+//! Each file is read once: what is compared is what was checked and is taken over. `config/README.md` has the list of what
+//! counts at once, compared with this by a test.
 
 use super::super::{Logging, context};
 use super::setup;
-use facilitator_config::{Error, Home, Loaded, Names, Scope, Selection, load, table};
+use facilitator_config::{Error, GatewayAddresses, Home, Loaded, Names, Scope, Selection, load, table};
+use facilitator_eth::Address;
 use facilitator_roles::parent::{Change, Fate, Reread, Rereader, Tunable};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
 
 /// Keys of the top level that count at once.
 const SAFE: [&str; 13] = [
@@ -25,6 +28,9 @@ const SAFE: [&str; 13] = [
     "worker_timeout_s",
 ];
 
+/// Why gateways stay as they are.
+const GATEWAYS: &str = "gateways are checked at the start";
+
 /// Objects of which everything counts at once.
 const SAFE_OBJECTS: [&str; 2] = ["hunter.", "prices."];
 
@@ -33,11 +39,11 @@ type Leaves = BTreeMap<String, Value>;
 
 /// Who reads the configuration again when the parent is asked to.
 pub(super) fn rereader(selection: Selection, home: Home, loaded: &Loaded, logging: Logging) -> Rereader {
-    let mut known = leaves_of(&loaded.facilitator.file).unwrap_or_default();
+    let mut known = leaves_of(loaded);
     let pair = context::pair(loaded);
     Box::new(move || {
         let loaded = read(&selection, &home, (pair.origin_chain_id, pair.auxiliary_chain_id))?;
-        let found = leaves_of(&loaded.facilitator.file)?;
+        let found = leaves_of(&loaded);
         let changes = compare(&known, &found, logging.decided_by());
         for change in changes.iter().filter(|change| change.fate == Fate::Applied) {
             // What waits for the next start is a difference until then.
@@ -81,12 +87,51 @@ fn tunable(loaded: &Loaded, logging: &Logging) -> Tunable {
     }
 }
 
-fn leaves_of(file: &Path) -> Result<Leaves, String> {
-    let text = std::fs::read_to_string(file).map_err(|error| format!("{}: {error}", file.display()))?;
-    let value: Value = serde_json::from_str(&text).map_err(|error| format!("{}: {error}", file.display()))?;
+/// The facilitator config as it stands in its file, and the contracts that the mosaic and gateway configs come to.
+fn leaves_of(loaded: &Loaded) -> Leaves {
     let mut leaves = Leaves::new();
-    spread("", &value, &mut leaves);
-    Ok(leaves)
+    spread("", loaded.facilitator.source.json(), &mut leaves);
+    for (place, gateway) in loaded.gateways.iter().enumerate() {
+        for (name, address) in contracts(gateway) {
+            if let Some(address) = address {
+                leaves.insert(format!("{CONTRACTS}{place}].{name}"), address.to_string().into());
+            }
+        }
+    }
+    leaves
+}
+
+/// How the keys of contracts begin: the gateway of the mosaic config is the first, those of `gateway_configs` follow.
+const CONTRACTS: &str = "contracts[";
+
+fn contracts(of: &GatewayAddresses) -> [(&'static str, Option<Address>); 11] {
+    // Named one by one: what is added to them is to be thought about here.
+    let GatewayAddresses {
+        composer,
+        gateway,
+        anchor,
+        base_token,
+        value_token,
+        gateway_organization,
+        cogateway,
+        co_anchor,
+        utility_token,
+        redeem_pool,
+        cogateway_organization,
+    } = *of;
+    [
+        ("composer", composer),
+        ("gateway", Some(gateway)),
+        ("anchor", Some(anchor)),
+        ("base_token", Some(base_token)),
+        ("value_token", value_token),
+        ("gateway_organization", gateway_organization),
+        ("cogateway", Some(cogateway)),
+        ("co_anchor", Some(co_anchor)),
+        ("utility_token", Some(utility_token)),
+        ("redeem_pool", redeem_pool),
+        ("cogateway_organization", cogateway_organization),
+    ]
 }
 
 /// Lists count as one.
@@ -128,9 +173,12 @@ fn fate(key: &str, decided_by: Option<&'static str>) -> Fate {
             return Fate::Applied;
         }
         "log_format" => "all processes write in the form that they began with",
-        "gateway_configs" => "gateways are checked at the start",
+        "gateway_configs" => GATEWAYS,
+        key if key.starts_with(CONTRACTS) => GATEWAYS,
         key if key.starts_with("encrypted") => "keys are unlocked at the start",
         key if key.starts_with("db.") || key.starts_with("database.") => "the database is open",
+        "heartbeat.instance" | "heartbeat.weight" => "an instance is enrolled at the start",
+        key if key.starts_with("heartbeat.") => "the parameters that are stored count: use `facilitator params set`",
         key if key.starts_with("metrics.") => "the place where metrics are served is open",
         key if key.starts_with("monitor.") => "the monitor works by what it was started with",
         key if key.starts_with("chains.") => "scanner and sender of the chain work by what they were started with",
@@ -149,13 +197,14 @@ fn difference(key: &str, old: Option<&Value>, new: Option<&Value>) -> String {
 }
 
 fn may_be_shown(key: &str) -> bool {
-    if key.starts_with("prices.") {
+    if key.starts_with("prices.") || key.starts_with(CONTRACTS) {
         return true;
     }
     let (scope, name) = match key.split('.').collect::<Vec<_>>().as_slice() {
         [name] => (Scope::Top, *name),
         ["chains", _, name] => (Scope::Chain, *name),
         ["hunter", name] => (Scope::Hunter, *name),
+        ["heartbeat", name] => (Scope::Heartbeat, *name),
         ["metrics", name] => (Scope::Metrics, *name),
         ["monitor", name] => (Scope::Monitor, *name),
         _ => return false,
@@ -165,55 +214,5 @@ fn may_be_shown(key: &str) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use serde_json::json;
-
-    fn leaves(value: &Value) -> Leaves {
-        let mut leaves = Leaves::new();
-        spread("", value, &mut leaves);
-        leaves
-    }
-
-    #[test]
-    fn differences_are_told_key_by_key_and_no_secret_among_them() {
-        let old = json!({
-            "log_level": "info", "max_workers": 3, "chains": { "3": { "rpc": ["http://user:old@node"], "poll_interval_ms": 7 } },
-            "monitor": { "webhook_secret": "old secret", "interval_s": 60 }, "db": { "url": "postgres://a:old@b" },
-        });
-        let new = json!({
-            "log_level": "debug", "max_workers": 3, "chains": { "3": { "rpc": ["http://user:new@node"], "poll_interval_ms": 8 } },
-            "monitor": { "webhook_secret": "new secret", "interval_s": 5 }, "db": { "url": "postgres://a:new@b" },
-            "prices": { "3": { "coin": "2" } }, "encrypted_accounts": { "0x1": { "crypto": "new" } },
-        });
-        let changes = compare(&leaves(&old), &leaves(&new), None);
-        let told: Vec<(&str, &str, bool)> = changes
-            .iter()
-            .map(|change| (change.key.as_str(), change.text.as_str(), change.fate == Fate::Applied))
-            .collect();
-        assert_eq!(
-            told,
-            [
-                ("chains.3.poll_interval_ms", "chains.3.poll_interval_ms: 7 → 8", false),
-                ("chains.3.rpc", "chains.3.rpc is another one", false),
-                ("db.url", "db.url is another one", false),
-                ("encrypted_accounts.0x1.crypto", "encrypted_accounts.0x1.crypto is another one", false),
-                ("log_level", "log_level: \"info\" → \"debug\"", true),
-                ("monitor.interval_s", "monitor.interval_s: 60 → 5", true),
-                ("monitor.webhook_secret", "monitor.webhook_secret is another one", false),
-                ("prices.3.coin", "prices.3.coin: default → \"2\"", true),
-            ]
-        );
-        let said = format!("{changes:?}");
-        assert!(["old@", "new@", "old secret", "new secret"].iter().all(|secret| !said.contains(secret)), "{said}");
-        let stronger = compare(&leaves(&old), &leaves(&json!({ "log_level": "debug" })), Some("`RUST_LOG` wins"));
-        assert!(stronger.iter().any(|change| change.fate == Fate::NextStart("`RUST_LOG` wins")));
-    }
-
-    #[test]
-    fn everything_that_counts_at_once_is_a_setting() {
-        for key in SAFE {
-            assert!(may_be_shown(key), "{key}");
-        }
-    }
-}
+#[path = "reread_tests.rs"]
+mod tests;

@@ -135,6 +135,7 @@ pub(super) fn parent(loaded: &Loaded, keys: &Keys, process: i64, logging: &Loggi
             scanner_memory: settings.scanner_memory.map(u64::from),
             sender_memory: settings.sender_memory.map(u64::from),
             worker_memory: settings.worker_memory.map(u64::from),
+            metrics_memory: settings.metrics_memory.map(u64::from),
             open_files: settings.child_open_files.map(u64::from),
         },
         restart: restart(loaded),
@@ -223,9 +224,10 @@ fn scanner(loaded: &Loaded, side: Side) -> Result<ScannerSetup, Failure> {
 
 /// `None`: nothing is served.
 fn metrics(loaded: &Loaded) -> Result<Option<MetricsSetup>, Failure> {
-    let Some(listen) = loaded.facilitator.metrics.listen else { return Ok(None) };
+    let settings = &loaded.facilitator.metrics;
+    let Some(listen) = settings.listen else { return Ok(None) };
     let ChainSetup { database, pair, .. } = chain(loaded, Side::Origin)?;
-    Ok(Some(MetricsSetup { listen, database, pair, instance: instance(loaded) }))
+    Ok(Some(MetricsSetup { listen, hosts: settings.hosts.clone(), database, pair, instance: instance(loaded) }))
 }
 
 /// What a monitor among the children works by, and where it finds the database.

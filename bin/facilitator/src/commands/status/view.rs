@@ -64,7 +64,7 @@ pub(super) fn requests(list: &[RequestView], look: Look) -> Vec<String> {
     lines
 }
 
-fn head(status: &Status, look: Look, lines: &mut Vec<String>) {
+pub(super) fn head(status: &Status, look: Look, lines: &mut Vec<String>) {
     let who = status.pid.map_or_else(String::new, |pid| format!(" (pid {pid})"));
     let tone = match status.status.as_str() {
         "active" => Tone::Good,
@@ -95,7 +95,7 @@ fn number(number: Option<u64>) -> Cell {
     number.map_or_else(|| "-".to_owned(), |number| number.to_string()).into()
 }
 
-fn chains(standing: &Standing, status: &Status, look: Look) -> Vec<String> {
+pub(super) fn chains(standing: &Standing, status: &Status, look: Look) -> Vec<String> {
     let row = |chain: &ChainStanding| {
         let tone = if chain.stage == "working" { Tone::Good } else { Tone::Warn };
         let connector = chain.connections.as_ref().map(|connections| connections.state.clone());
@@ -125,7 +125,7 @@ fn reading(chain: &ChainStanding, look: Look) -> Option<String> {
     Some(format!("reading the {} chain {bar} {percent} %, {rate} blocks/s{left}", chain.side))
 }
 
-fn processes(standing: &Standing, look: Look) -> Vec<String> {
+pub(super) fn processes(standing: &Standing, look: Look) -> Vec<String> {
     let row = |child: &ChildStanding| {
         let tone = match child.state.as_str() {
             "working" => Tone::Good,
@@ -175,7 +175,7 @@ fn bounty_tokens(worker: &WorkerBalance) -> String {
     }
 }
 
-fn troubles(standing: &Standing, look: Look, lines: &mut Vec<String>) {
+pub(super) fn troubles(standing: &Standing, look: Look, lines: &mut Vec<String>) {
     let mut say = |tone: Tone, text: String| {
         lines.push(String::new());
         lines.extend(toned(look, tone, &text));
@@ -213,7 +213,7 @@ fn quarantine(child: &ChildStanding, now: i64) -> String {
     format!("The {role} of the {side} chain is quarantined, and tried again in {}: {why}", age(wait))
 }
 
-fn queue(status: &Status, look: Look, lines: &mut Vec<String>) {
+pub(super) fn queue(status: &Status, look: Look, lines: &mut Vec<String>) {
     if status.queue.is_empty() {
         lines.push("No requests yet.".to_owned());
         return;

@@ -1,0 +1,230 @@
+//! What goes behind transactions of its own account that are not mined yet: an accept behind its approval, a confirmation
+//! behind the gateway proof.
+//!
+//! The chain takes an account's transactions in the order of their nonces, so what is signed behind another one meets what
+//! that one has left behind, be it in the same block. Whether it then succeeds is tried out with the others before it.
+//! Should one of them fail all the same, those behind it revert: that costs their gas and nothing else, and no more of
+//! them than one account may have in flight. Hence nothing goes behind another that reveals a secret (law 4), and nothing
+//! behind one of another account.
+
+use super::{Sender, Support, observe::simulation};
+use crate::{
+    book::{DependencyDone, Flight},
+    keep::Keep,
+    node::{Ask, Simulation, Trial},
+    policy::simulated::{self, Refunds},
+    types::Head,
+};
+use facilitator_chain::rpc::RpcError;
+use facilitator_eth::Address;
+use facilitator_store::journal::{EntryId, EntryState, Visibility};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Most transactions estimated in one round.
+const MAX_CANDIDATES: usize = 500;
+/// Most transactions in one sequence: nodes give all of them together the gas of one block, and some an equal part to each.
+const MAX_SEQUENCE: usize = 24;
+/// Longest chain of intents that come after each other.
+const MAX_BEFORE: usize = 4;
+
+/// The accepts that have their allowance, each with the approval that is not mined yet, if it needs one.
+pub(super) type Admitted = BTreeMap<EntryId, Option<EntryId>>;
+
+/// A queued entry that may be tried out.
+pub(super) struct Candidate {
+    pub(super) id: EntryId,
+    /// The unmined ones that it relies upon, first to last.
+    pub(super) behind: Vec<EntryId>,
+}
+
+/// Transactions of one account to be tried out one after the other.
+struct Sequence {
+    account: Address,
+    visibility: Visibility,
+    ids: Vec<EntryId>,
+}
+
+impl<N: Ask, K: Keep> Sender<N, K> {
+    /// What may be tried out now, oldest first, but each behind what it relies upon.
+    pub(super) fn candidates(&self, head: Head, admitted: &Admitted) -> Vec<Candidate> {
+        let free = |account: &Address| self.settings.max_in_flight.saturating_sub(self.book.in_flight(*account).len());
+        let mut slots: BTreeMap<Address, usize> =
+            self.accounts.keys().map(|account| (*account, free(account))).collect();
+        let mut chosen: Vec<Candidate> = Vec::new();
+        let mut taken = BTreeSet::new();
+        for flight in self.book.iter().filter(|flight| self.is_ready(flight, head)) {
+            let Some(behind) = self.relies_upon(flight, admitted) else { continue };
+            let line: Vec<EntryId> = behind.into_iter().chain([flight.id()]).collect();
+            for (place, id) in line.iter().enumerate() {
+                let Some(flight) = self.book.get(*id) else { break };
+                if flight.is_in_flight() || taken.contains(id) {
+                    continue;
+                }
+                let Some(slot) = slots.get_mut(&flight.account).filter(|free| **free > 0) else { break };
+                if !self.is_ready(flight, head) || chosen.len() >= MAX_CANDIDATES {
+                    break;
+                }
+                *slot -= 1;
+                taken.insert(*id);
+                chosen.push(Candidate { id: *id, behind: line.iter().take(place).copied().collect() });
+            }
+        }
+        chosen
+    }
+
+    fn is_ready(&self, flight: &Flight, head: Head) -> bool {
+        flight.is_queued() && flight.refused_at != Some(head.number) && self.is_known(flight)
+    }
+
+    /// Whether it could be signed by this process.
+    pub(super) fn is_known(&self, flight: &Flight) -> bool {
+        flight.data.is_some() && self.may_sign(flight.account)
+    }
+
+    /// `None` of an entry that has to wait.
+    fn relies_upon(&self, flight: &Flight, admitted: &Admitted) -> Option<Vec<EntryId>> {
+        let approval = match flight.entry.allowance {
+            Some(_) => *admitted.get(&flight.id())?,
+            None => None,
+        };
+        let mut behind: Vec<EntryId> = approval.into_iter().collect();
+        behind.extend(self.unmined_before(flight, MAX_BEFORE)?);
+        Some(behind)
+    }
+
+    /// The unmined ones of its account that it comes after, first to last; `None` if one of them must be mined first.
+    fn unmined_before(&self, flight: &Flight, most: usize) -> Option<Vec<EntryId>> {
+        if self.is_after_done(flight) {
+            return Some(Vec::new());
+        }
+        let before = self.book.by_intent(flight.entry.after.as_deref()?)?;
+        let is_public = [flight, before].iter().all(|one| one.entry.visibility == Visibility::Public);
+        let comes_first = before.account == flight.account && before.entry.allowance.is_none();
+        let may =
+            most > 0 && self.rehearsals == Support::Assumed && is_public && comes_first && self.is_to_come(before);
+        let mut line = if may { self.unmined_before(before, most - 1)? } else { return None };
+        line.push(before.id());
+        Some(line)
+    }
+
+    fn is_after_done(&self, flight: &Flight) -> bool {
+        if flight.dependency_done == DependencyDone::Yes {
+            return true;
+        }
+        let before = flight.entry.after.as_deref().and_then(|after| self.book.by_intent(after));
+        before.is_some_and(|before| before.entry.state == EntryState::Mined)
+    }
+
+    /// Whether its nonce is free yet, or will be given to it.
+    fn is_to_come(&self, flight: &Flight) -> bool {
+        if flight.is_queued() {
+            return self.is_known(flight);
+        }
+        let executed = self.survey.count(flight.account);
+        flight.is_in_flight()
+            && flight.reverted.is_none()
+            && flight.entry.nonce.zip(executed).is_some_and(|(nonce, executed)| nonce >= executed)
+    }
+
+    /// Tries candidates out together, and returns the gas that each of those needs which did what they are for. About the
+    /// others nothing is known. `None` if the node did not answer.
+    pub(super) async fn rehearse(
+        &mut self,
+        candidates: &[Candidate],
+        head: Head,
+        now_ms: i64,
+    ) -> Option<BTreeMap<EntryId, u64>> {
+        let mut needed = BTreeMap::new();
+        let sequences = if self.rehearsals == Support::Assumed { self.sequences(candidates) } else { Vec::new() };
+        if sequences.is_empty() {
+            return Some(needed);
+        }
+        let asked: Vec<Vec<Simulation>> = sequences.iter().map(|sequence| self.trial_of(sequence)).collect();
+        let answers = self.node.rehearse(&asked).await;
+        for (sequence, answer) in sequences.iter().zip(self.reached(answers, now_ms)?) {
+            match answer {
+                Ok(trials) => {
+                    for (id, trial) in sequence.ids.iter().zip(trials) {
+                        if let Some(gas) = self.gas_of(*id, &trial, head) {
+                            needed.entry(*id).or_insert(gas);
+                        }
+                    }
+                }
+                Err(error @ RpcError::RateLimited { .. }) => {
+                    self.node_failed(&error, now_ms);
+                    return None;
+                }
+                Err(error) => self.not_rehearsed(&error),
+            }
+        }
+        Some(needed)
+    }
+
+    /// The same question is not asked of this endpoint again if it can't answer it.
+    fn not_rehearsed(&mut self, error: &RpcError) {
+        let never = match error {
+            RpcError::Unsupported { .. } | RpcError::Malformed { .. } | RpcError::Denied { .. } => true,
+            // No such method, no such parameters.
+            RpcError::Server { code, .. } => matches!(code, -32601 | -32602),
+            RpcError::Endpoint { .. }
+            | RpcError::Transport { .. }
+            | RpcError::Timeout { .. }
+            | RpcError::RateLimited { .. }
+            | RpcError::TooManyResults { .. }
+            | RpcError::RangeTooWide { .. }
+            | RpcError::TooLarge { .. } => false,
+        };
+        if never && self.rehearsals == Support::Assumed {
+            let chain = self.settings.chain_id;
+            tracing::info!(chain, %error, "the node tries out no sequences: what relies on others waits until they are mined");
+            self.rehearsals = Support::Refused;
+        }
+    }
+
+    /// Groups of one account. What reveals a secret is tried out apart from all that does not, so that nothing but its own
+    /// chain's state lets it succeed.
+    fn sequences(&self, candidates: &[Candidate]) -> Vec<Sequence> {
+        let mut sequences: Vec<Sequence> = Vec::new();
+        for Candidate { id, behind } in candidates {
+            let Some(flight) = self.book.get(*id) else { continue };
+            let (account, visibility) = (flight.account, flight.entry.visibility);
+            let open = sequences.iter_mut().rev().find(|one| (one.account, one.visibility) == (account, visibility));
+            match open {
+                Some(open) if open.ids.len() + behind.len() < MAX_SEQUENCE => open.add(*id, behind),
+                Some(_) | None => {
+                    let mut new = Sequence { account, visibility, ids: Vec::new() };
+                    new.add(*id, behind);
+                    sequences.push(new);
+                }
+            }
+        }
+        // One alone is estimated, which is more exact.
+        sequences.retain(|sequence| sequence.ids.len() > 1);
+        sequences
+    }
+
+    fn trial_of(&self, sequence: &Sequence) -> Vec<Simulation> {
+        sequence.ids.iter().filter_map(|id| simulation(self.book.get(*id)?)).collect()
+    }
+
+    fn gas_of(&self, id: EntryId, trial: &Trial, head: Head) -> Option<u64> {
+        let expected = self.book.get(id)?.entry.expect;
+        let refunds = if head.base_fee.is_some() { Refunds::UpToAFifth } else { Refunds::UpToHalf };
+        match trial {
+            Trial::Succeeds { gas_used, returned } if expected.is_none_or(|expected| returned.0 == expected.0) => {
+                Some(simulated::needed(*gas_used, refunds))
+            }
+            Trial::Succeeds { .. } | Trial::Fails => None,
+        }
+    }
+}
+
+impl Sequence {
+    fn add(&mut self, id: EntryId, behind: &[EntryId]) {
+        for id in behind.iter().chain([&id]) {
+            if !self.ids.contains(id) {
+                self.ids.push(*id);
+            }
+        }
+    }
+}

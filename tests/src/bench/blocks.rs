@@ -1,0 +1,134 @@
+//! How many blocks each step of some stakes was mined later than it could have been: beyond what confirmations, anchoring
+//! and full blocks force.
+
+use crate::{
+    devnet::{Devnet, Side},
+    events::{self, Event},
+    node::{Node, quantity},
+    requesters::Request,
+    table,
+    verify::{Ledger, Life, Place},
+};
+use anyhow::{Context as _, Result};
+use serde_json::json;
+use std::{collections::BTreeMap, fmt};
+
+/// Part of its limit of gas from which on a block counts as full, percent.
+const FULL: u64 = 90;
+/// Columns of the table: so many blocks lost, the last one for all beyond.
+const COLUMNS: u64 = 4;
+
+/// A block as far as it is asked about.
+#[derive(Debug, Clone, Copy)]
+struct Block {
+    timestamp: u64,
+    is_full: bool,
+}
+
+/// The blocks of a chain by number.
+#[derive(Debug)]
+struct Chain(BTreeMap<u64, Block>);
+
+impl Chain {
+    async fn read(node: &Node, from: u64) -> Result<Self> {
+        let head = node.head().await?;
+        let asked = (from..=head).map(|number| json!([format!("{number:#x}"), false])).collect();
+        let mut blocks = BTreeMap::new();
+        for block in node.all("eth_getBlockByNumber", asked).await? {
+            let of = |field: &str| quantity(&block[field]);
+            let is_full = of("gasUsed")? * 100 >= of("gasLimit")? * FULL;
+            blocks.insert(of("number")?, Block { timestamp: of("timestamp")?, is_full });
+        }
+        Ok(Self(blocks))
+    }
+
+    /// Blocks with room that passed from the earliest possible one on until that of `at`.
+    fn lost(&self, earliest: u64, at: u64) -> u64 {
+        (earliest..at).filter(|number| self.0.get(number).is_some_and(|block| !block.is_full)).count() as u64
+    }
+
+    /// The first block after a moment.
+    fn after(&self, timestamp: u64) -> Option<u64> {
+        self.0.iter().find(|(_, block)| block.timestamp > timestamp).map(|(number, _)| *number)
+    }
+
+    fn timestamp(&self, number: u64) -> Option<u64> {
+        self.0.get(&number).map(|block| block.timestamp)
+    }
+}
+
+/// For each step how many stakes lost how many blocks.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Late {
+    steps: BTreeMap<usize, BTreeMap<u64, u64>>,
+}
+
+const STEPS: [&str; 4] = ["accept", "confirm", "progress source", "progress target"];
+
+impl Late {
+    /// Reads it from the chains, for stakes that are all finished; `from`: blocks before any of them, origin and auxiliary.
+    ///
+    /// # Errors
+    /// A node's.
+    pub(super) async fn read(
+        devnet: &Devnet,
+        stakes: &[Request],
+        ledger: &Ledger,
+        confirmations: u64,
+        from: [u64; 2],
+    ) -> Result<Self> {
+        let (origin, auxiliary) =
+            tokio::try_join!(Chain::read(&devnet.origin, from[0]), Chain::read(&devnet.auxiliary, from[1]))?;
+        let anchored = anchored(devnet, from[1]).await?;
+        let mut late = Self::default();
+        for stake in stakes {
+            let (_, life) = ledger.life(stake).context("a stake without a message")?;
+            let Some([declared, confirmed, source, target]) = places(life) else { continue };
+            let when = declared + confirmations;
+            let root = anchored.iter().find(|(height, _)| **height >= when).map(|(_, block)| *block);
+            let known = auxiliary.timestamp(confirmed + confirmations).and_then(|moment| origin.after(moment));
+            let lost = [
+                Some(origin.lost(stake.block + confirmations + 1, declared)),
+                root.map(|root| auxiliary.lost(root + confirmations + 1, confirmed)),
+                known.map(|known| origin.lost(known, source)),
+                Some(auxiliary.lost(confirmed + confirmations + 1, target)),
+            ];
+            for (step, lost) in lost.into_iter().enumerate() {
+                let counts = late.steps.entry(step).or_default();
+                *counts.entry(lost.unwrap_or_default().min(COLUMNS - 1)).or_default() += 1;
+            }
+        }
+        Ok(late)
+    }
+}
+
+fn places(life: &Life) -> Option<[u64; 4]> {
+    let block = |places: &Vec<Place>| places.first().map(|place| place.block);
+    let [declared, confirmed, source, target] = life.steps().map(block);
+    Some([declared?, confirmed?, source?, target?])
+}
+
+/// The auxiliary block in which each origin height was anchored.
+async fn anchored(devnet: &Devnet, from: u64) -> Result<BTreeMap<u64, u64>> {
+    let anchor = devnet.contracts.auxiliary.anchor;
+    let mut anchored = BTreeMap::new();
+    for log in devnet.node(Side::Auxiliary).logs(&[anchor], from).await? {
+        if let Some(Event::StateRootAvailable { height }) = events::read(&log)? {
+            anchored.insert(height, log.block);
+        }
+    }
+    Ok(anchored)
+}
+
+impl fmt::Display for Late {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let row = |(step, name): (usize, &&str)| {
+            let counts = self.steps.get(&step);
+            let count = |blocks| counts.and_then(|counts| counts.get(&blocks)).copied().unwrap_or(0).to_string();
+            [(*name).to_owned()].into_iter().chain((0..COLUMNS).map(count)).collect()
+        };
+        let rows: Vec<Vec<String>> = STEPS.iter().enumerate().map(row).collect();
+        let header = ["stakes whose step lost so many blocks", "0", "1", "2", "3 or more"];
+        write!(f, "{}", table::layout(&header, &rows))
+    }
+}

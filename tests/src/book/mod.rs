@@ -1,0 +1,22 @@
+//! The book's examples: read from its pages, carried out in a machine of their own, and compared with what the pages show.
+//!
+//! In fenced blocks of the kind `console`, lines that begin with `$ ` or `# ` are commands (a backslash at the end
+//! continues one), all others what they print. A command that shows nothing may print anything. Comments of a page say
+//! what its reader does not see:
+//!
+//! | comment | means |
+//! |---|---|
+//! | `<!-- book: after PAGE -->` | the examples of that page come first, up to where those who go on leave it |
+//! | `<!-- book: those who go on leave here -->` | the end for pages that come after this one |
+//! | `<!-- book: run COMMAND -->` | a command, here; may have several lines |
+//! | `<!-- book: instead COMMAND -->` | in place of the commands of the next block |
+//! | `<!-- book: exit CODE -->` | the last command of the next block ends with that code |
+//! | `<!-- book: merge FILE -->` | the next block of the kind `json` is put into this JSON file |
+
+mod compare;
+mod page;
+mod play;
+
+pub use compare::Names;
+pub use page::{Page, Step};
+pub use play::play;

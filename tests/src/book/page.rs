@@ -1,0 +1,209 @@
+//! A page of the book as a list of what is to be done.
+
+use anyhow::{Context as _, Result, bail, ensure};
+use std::{fs, path::Path};
+
+/// The mark up to which a page is followed by those who go on elsewhere.
+const LEAVE: &str = "those who go on leave here";
+
+/// One thing to do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Step {
+    /// The examples of another page come first.
+    After(String),
+    /// A command that the page shows, or one that stands behind it.
+    Run {
+        /// As it is typed.
+        command: String,
+        /// What the page shows of its output; nothing is compared if this is empty.
+        shown: Vec<String>,
+        /// How it must end.
+        code: i32,
+    },
+    /// JSON that is put into a file.
+    Merge {
+        /// The file.
+        file: String,
+        /// What is put into it.
+        json: String,
+    },
+    /// Those who go on elsewhere leave here.
+    Leave,
+}
+
+/// A page.
+#[derive(Debug)]
+pub struct Page {
+    /// Its name, below the book's sources.
+    pub name: String,
+    /// What it says to do.
+    pub steps: Vec<Step>,
+}
+
+/// What a comment has announced for the next block.
+#[derive(Debug, Default)]
+struct Announced {
+    instead: Option<String>,
+    code: i32,
+    merge: Option<String>,
+}
+
+impl Page {
+    /// Reads a page.
+    ///
+    /// # Errors
+    /// When there is none, or a comment is not understood.
+    pub fn read(sources: &Path, name: &str) -> Result<Self> {
+        let text = fs::read_to_string(sources.join(name)).with_context(|| format!("no page {name}"))?;
+        Ok(Self { name: name.to_owned(), steps: steps(&text).with_context(|| name.to_owned())? })
+    }
+
+    /// Whether there is anything to do.
+    #[must_use]
+    pub fn has_examples(&self) -> bool {
+        self.steps.iter().any(|step| matches!(step, Step::Run { .. } | Step::Merge { .. }))
+    }
+}
+
+fn steps(text: &str) -> Result<Vec<Step>> {
+    let mut found = Vec::new();
+    let mut announced = Announced::default();
+    let mut lines = text.lines();
+    while let Some(line) = lines.next() {
+        if let Some(begun) = line.strip_prefix("<!-- book: ") {
+            let mut comment = begun.to_owned();
+            while !comment.ends_with("-->") {
+                comment = format!("{comment}\n{}", lines.next().context("a comment does not end")?);
+            }
+            note(comment.trim_end_matches("-->").trim(), &mut announced, &mut found)?;
+        } else if let Some(kind) = line.trim_start().strip_prefix("```").filter(|kind| !kind.is_empty()) {
+            let indent = line.len() - line.trim_start().len();
+            let body: Vec<&str> = lines
+                .by_ref()
+                .take_while(|line| line.trim() != "```")
+                .map(|line| line.get(indent..).unwrap_or_default())
+                .collect();
+            block(kind, &body, &mut announced, &mut found)?;
+        }
+    }
+    ensure!(announced.instead.is_none() && announced.merge.is_none() && announced.code == 0, "no block: {announced:?}");
+    Ok(found)
+}
+
+fn note(comment: &str, announced: &mut Announced, found: &mut Vec<Step>) -> Result<()> {
+    if comment == LEAVE {
+        found.push(Step::Leave);
+        return Ok(());
+    }
+    let (word, rest) = comment.split_once(char::is_whitespace).with_context(|| format!("what is {comment}?"))?;
+    match word {
+        "after" => found.push(Step::After(rest.to_owned())),
+        "run" => found.push(Step::Run { command: rest.to_owned(), shown: Vec::new(), code: 0 }),
+        "instead" => announced.instead = Some(rest.to_owned()),
+        "exit" => announced.code = rest.parse()?,
+        "merge" => announced.merge = Some(rest.to_owned()),
+        _ => bail!("what is {comment}?"),
+    }
+    Ok(())
+}
+
+fn block(kind: &str, body: &[&str], announced: &mut Announced, found: &mut Vec<Step>) -> Result<()> {
+    match kind {
+        "console" => {
+            let code = std::mem::take(&mut announced.code);
+            if let Some(command) = announced.instead.take() {
+                found.push(Step::Run { command, shown: Vec::new(), code });
+                return Ok(());
+            }
+            let first = found.len();
+            for line in body {
+                session_line(line, first, found)?;
+            }
+            if let Some(Step::Run { code: own, .. }) = found.last_mut() {
+                *own = code;
+            }
+        }
+        "json" => {
+            if let Some(file) = announced.merge.take() {
+                found.push(Step::Merge { file, json: body.join("\n") });
+            }
+        }
+        "text" | "yaml" | "ini" | "promql" => {}
+        _ => bail!("commands stand in blocks of the kind console; what is {kind}?"),
+    }
+    Ok(())
+}
+
+/// A line of a session, whose steps begin with the one of this index.
+fn session_line(line: &str, first: usize, found: &mut Vec<Step>) -> Result<()> {
+    let last = found.len().checked_sub(1).filter(|last| *last >= first).and_then(|last| found.get_mut(last));
+    if let Some(Step::Run { command, .. }) = last
+        && command.ends_with('\\')
+    {
+        *command = format!("{} {}", command.trim_end_matches('\\').trim_end(), line.trim());
+    } else if let Some(typed) = line.strip_prefix("$ ").or_else(|| line.strip_prefix("# ")) {
+        found.push(Step::Run { command: typed.to_owned(), shown: Vec::new(), code: 0 });
+    } else {
+        let last = found.len().checked_sub(1).filter(|last| *last >= first).and_then(|last| found.get_mut(last));
+        let Some(Step::Run { shown, .. }) = last else { bail!("output without a command: {line}") };
+        shown.push(line.to_owned());
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn run(command: &str, shown: &[&str], code: i32) -> Step {
+        Step::Run { command: command.into(), shown: shown.iter().map(ToString::to_string).collect(), code }
+    }
+
+    #[test]
+    fn a_page_is_what_it_says_to_do() {
+        let text = "\
+<!-- book: after first.md -->
+<!-- book: run one
+two -->
+```console
+$ a \\
+    b
+  out
+$ c
+```
+<!-- book: exit 1 -->
+1. x
+   ```console
+   # d
+   …
+   ```
+<!-- book: those who go on leave here -->
+<!-- book: instead e -->
+```console
+$ f
+```
+<!-- book: merge g.json -->
+```json
+\"h\": 1
+```
+";
+        let wanted = [
+            Step::After("first.md".into()),
+            run("one\ntwo", &[], 0),
+            run("a b", &["  out"], 0),
+            run("c", &[], 0),
+            run("d", &["…"], 1),
+            Step::Leave,
+            run("e", &[], 0),
+            Step::Merge { file: "g.json".into(), json: "\"h\": 1".into() },
+        ];
+        assert_eq!(steps(text).unwrap(), wanted);
+    }
+
+    #[test]
+    fn what_is_not_understood_is_an_error() {
+        for text in ["<!-- book: sing -->", "<!-- book: instead a -->", "```sh\na\n```", "```console\nout\n```"] {
+            assert!(steps(text).is_err(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,97 @@
+//! Carries out a page in a machine of its own.
+
+use super::{Names, Page, Step};
+use crate::{
+    machine::{Machine, Shell},
+    operator,
+};
+use anyhow::{Context as _, Result, ensure};
+use serde_json::Value as Json;
+use std::{
+    env, fs,
+    path::{Path, PathBuf},
+};
+
+/// Where the repository is, in whose folder every page begins.
+fn repository() -> Result<PathBuf> {
+    Ok(Path::new(env!("CARGO_MANIFEST_DIR")).join("..").canonicalize()?)
+}
+
+/// A reader who does what the book says.
+struct Reader {
+    machine: Machine,
+    shell: Shell,
+    names: Names,
+    sources: PathBuf,
+}
+
+/// Does everything that the page says, and compares what it shows with what is printed.
+///
+/// # Errors
+/// The first example that is not as the book has it.
+pub fn play(name: &str) -> Result<()> {
+    let repository = repository()?;
+    let Some(machine) = Machine::boot(&repository)? else { return Ok(()) };
+    let binary = operator::binary()?.canonicalize()?;
+    let devnet = binary.with_file_name("devnet");
+    ensure!(devnet.is_file(), "no devnet binary: run cargo build --workspace --bins");
+    // A Debian package to be installed where the book installs one.
+    let given = ["ANVIL", "FACILITATOR_DEB"].map(|name| (name, env::var(name).unwrap_or_default()));
+    let (binary, devnet) = (binary.to_string_lossy(), devnet.to_string_lossy());
+    let mut variables = vec![("FACILITATOR", &*binary), ("FACILITATOR_DEVNET", &*devnet)];
+    variables.extend(given.iter().filter(|(_, value)| !value.is_empty()).map(|(name, value)| (*name, value.as_str())));
+    let shell = machine.shell(&repository, &variables)?;
+    let sources = repository.join("docs/src");
+    let mut reader = Reader { machine, shell, names: Names::default(), sources };
+    reader.follow(name, true)
+}
+
+impl Reader {
+    fn follow(&mut self, name: &str, to_the_end: bool) -> Result<()> {
+        let page = Page::read(&self.sources, name)?;
+        for step in &page.steps {
+            if *step == Step::Leave && !to_the_end {
+                return Ok(());
+            }
+            self.take(step).with_context(|| format!("docs/src/{name}"))?;
+        }
+        Ok(())
+    }
+
+    fn take(&mut self, step: &Step) -> Result<()> {
+        match step {
+            Step::After(page) => self.follow(page, false),
+            Step::Leave => Ok(()),
+            Step::Merge { file, json } => self.merge(file, json),
+            Step::Run { command, shown, code } => {
+                let typed = self.names.fill_in(command)?;
+                let (ended, printed) = self.shell.run(&typed)?;
+                ensure!(ended == *code, "`{command}` ended with {ended}, not {code}:\n{}", printed.join("\n"));
+                self.names.compare(shown, &printed).with_context(|| format!("`{command}`"))
+            }
+        }
+    }
+
+    /// Puts what the page shows into a file of the machine.
+    fn merge(&mut self, file: &str, json: &str) -> Result<()> {
+        let (_, told) = self.shell.run(&format!("realpath {file}"))?;
+        let path = self.machine.file(Path::new(told.first().context("no such file")?));
+        let mut whole: Json = serde_json::from_slice(&fs::read(&path).with_context(|| format!("no {file}"))?)?;
+        let filled = self.names.fill_in(json)?;
+        let filled = if filled.trim_start().starts_with('{') { filled } else { format!("{{{filled}}}") };
+        put(&mut whole, serde_json::from_str(&filled).with_context(|| format!("no JSON: {json}"))?);
+        Ok(fs::write(&path, serde_json::to_vec_pretty(&whole)?)?)
+    }
+}
+
+/// Objects are joined, everything else is replaced.
+fn put(into: &mut Json, from: Json) {
+    match (into, from) {
+        (Json::Object(into), Json::Object(from)) => {
+            for (key, value) in from {
+                put(into.entry(key).or_insert(Json::Null), value);
+            }
+        }
+        (into, from) => *into = from,
+    }
+}
