@@ -176,7 +176,7 @@ impl Store {
     }
 
     /// The worker keys that the row of a request names, by what its message's declaration tells: gateway, sender and
-    /// nonce. Origin worker, auxiliary worker.
+    /// nonce. Origin worker, auxiliary worker. A message of others that was left is nobody's task.
     ///
     /// # Errors
     /// [`crate::StoreError`] of the database.
@@ -188,6 +188,7 @@ impl Store {
     ) -> Result<Option<Designated>> {
         let sql = "SELECT origin_worker_address, auxiliary_worker_address, message_hash FROM requests
             WHERE gateway_address = $1 AND sender_proxy = $2 AND nonce = $3 AND origin_worker_address IS NOT NULL
+              AND hunted = 0
             ORDER BY id DESC LIMIT 1";
         let found = self.db.fetch(sql, args![gateway, sender, nonce]).await?;
         found.into_iter().next().map(designated).transpose()
@@ -199,7 +200,7 @@ impl Store {
     /// [`crate::StoreError`] of the database.
     pub async fn designated_workers_of(&self, message: B256) -> Result<Option<Designated>> {
         let sql = "SELECT origin_worker_address, auxiliary_worker_address, message_hash FROM requests
-            WHERE message_hash = $1 ORDER BY id DESC LIMIT 1";
+            WHERE message_hash = $1 AND hunted = 0 ORDER BY id DESC LIMIT 1";
         let found = self.db.fetch(sql, args![message]).await?;
         found.into_iter().next().map(designated).transpose()
     }

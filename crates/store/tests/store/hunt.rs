@@ -201,3 +201,27 @@ async fn a_reorg_takes_messages_and_their_rows_back_with_the_blocks() {
     let briefs = store.brief(&claimed).await.unwrap();
     assert_eq!(briefs[0].back.as_ref().and_then(|back| back.confirmed_block), Some(5));
 }
+
+/// Whoever is first finishes such a message: it was nobody's task, also once keys of ours are meant to.
+#[tokio::test]
+async fn a_message_to_hunt_is_designated_to_nobody() {
+    let bed = Bed::new();
+    let store = begun(&bed).await;
+    let message = word(500);
+    scan(&store, ORIGIN, 10, vec![(gateway_log(10, 0), declared(3, message))]).await;
+    scan(&store, ORIGIN, 16, Vec::new()).await;
+    assert_eq!(store.hunt(&HUNTING, 1_000).await.unwrap(), 1);
+    let claimed = store.claim_ready(ME, 100, 1_000).await.unwrap();
+    let [request] = claimed.as_slice() else { panic!("{claimed:?}") };
+    let taken_up = Update { origin_worker: Some(address(1)), auxiliary_worker: Some(address(2)), ..Update::default() };
+    let change = facilitator_store::requests::Change::Park {
+        id: request.id,
+        park: park(taken_up, Wait::Happening, request.wakes),
+        retry_at_ms: None,
+    };
+    store.save(ME, &[change], 1_000).await.unwrap();
+    assert_eq!(hunted(&store).await[0].request.origin_worker, Some(address(1)));
+    let nonce = U256::from(3_u64);
+    assert_eq!(store.designated_workers(set().gateway, address(21), nonce).await.unwrap(), None);
+    assert_eq!(store.designated_workers_of(message).await.unwrap(), None);
+}
