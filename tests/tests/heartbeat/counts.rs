@@ -32,7 +32,7 @@ async fn ht1_a_new_instance_is_inactive_until_a_tick_and_gives_signs_of_life_onl
     ensure!(log.contains("status changed"), "{log}");
     let counted = |line: &&str| line.contains("txs_signed") && line.contains("total_downtime");
     ensure!(log.lines().filter(|line| line.contains("heartbeat sent")).all(|line| counted(&line)), "{log}");
-    for child in operator.status().await?["children"].as_array().context("no children")? {
+    for child in operator.status().await?["standing"]["children"].as_array().context("no children")? {
         ensure!(child["silent_ms"].as_u64().is_some_and(|silent| silent < 30_000), "{child}");
     }
     for worker in one["workers"].as_array().context("no keys")? {
