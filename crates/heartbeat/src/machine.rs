@@ -3,6 +3,18 @@
 use super::instance::{Instance, Statistics, Status, since};
 use super::params::Params;
 
+/// Why one became inactive that ended in order.
+const STOPPED: &str = "it was stopped in order";
+
+/// Why one became inactive whose keys another one has.
+const REPLACED: &str = "another instance was started with its keys";
+
+/// Whether this reason of a change of status is one that its operator wanted.
+#[must_use]
+pub fn is_intended(reason: &str) -> bool {
+    [STOPPED, REPLACED].contains(&reason)
+}
+
 /// What happens to an instance.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Event {
@@ -118,8 +130,8 @@ pub fn apply(before: &Instance, event: Event, now_ms: i64, params: &Params) -> R
         Event::Return { .. } => Err(Refusal::NotInMaintenance(before.status)),
         Event::Tick { in_active_set } => Ok(tick(before, in_active_set, now_ms)),
         Event::Watch { has_relief } => Ok(watch(before, has_relief, now_ms, params)),
-        Event::Stopped => Ok(leave(before, now_ms, "it was stopped in order")),
-        Event::Replaced => Ok(leave(before, now_ms, "another instance was started with its keys")),
+        Event::Stopped => Ok(leave(before, now_ms, STOPPED)),
+        Event::Replaced => Ok(leave(before, now_ms, REPLACED)),
         Event::Signed if before.status.may_sign() => {
             let mut instance = *before;
             instance.statistics.txs_signed = instance.statistics.txs_signed.saturating_add(1);

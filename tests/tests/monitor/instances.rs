@@ -46,7 +46,8 @@ async fn an_instance_that_is_silent_in_maintenance_or_gone_is_warned_of() -> Res
     until_active(&second).await?;
     watch.run(&[]).await?.good()?;
     second.ask(&["maintenance", "request", "--chain-id", "1406", "--json"]).await?;
-    until_told(&watch, Some(&other), "warning", "Instance in maintenance").await?;
+    let told = until_told(&watch, Some(&other), "warning", "Instance in maintenance").await;
+    told.with_context(|| daemon.log_tail())?;
     until_told(&watch, Some(&other), "warning", "Instance deregistered").await?;
     for title in ["Instance inactive", "Instance in maintenance", "Instance deregistered"] {
         let told = watch.once("warning", title)?;

@@ -47,8 +47,7 @@ async fn a_request_that_another_worker_accepts_is_warned_of_and_a_message_to_hun
     let stranger = Stranger::new(devnet).await?;
     let left = DirectSender::staker(devnet, 0, stakers.ask(devnet, 0)).await?.declare(devnet).await?;
     devnet.origin.mine(3).await?;
-    // The approval alone arrives.
-    world.origin_proxy.set_rule(only_transactions(1));
+    world.origin_proxy.set_rule(only_transactions(0));
     world.auxiliary_proxy.set_rule(only_transactions(0));
     let stakes = stakers.request_all(devnet, Pace::Natural).await?;
     let daemon = world.operator.start().await?;

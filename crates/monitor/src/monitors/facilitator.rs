@@ -3,7 +3,7 @@
 use super::{Findings, Look, Monitor};
 use crate::{Alert, SystemEvent, Task, Topic, chains::Chain, now_ms, recall::Condition};
 use facilitator_eth::{Address, U256};
-use facilitator_heartbeat::Status;
+use facilitator_heartbeat::{Status, is_intended};
 use facilitator_protocol::model::{Side, Stage, State};
 use facilitator_store::{
     Store,
@@ -106,7 +106,8 @@ impl Now {
         present
     }
 
-    /// An instance that may not work. One that never could is new, which is no reason to worry.
+    /// An instance that may not work. One that never could is new, and one that was stopped in order rests as it should:
+    /// no reason to worry.
     fn resting(&self, row: &InstanceRow, last: Option<&Transition>) -> Option<Condition> {
         let alert = match row.instance.status {
             Status::Active | Status::RequestMaintenance => return None,
@@ -114,8 +115,11 @@ impl Now {
             Status::InMaintenance => Alert::InstanceInMaintenance,
             Status::Deregistered => Alert::InstanceDeregistered,
         };
-        let (name, status) = (&row.name, row.instance.status);
-        let event = self.event(alert).with("instance", name).with("reason", &last?.reason);
+        let (name, status, reason) = (&row.name, row.instance.status, &last?.reason);
+        if status == Status::Inactive && is_intended(reason) {
+            return None;
+        }
+        let event = self.event(alert).with("instance", name).with("reason", reason);
         Some(Condition::new(format!("resting/{name}/{status}"), event))
     }
 
