@@ -1,7 +1,7 @@
 //! The status for people, line by line, as wide as where it is shown.
 
 use crate::commands::instances;
-use crate::terminal::{Cell, Look, Tone, table};
+use crate::terminal::{Cell, Look, Tone, fitted, table};
 use facilitator_roles::clock::now_ms;
 use facilitator_roles::parent::{ChainStanding, ChildStanding, Standing, WorkerBalance};
 use facilitator_roles::views::age;
@@ -60,7 +60,7 @@ pub(super) fn requests(list: &[RequestView], look: Look) -> Vec<String> {
     };
     let rows: Vec<Vec<Cell>> = list.iter().map(row).collect();
     let mut lines = vec![String::new()];
-    lines.extend(table(look, &["REQUEST", "KIND", "STATE", "WORKER", "WAITS FOR / LAST ERROR"], &rows));
+    lines.extend(table(look, &["REQUEST", "KIND", "STATE", "WORKER", "WAITS FOR / ERROR"], &rows));
     lines
 }
 
@@ -110,7 +110,7 @@ pub(super) fn chains(standing: &Standing, status: &Status, look: Look) -> Vec<St
         ]
     };
     let rows: Vec<Vec<Cell>> = standing.chains.iter().map(row).collect();
-    let mut lines = table(look, &["CHAIN", "ID", "STAGE", "CONNECTOR", "HEAD", "FINAL", "SCANNED"], &rows);
+    let mut lines = fitted(look, &["CHAIN", "ID", "STAGE", "CONNECTOR", "HEAD", "FINAL", "SCANNED"], &rows);
     lines.extend(standing.chains.iter().filter_map(|chain| reading(chain, look)));
     lines
 }
