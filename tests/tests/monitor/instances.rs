@@ -29,7 +29,7 @@ async fn an_instance_that_is_silent_in_maintenance_or_gone_is_warned_of() -> Res
     for operator in [first, &second] {
         operator.edit_config(|config| {
             config["heartbeat"] = json!({
-                "son_heartbeat_frequency_ms": 500,
+                "son_heartbeat_frequency_ms": 2_000,
                 "maintenance_interval_ms": 1_000,
                 "son_deregister_time_ms": 4_000,
             });
