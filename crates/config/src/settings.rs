@@ -295,7 +295,7 @@ settings! {
     /// Where more instances are ready than may be active, the heaviest are.
     "weight" weight: u32 = 1, Small("weight", 0, 1_000_000);
     /// Time between two heartbeats of an instance. One that is silent for more than two of them becomes inactive, and others take its requests over.
-    "son_heartbeat_frequency_ms" son_heartbeat_frequency: Duration = Duration::from_secs(180), Millis(100, 86_400_000);
+    "son_heartbeat_frequency_ms" son_heartbeat_frequency: Duration = Duration::from_secs(180), Millis(2_000, 86_400_000);
     /// An instance that is in maintenance for so long is proposed to be deregistered.
     "son_deregister_time_ms" son_deregister_time: Duration = Duration::from_secs(43_200), Millis(100, 31_536_000_000);
     /// Time between two maintenance ticks, at which ready instances become active and requested maintenance begins. Where nobody is active the first that is ready becomes so at once.

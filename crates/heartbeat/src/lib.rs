@@ -30,6 +30,6 @@ mod set;
 pub use board::{Board, Closed, Member, Moved, Tended, tend};
 pub use instance::{Instance, Statistics, Status, UnknownStatus, hours_minutes_seconds};
 pub use machine::{Applied, Event, Refusal, apply, is_intended};
-pub use params::{Params, UnfitParameter};
+pub use params::{LEAST_FREQUENCY_MS, Params, UnfitParameter};
 pub use proposal::{Proposal, Vote, is_overdue, next_proposer, verdict};
 pub use set::{Candidate, active_set};

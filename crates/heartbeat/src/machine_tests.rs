@@ -225,7 +225,10 @@ fn names_are_those_of_the_specification_and_come_back() {
 #[test]
 fn parameters_that_cannot_work_are_named() {
     assert_eq!(Params::default().check(), Ok(()));
-    let unfit = Params { heartbeat_frequency_ms: 0, ..Params::default() }.check().unwrap_err();
-    assert_eq!(unfit.name, "son_heartbeat_frequency_ms");
+    for heartbeat_frequency_ms in [0, 1_999] {
+        let unfit = Params { heartbeat_frequency_ms, ..Params::default() }.check().unwrap_err();
+        assert_eq!(unfit.name, "son_heartbeat_frequency_ms");
+    }
+    assert_eq!(Params { heartbeat_frequency_ms: 2_000, ..Params::default() }.check(), Ok(()));
     assert_eq!(Params { maximum_active: 0, ..Params::default() }.check().unwrap_err().name, "maximum_active");
 }

@@ -21,6 +21,9 @@ pub struct Params {
     pub proposal_ticks: u32,
 }
 
+/// Least time between two heartbeats: with less an instance would be taken for silent between two looks at what is due.
+pub const LEAST_FREQUENCY_MS: i64 = 2_000;
+
 impl Default for Params {
     fn default() -> Self {
         Self {
@@ -95,6 +98,10 @@ impl Params {
         ];
         if let Some((name, _)) = positive.into_iter().find(|(_, value)| *value <= 0) {
             return Err(UnfitParameter { name, problem: "must be more than nothing" });
+        }
+        if self.heartbeat_frequency_ms < LEAST_FREQUENCY_MS {
+            let problem = "must be at least 2000: an instance looks once a second whether its sign of life is due";
+            return Err(UnfitParameter { name: "son_heartbeat_frequency_ms", problem });
         }
         if self.tolerance_ms < 0 {
             return Err(UnfitParameter { name: "heartbeat_tolerance_ms", problem: "must not be negative" });

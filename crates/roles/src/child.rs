@@ -142,7 +142,9 @@ pub(crate) async fn open_store(chain: &ChainSetup, now_ms: i64) -> Result<Store,
 pub(crate) async fn open_to_look(database: &str, pair: (u64, u64), now_ms: i64) -> Result<Store, StoreError> {
     let location = Location::from_address(database)?;
     let pair = Pair { origin_chain_id: pair.0, auxiliary_chain_id: pair.1 };
-    Store::open(&location, Access::Reader, pair, Patience { limit: LOOK_LIMIT }, now_ms).await
+    let store = Store::open(&location, Access::Reader, pair, Patience { limit: LOOK_LIMIT }, now_ms).await?;
+    clock::agree(&store).await?;
+    Ok(store)
 }
 
 /// Logs by another filter from now on. The parent has checked it.

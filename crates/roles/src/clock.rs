@@ -19,6 +19,9 @@ const LONGEST_ANSWER_MS: i64 = 2_000;
 /// Time between two looks at the server's clock.
 const LOOK: Duration = Duration::from_secs(30);
 
+/// Looks without an answer after which that is said.
+const UNKNOWN_LOOKS: u32 = 5;
+
 /// Unix time in milliseconds, as the database server has it where there is one. A clock before 1970 reads as zero.
 #[must_use]
 pub fn now_ms() -> i64 {
@@ -53,10 +56,16 @@ pub async fn agree(store: &Store) -> Result<(), StoreError> {
 /// Keeps to the clock of the database server for as long as this process lives.
 pub fn follow(store: Store) {
     tokio::spawn(async move {
+        let mut unknown = 0_u32;
         loop {
             tokio::time::sleep(LOOK).await;
-            if let Err(error) = agree(&store).await {
+            let error = agree(&store).await.err();
+            unknown = if error.is_some() { unknown.saturating_add(1) } else { 0 };
+            if let Some(error) = error {
                 tracing::debug!(%error, "the database did not tell the time");
+                if unknown == UNKNOWN_LOOKS {
+                    tracing::warn!(%error, "the database has not told the time for a while: this host goes by its own clock, corrected as it was");
+                }
             }
         }
     });

@@ -33,16 +33,43 @@ fn boot() -> String {
     text.trim().to_owned()
 }
 
-/// Whether a registered process lives. One of another host is believed as long as its heartbeat is fresh; also one of a
-/// host of the same name that was booted otherwise: it may be another machine.
-#[must_use]
-pub fn is_alive(process: &Process, host: &str, now_ms: i64) -> bool {
-    let registered = &process.registered;
-    let same_boot = registered.pid_started.split(':').next() == Some(boot().as_str());
-    if registered.host == host && same_boot {
-        return started(registered.pid).is_some_and(|found| found == registered.pid_started);
+/// From where processes are judged.
+#[derive(Debug, Clone)]
+pub struct Viewpoint {
+    /// The name of this host.
+    pub host: String,
+    /// Whether the database is a file of this machine, so that no other one can be meant.
+    pub alone: bool,
+}
+
+impl Viewpoint {
+    /// That of this host on a database.
+    #[must_use]
+    pub fn of(store: &Store) -> Self {
+        Self { host: host(), alone: store.is_local() }
     }
-    now_ms.saturating_sub(process.heartbeat_at_ms) < FRESH_MS
+
+    /// Whether a registered process lives. One of another host is believed as long as its heartbeat is fresh; also one of
+    /// a host of the same name that was booted otherwise: it may be another machine.
+    #[must_use]
+    pub fn is_alive(&self, process: &Process, now_ms: i64) -> bool {
+        let registered = &process.registered;
+        let is_here = registered.host == self.host && (self.alone || is_of_this_boot(process));
+        if is_here {
+            return started(registered.pid).is_some_and(|found| found == registered.pid_started);
+        }
+        now_ms.saturating_sub(process.heartbeat_at_ms) < FRESH_MS
+    }
+
+    /// Whether a process may be of this machine before it was started anew: then it is dead, which only its silence shows.
+    #[must_use]
+    pub fn may_be_former(&self, process: &Process) -> bool {
+        process.registered.host == self.host && !is_of_this_boot(process)
+    }
+}
+
+fn is_of_this_boot(process: &Process) -> bool {
+    process.registered.pid_started.split(':').next() == Some(boot().as_str())
 }
 
 /// How old the heartbeat of a process of another host may be.
@@ -53,10 +80,10 @@ const FRESH_MS: i64 = 60_000;
 /// # Errors
 /// [`StoreError`] of the database.
 pub async fn all(store: &Store, now_ms: i64) -> Result<Vec<Process>, StoreError> {
-    let host = host();
+    let here = Viewpoint::of(store);
     let processes = store.processes().await?.into_iter();
     let is_parent = |process: &Process| process.registered.kind == ProcessKind::Facilitator;
-    Ok(processes.filter(|process| is_parent(process) && is_alive(process, &host, now_ms)).collect())
+    Ok(processes.filter(|process| is_parent(process) && here.is_alive(process, now_ms)).collect())
 }
 
 /// Any running facilitator of a database.
@@ -102,14 +129,25 @@ mod tests {
 
     #[test]
     fn another_machine_of_the_same_name_is_believed_while_it_is_heard() {
+        let here = Viewpoint { host: "here".to_owned(), alone: false };
+        let is_alive = |process: &Process, now_ms| here.is_alive(process, now_ms);
         let own = process("here", started(std::process::id()).unwrap(), 0);
-        assert!(is_alive(&own, "here", 10 * FRESH_MS), "it is this process");
+        assert!(is_alive(&own, 10 * FRESH_MS), "it is this process");
         let former = process("here", format!("{}:0", boot()), 10 * FRESH_MS);
-        assert!(!is_alive(&former, "here", 10 * FRESH_MS), "its number belongs to another process by now");
+        assert!(!is_alive(&former, 10 * FRESH_MS), "its number belongs to another process by now");
         for host in ["here", "there"] {
             let other = process(host, "another-boot:17".to_owned(), 0);
-            assert!(is_alive(&other, "here", FRESH_MS - 1) && !is_alive(&other, "here", FRESH_MS), "{host}");
+            assert!(is_alive(&other, FRESH_MS - 1) && !is_alive(&other, FRESH_MS), "{host}");
+            assert_eq!(here.may_be_former(&other), host == "here");
         }
+        assert!(!here.may_be_former(&own) && !here.may_be_former(&former));
+    }
+
+    #[test]
+    fn on_a_file_of_this_machine_nobody_outlives_its_restart() {
+        let here = Viewpoint { host: "here".to_owned(), alone: true };
+        assert!(!here.is_alive(&process("here", "another-boot:17".to_owned(), 0), 1));
+        assert!(here.is_alive(&process("there", "another-boot:17".to_owned(), 0), 1), "a name that changed since");
     }
 
     #[test]

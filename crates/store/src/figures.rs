@@ -112,6 +112,22 @@ fn count(number: usize) -> u64 {
     u64::try_from(number).unwrap_or(u64::MAX)
 }
 
+/// Entries whose bytes are read at a time: a proof has kilobytes, and a long history many of them.
+const PAGE: i64 = 200;
+
+/// Adds what the attempts of one entry tell of its key.
+fn add_attempts(keys: &mut [KeyFigures], signed: &[Attempt]) {
+    let [first, ..] = signed else { return };
+    let is_own = |key: &&mut KeyFigures| key.chain_id == first.chain_id && key.account == first.account;
+    let Some(key) = keys.iter_mut().find(is_own) else { return };
+    let by_nonce: Vec<&[Attempt]> = signed.chunk_by(|one, next| one.nonce == next.nonce).collect();
+    key.replacements += by_nonce.iter().map(|same| count(same.len().saturating_sub(1))).sum::<u64>();
+    if let Some([first, ..]) = by_nonce.last().filter(|_| first.pending) {
+        let since = key.pending_since_ms.unwrap_or(first.signed_at_ms);
+        key.pending_since_ms = Some(since.min(first.signed_at_ms));
+    }
+}
+
 impl Store {
     /// What the journal knows of each key that has signed.
     ///
@@ -141,23 +157,21 @@ impl Store {
         let sql = "SELECT t.chain_id, t.account, t.id, CAST(CASE WHEN t.state IN ('signed', 'broadcast') THEN 1 ELSE 0 END AS BIGINT),
                 a.signed_at_ms, a.raw
             FROM transactions t JOIN attempts a ON a.transaction_id = t.id
-            WHERE t.account IS NOT NULL AND (t.state IN ('signed', 'broadcast')
-                OR t.id IN (SELECT transaction_id FROM attempts WHERE number > 1))
+            WHERE t.id IN (SELECT id FROM transactions WHERE id > $1 AND account IS NOT NULL
+                AND (state IN ('signed', 'broadcast')
+                    OR EXISTS (SELECT 1 FROM attempts WHERE transaction_id = transactions.id AND number > 1))
+                ORDER BY id LIMIT $2)
             ORDER BY t.id, a.number";
-        let mut rows = self.db.fetch(sql, Vec::new()).await?;
-        let attempts = rows.iter_mut().map(Attempt::read).collect::<Result<Vec<Attempt>>>()?;
-        for signed in attempts.chunk_by(|one, next| one.entry == next.entry) {
-            let [first, ..] = signed else { continue };
-            let is_own = |key: &&mut KeyFigures| key.chain_id == first.chain_id && key.account == first.account;
-            let Some(key) = keys.iter_mut().find(is_own) else { continue };
-            let by_nonce: Vec<&[Attempt]> = signed.chunk_by(|one, next| one.nonce == next.nonce).collect();
-            key.replacements += by_nonce.iter().map(|same| count(same.len().saturating_sub(1))).sum::<u64>();
-            if let Some([first, ..]) = by_nonce.last().filter(|_| first.pending) {
-                let since = key.pending_since_ms.unwrap_or(first.signed_at_ms);
-                key.pending_since_ms = Some(since.min(first.signed_at_ms));
+        let mut last = 0;
+        loop {
+            let mut rows = self.db.fetch(sql, args![last, PAGE]).await?;
+            let attempts = rows.iter_mut().map(Attempt::read).collect::<Result<Vec<Attempt>>>()?;
+            let Some(end) = attempts.last() else { return Ok(keys) };
+            last = end.entry;
+            for signed in attempts.chunk_by(|one, next| one.entry == next.entry) {
+                add_attempts(&mut keys, signed);
             }
         }
-        Ok(keys)
     }
 
     /// The transactions of the journal, counted by chain, purpose and state.

@@ -90,6 +90,12 @@ impl Store {
         journal::Journal { db: self.db.clone(), chain_id }
     }
 
+    /// Whether it is a file, which the processes of one machine share.
+    #[must_use]
+    pub fn is_local(&self) -> bool {
+        self.db.dialect() == db::Dialect::Sqlite
+    }
+
     /// The time of the database server, Unix milliseconds; `None` where there is no server and so no other clock.
     ///
     /// # Errors

@@ -17,12 +17,13 @@ use facilitator_kill::kill_point;
 use facilitator_roles::clock::{self, now_ms};
 use facilitator_roles::messages::{MonitorSetup, Unfit};
 use facilitator_roles::parent::{self, OnReady, ParentError, Rereader, Signals};
-use facilitator_roles::running;
+use facilitator_roles::running::{self, Viewpoint};
 use facilitator_store::processes::{NewProcess, Process, ProcessKind, Registered};
 use facilitator_store::{Access, Store};
 use facilitator_supervisor::limits::{Memory, keep_descriptors, lock_memory, protect, raise_open_files};
 use std::io::{BufRead, IsTerminal};
 use std::path::PathBuf;
+use std::time::Duration;
 
 /// Open files that a parent with many workers needs: three for each worker, and some.
 const OPEN_FILES: u64 = 16_384;
@@ -133,7 +134,8 @@ async fn serve(
     let result = parent::run(setup, store.clone(), signals, on_ready, manager::watchdog(), rereader).await;
     manager::stopping();
     kill_point!("parent.children_gone");
-    if !matches!(result, Err(ParentError::Replaced { .. })) {
+    // Whoever took this place meanwhile is not to be told that it was stopped.
+    if store.heartbeat(process, now_ms()).await? {
         instances::leave(&store, loaded).await;
     }
     store.deregister(process).await?;
@@ -192,18 +194,46 @@ fn parent_failure(error: &ParentError) -> Failure {
     Failure::new(exit, error.to_string())
 }
 
-/// Says who runs before passwords are asked for.
+/// Says who runs before passwords are asked for. Of one that may be this machine's own, from before it was started anew,
+/// it waits to see whether it gives another sign of life: a power cut must not keep a service from coming back.
 async fn refuse_second(loaded: &Loaded) -> Result<(), Failure> {
     let Some(store) = context::open_if_readable(loaded).await? else { return Ok(()) };
-    let found = running::all(&store, now_ms()).await;
+    let found = in_the_way(&store, loaded).await;
     store.close().await;
+    found?.map_or(Ok(()), |process| Err(already_running(&process)))
+}
+
+/// Who keeps this instance from running. Ends: whoever is silent is dead in the end.
+async fn in_the_way(store: &Store, loaded: &Loaded) -> Result<Option<Process>, Failure> {
     let (instance, keys) = (setup::instance(loaded), keys_by_chain(loaded));
-    let is_in_the_way = |process: &&Process| {
+    let is_in_the_way = |process: &Process| {
         let other = &process.registered;
         other.instance == instance || keys.iter().any(|key| other.keys.contains(key))
     };
-    found?.iter().find(is_in_the_way).map_or(Ok(()), |process| Err(already_running(process)))
+    let mut heard: Option<(i64, i64)> = None;
+    loop {
+        let Some(process) = running::all(store, now_ms()).await?.into_iter().find(&is_in_the_way) else {
+            return Ok(None);
+        };
+        let sign = (process.id, process.heartbeat_at_ms);
+        let is_silent = heard.is_none_or(|heard| heard == sign);
+        if !(is_silent && Viewpoint::of(store).may_be_former(&process)) {
+            return Ok(Some(process));
+        }
+        if heard.is_none() {
+            let pid = process.registered.pid;
+            tracing::info!(
+                pid,
+                "this host was started anew: waiting whether the facilitator from before gives a sign of life"
+            );
+        }
+        heard = Some(sign);
+        tokio::time::sleep(LOOK).await;
+    }
 }
+
+/// Pause between two looks for a sign of life.
+const LOOK: Duration = Duration::from_secs(1);
 
 /// Name of the instance that a configuration is.
 pub(super) fn instance(loaded: &Loaded) -> String {
@@ -236,20 +266,20 @@ pub(super) fn already_running(process: &Process) -> Failure {
 /// # Errors
 /// [`Exit::AlreadyRunning`], or the database's.
 pub(super) async fn register(store: &Store, loaded: &Loaded) -> Result<i64, Failure> {
-    let host = running::host();
+    let here = Viewpoint::of(store);
     let pid = std::process::id();
     let new = NewProcess {
         kind: ProcessKind::Facilitator,
         instance: setup::instance(loaded),
         chain_id: None,
-        host: host.clone(),
+        host: here.host.clone(),
         pid,
         pid_started: running::started(pid).unwrap_or_default(),
         config: Some(loaded.facilitator.file.display().to_string()),
         keys: keys_by_chain(loaded),
     };
     let now = now_ms();
-    match store.register(&new, &move |process| running::is_alive(process, &host, now), now).await? {
+    match store.register(&new, &move |process| here.is_alive(process, now), now).await? {
         Registered::As(id) => Ok(id),
         Registered::Refused(process) => Err(already_running(&process)),
     }

@@ -164,14 +164,13 @@ impl Parent {
         }
     }
 
-    /// Routes the questions that were held. Those of a worker that is gone are nobody's any more: both legs of a revealed
-    /// secret are held together, so neither is dropped alone (protocol.md R4).
+    /// Routes the questions that were held. What a worker that is gone wanted to read is nobody's any more; what it
+    /// submitted goes on as if it had died a moment later, since the other leg of a revealed secret may be gone already
+    /// (protocol.md R4).
     pub(super) fn ask_what_is_held(&mut self) {
         for (no, message) in self.gathering.take() {
-            if self.crew.get_mut(no).is_none() {
-                continue;
-            }
             match message {
+                FromWorker::Read(..) if self.crew.get_mut(no).is_none() => {}
                 FromWorker::Read(ask, side, queries) => self.read(no, ask, side, queries),
                 FromWorker::Submit(ask, side, submit) => self.submit(no, ask, side, submit),
                 FromWorker::Secret(..) | FromWorker::Save(..) | FromWorker::Park(_) => {}

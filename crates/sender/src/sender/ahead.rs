@@ -37,11 +37,15 @@ pub(super) struct Candidate {
     pub(super) behind: Vec<EntryId>,
 }
 
+/// Trials in a row that a node may fail to answer until it is asked for none any more.
+const MAX_UNANSWERED: u32 = 3;
+
 /// Transactions of one account to be tried out one after the other.
 struct Sequence {
     account: Address,
-    visibility: Visibility,
     ids: Vec<EntryId>,
+    /// Whether any of them relies upon another.
+    relies: bool,
 }
 
 impl<N: Ask, K: Keep> Sender<N, K> {
@@ -127,40 +131,38 @@ impl<N: Ask, K: Keep> Sender<N, K> {
     }
 
     /// Tries candidates out together, and returns the gas that each of those needs which did what they are for. About the
-    /// others nothing is known. `None` if the node did not answer.
-    pub(super) async fn rehearse(
-        &mut self,
-        candidates: &[Candidate],
-        head: Head,
-        now_ms: i64,
-    ) -> Option<BTreeMap<EntryId, u64>> {
+    /// others nothing is known, nor about any if the node did not answer: it may answer all else.
+    pub(super) async fn rehearse(&mut self, candidates: &[Candidate], head: Head) -> BTreeMap<EntryId, u64> {
         let mut needed = BTreeMap::new();
         let sequences = if self.rehearsals == Support::Assumed { self.sequences(candidates) } else { Vec::new() };
-        if sequences.is_empty() {
-            return Some(needed);
-        }
-        let asked: Vec<Vec<Simulation>> = sequences.iter().map(|sequence| self.trial_of(sequence)).collect();
-        let answers = self.node.rehearse(&asked).await;
-        for (sequence, answer) in sequences.iter().zip(self.reached(answers, now_ms)?) {
+        let trials = sequences.iter().map(|sequence| self.trial_of(sequence));
+        let Some(asked) = trials.collect::<Option<Vec<Vec<Simulation>>>>().filter(|asked| !asked.is_empty()) else {
+            return needed;
+        };
+        let answers = match self.node.rehearse(&asked).await {
+            Ok(answers) => answers,
+            Err(error) => {
+                self.not_rehearsed(&error);
+                return needed;
+            }
+        };
+        for (sequence, answer) in sequences.iter().zip(answers) {
             match answer {
                 Ok(trials) => {
+                    self.unanswered_trials = 0;
                     for (id, trial) in sequence.ids.iter().zip(trials) {
                         if let Some(gas) = self.gas_of(*id, &trial, head) {
                             needed.entry(*id).or_insert(gas);
                         }
                     }
                 }
-                Err(error @ RpcError::RateLimited { .. }) => {
-                    self.node_failed(&error, now_ms);
-                    return None;
-                }
                 Err(error) => self.not_rehearsed(&error),
             }
         }
-        Some(needed)
+        needed
     }
 
-    /// The same question is not asked of this endpoint again if it can't answer it.
+    /// The same question is not asked of this endpoint again if it can't answer it, or has not for a while.
     fn not_rehearsed(&mut self, error: &RpcError) {
         let never = match error {
             RpcError::Unsupported { .. } | RpcError::Malformed { .. } | RpcError::Denied { .. } => true,
@@ -174,37 +176,40 @@ impl<N: Ask, K: Keep> Sender<N, K> {
             | RpcError::RangeTooWide { .. }
             | RpcError::TooLarge { .. } => false,
         };
-        if never && self.rehearsals == Support::Assumed {
+        self.unanswered_trials = self.unanswered_trials.saturating_add(1);
+        if (never || self.unanswered_trials >= MAX_UNANSWERED) && self.rehearsals == Support::Assumed {
             let chain = self.settings.chain_id;
             tracing::info!(chain, %error, "the node tries out no sequences: what relies on others waits until they are mined");
             self.rehearsals = Support::Refused;
         }
     }
 
-    /// Groups of one account. What reveals a secret is tried out apart from all that does not, so that nothing but its own
-    /// chain's state lets it succeed.
+    /// Groups of one account in which something relies upon another. All else is estimated, which is exact: above all what
+    /// reveals a secret, since one that runs out of gas has published it in vain (protocol.md R4).
     fn sequences(&self, candidates: &[Candidate]) -> Vec<Sequence> {
         let mut sequences: Vec<Sequence> = Vec::new();
         for Candidate { id, behind } in candidates {
-            let Some(flight) = self.book.get(*id) else { continue };
-            let (account, visibility) = (flight.account, flight.entry.visibility);
-            let open = sequences.iter_mut().rev().find(|one| (one.account, one.visibility) == (account, visibility));
+            let Some(flight) = self.book.get(*id).filter(|one| one.entry.visibility == Visibility::Public) else {
+                continue;
+            };
+            let account = flight.account;
+            let open = sequences.iter_mut().rev().find(|one| one.account == account);
             match open {
                 Some(open) if open.ids.len() + behind.len() < MAX_SEQUENCE => open.add(*id, behind),
                 Some(_) | None => {
-                    let mut new = Sequence { account, visibility, ids: Vec::new() };
+                    let mut new = Sequence { account, ids: Vec::new(), relies: false };
                     new.add(*id, behind);
                     sequences.push(new);
                 }
             }
         }
-        // One alone is estimated, which is more exact.
-        sequences.retain(|sequence| sequence.ids.len() > 1);
+        sequences.retain(|sequence| sequence.relies);
         sequences
     }
 
-    fn trial_of(&self, sequence: &Sequence) -> Vec<Simulation> {
-        sequence.ids.iter().filter_map(|id| simulation(self.book.get(*id)?)).collect()
+    /// One for each of the sequence, or none at all: an answer must never be taken for its neighbour's.
+    fn trial_of(&self, sequence: &Sequence) -> Option<Vec<Simulation>> {
+        sequence.ids.iter().map(|id| simulation(self.book.get(*id)?)).collect()
     }
 
     fn gas_of(&self, id: EntryId, trial: &Trial, head: Head) -> Option<u64> {
@@ -221,6 +226,7 @@ impl<N: Ask, K: Keep> Sender<N, K> {
 
 impl Sequence {
     fn add(&mut self, id: EntryId, behind: &[EntryId]) {
+        self.relies |= !behind.is_empty();
         for id in behind.iter().chain([&id]) {
             if !self.ids.contains(id) {
                 self.ids.push(*id);

@@ -112,6 +112,7 @@ pub struct Sender<N = Node, K = Records> {
     block_receipts: Support,
     /// Of `eth_simulateV1`.
     rehearsals: Support,
+    unanswered_trials: u32,
     node_failures: u32,
     node_retry_at_ms: Option<i64>,
     outcomes: Vec<Outcome>,
@@ -167,6 +168,7 @@ impl<N: Ask, K: Keep> Sender<N, K> {
     pub fn use_endpoint(&mut self, rpc: &Rpc) {
         self.node.use_endpoint(rpc);
         self.rehearsals = Support::Assumed;
+        self.unanswered_trials = 0;
         self.survey.clear();
         self.node_retry_at_ms = None;
     }

@@ -196,7 +196,7 @@ impl<N: Ask, K: Keep> Sender<N, K> {
         head: Head,
         now_ms: i64,
     ) -> Option<(Vec<Ready>, Vec<Ending>)> {
-        let needed = self.rehearse(&candidates, head, now_ms).await?;
+        let needed = self.rehearse(&candidates, head).await;
         let is_open = |candidate: &&Candidate| !needed.contains_key(&candidate.id);
         let alone = |candidate: &Candidate| candidate.behind.is_empty().then_some(candidate.id);
         let alone: Vec<EntryId> = candidates.iter().filter(is_open).filter_map(alone).collect();

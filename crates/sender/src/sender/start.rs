@@ -72,6 +72,7 @@ impl<N: Ask, K: Keep> Sender<N, K> {
             last_chosen,
             block_receipts: Support::Assumed,
             rehearsals: Support::Assumed,
+            unanswered_trials: 0,
             node_failures: 0,
             node_retry_at_ms: None,
             outcomes: Vec::new(),

@@ -2,6 +2,7 @@
 
 use crate::{
     chain::{Chain, TARGET, TOKEN, fine, hopeless, spend},
+    http::Fault,
     world::{CHAIN, World, accept, key, plain, settings, submit},
 };
 use facilitator_eth::{
@@ -173,6 +174,33 @@ async fn a_lost_approval_costs_the_gas_of_those_behind_it_and_no_more() {
     assert_eq!(vain, 3, "the next ones find their approval");
     assert_eq!(world.node.chain().effects(&spend(5)), 6);
     assert_eq!(world.node.chain().allowance(world.account(), TARGET), U256::ZERO);
+}
+
+/// A provider may let everything else through.
+#[tokio::test]
+async fn a_node_that_answers_no_trials_keeps_nobody_from_being_signed() {
+    let mut world = World::new().await;
+    for _ in 0..40 {
+        world.node.chain().break_next("eth_simulateV1", Fault::Lost);
+    }
+    world.submit(vec![accept(1, 5), plain(3), after("plain:3", 4)]).await;
+    world.head().await;
+    assert_eq!(world.node.chain().pool.len(), 2, "the approval, and what needs nothing");
+    world.blocks(8).await;
+    assert!(["accept:1", "plain:3", "plain:4"].iter().all(|intent| world.is_final(intent)), "{:?}", world.outcomes);
+    assert!(world.node.chain().mined().iter().all(|mined| mined.success));
+}
+
+/// It must not run out of gas, and the guess of a trial might.
+#[tokio::test]
+async fn what_reveals_a_secret_is_estimated_alone() {
+    let mut world = World::new().await;
+    let revealing = |tag| Submit { visibility: Visibility::Reveals, ..plain(tag) };
+    world.submit(vec![revealing(1), revealing(2), plain(3), after("plain:3", 4)]).await;
+    world.head().await;
+    assert_eq!(world.node.chain().pool.len(), 4);
+    assert_eq!(world.node.chain().method_count("eth_estimateGas"), 2);
+    assert_eq!(world.node.chain().method_count("eth_simulateV1"), 1);
 }
 
 /// An approval that is not signed holds those behind it back, however well they were tried out.

@@ -384,6 +384,9 @@ fn unsigned(sender: Address, to: Address, data: &Bytes) -> Opened {
 /// Whether it succeeds, with what it does to the allowances.
 fn execute(opened: &Opened, after: &mut Snapshot) -> bool {
     let (owner, call) = (opened.sender, &opened.transaction);
+    if call.gas_limit < GAS {
+        return false;
+    }
     let argument = |index: usize| call.data.0.get(4 + index * 32..36 + index * 32);
     let number = |index| argument(index).map(|word| U256::from_be_bytes(word.try_into().unwrap()));
     if call.to == TOKEN {

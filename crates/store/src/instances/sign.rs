@@ -41,7 +41,8 @@ pub(crate) async fn refuse_idle(tx: &mut Tx, instance: &str) -> Result<()> {
     }
 }
 
-/// Fails if another instance works by now on a request that is to be signed for the first time, or was the last to do so.
+/// Fails if another instance works by now on a request that is to be signed for the first time, or was the last to do so
+/// and may do so again.
 ///
 /// A further attempt of what is signed already is let through: it is the same transaction at a higher fee, of which the
 /// chain takes one, and whoever works on the request by now waits for it.
@@ -53,7 +54,9 @@ pub(crate) async fn check_claims(tx: &mut Tx, signing: &BTreeMap<&str, Vec<Entry
     for (instance, signed) in signing {
         let (list, values) = in_list(signed.iter().map(|id| id.0), 1)?;
         let sql = format!(
-            "SELECT r.id, COALESCE(r.claimed_by, r.holder), t.id FROM requests AS r JOIN transactions AS t ON t.request_id = r.id
+            "SELECT r.id, COALESCE(r.claimed_by, (SELECT i.name FROM instances AS i
+                 WHERE i.name = r.holder AND i.status IN ('active', 'request_maintenance'))), t.id
+             FROM requests AS r JOIN transactions AS t ON t.request_id = r.id
              WHERE t.id IN ({list}) AND t.nonce IS NULL ORDER BY r.id{}",
             tx.dialect().for_share_of("r")
         );

@@ -15,10 +15,15 @@ pub(crate) enum Cut {
     After = 2,
     /// The server never hears of it, and from then on nobody gets through.
     Off = 3,
+    /// The server hears of it, and the connection ends before it has answered.
+    Under = 5,
 }
 
 /// A commit was cut by [`Cut::Off`].
 const OFF: u8 = 4;
+
+/// A commit was cut by [`Cut::Under`].
+const UNDER: u8 = 6;
 
 /// Passes everything on, until it is told to cut.
 pub(crate) struct Proxy {
@@ -47,9 +52,9 @@ impl Proxy {
         self.cut.store(at as u8, Ordering::SeqCst);
     }
 
-    /// Whether a commit was cut by [`Cut::Off`].
-    pub(crate) fn is_off(&self) -> bool {
-        self.cut.load(Ordering::SeqCst) == OFF
+    /// Whether a commit was cut by [`Cut::Off`] or [`Cut::Under`].
+    pub(crate) fn has_cut(&self) -> bool {
+        [OFF, UNDER].contains(&self.cut.load(Ordering::SeqCst))
     }
 }
 
@@ -72,6 +77,10 @@ async fn carry(client: TcpStream, server: TcpStream, cut: Arc<AtomicU8>) {
                     return;
                 }
                 to_server.write_all(&asked[..length]).await.unwrap();
+                if at == Cut::Under as u8 {
+                    cut.store(UNDER, Ordering::SeqCst);
+                    return;
+                }
                 deaf |= at == Cut::After as u8;
             }
             read = from_server.read(&mut said) => {

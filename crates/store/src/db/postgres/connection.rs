@@ -54,7 +54,18 @@ pub(crate) struct Held {
     pub(super) connection: PgConnection,
 }
 
+/// The turn of whoever has the connection, without one: nobody else of this process writes meanwhile.
+#[derive(Debug)]
+pub(super) struct Turn {
+    _place: OwnedMutexGuard<Option<Rested>>,
+}
+
 impl Held {
+    /// Gives up the connection, and keeps the turn.
+    pub(super) fn keep_turn(self) -> Turn {
+        Turn { _place: self.place }
+    }
+
     /// Nothing is open on it: it may be used again.
     pub(super) fn give_back(self) {
         let Self { mut place, connection } = self;
@@ -108,6 +119,11 @@ impl Postgres {
     /// By which numbers the next commit is known: the writer's and its own.
     pub(super) fn next_commit(&self) -> (i64, i64) {
         (self.writer, self.commits.fetch_add(1, Ordering::Relaxed))
+    }
+
+    /// A connection for one whose turn it is.
+    pub(super) async fn beside(&self, _turn: &Turn) -> Asked<PgConnection> {
+        self.connect().await
     }
 
     async fn connect(&self) -> Asked<PgConnection> {

@@ -1,12 +1,13 @@
 //! How a transaction is known again whose commit was not answered.
 //!
-//! The server's own number of it does not suffice: a server that crashed before it wrote anything of the transaction to
-//! its disk gives the same number to another one after its restart, and says of that that it is committed. So each
-//! transaction that changes something leaves a number of this program in the table `commits`, one row a writer.
+//! The server's own number of it tells only whether it is still under way: a server that crashed before it wrote anything
+//! of the transaction to its disk gives the same number to another one after its recovery, and says of that that it is
+//! committed. So each transaction that changes something leaves a number of this program in the table `commits`, one row a
+//! writer, and that number decides. The writer commits nothing more until it is decided.
 
-use super::{Asked, PgTx, Postgres, Trouble, run, within};
+use super::{Asked, PgTx, Postgres, Trouble, connection::Turn, run, within};
 use crate::error::{Result, StoreError};
-use sqlx::Row as _;
+use sqlx::Connection as _;
 use std::{sync::Arc, time::Duration};
 use tokio::time::{Instant, sleep};
 
@@ -20,8 +21,6 @@ const KEPT_SECS: u32 = 86_400;
 pub(super) struct Mark {
     /// The server's number of it.
     number: String,
-    /// When the server started to which it was told.
-    life: String,
     writer: i64,
     commit: i64,
 }
@@ -37,11 +36,10 @@ enum Fate {
 impl Mark {
     /// None if the transaction has changed nothing.
     pub(super) async fn of(tx: &mut PgTx) -> Asked<Option<Self>> {
-        let asked = sqlx::query("SELECT pg_current_xact_id_if_assigned()::text, pg_postmaster_start_time()::text");
-        let row = within(tx.server.answer, asked.fetch_one(&mut tx.held.connection)).await?;
-        let (number, life): (Option<String>, String) = (row.try_get(0)?, row.try_get(1)?);
+        let asked = sqlx::query_scalar("SELECT pg_current_xact_id_if_assigned()::text");
+        let number: Option<String> = within(tx.server.answer, asked.fetch_one(&mut tx.held.connection)).await?;
         let (writer, commit) = tx.server.next_commit();
-        Ok(number.map(|number| Self { number, life, writer, commit }))
+        Ok(number.map(|number| Self { number, writer, commit }))
     }
 
     /// Commits in one message to the server, and leaves the mark in doing so.
@@ -53,12 +51,19 @@ impl Mark {
         )
     }
 
-    /// Asks what became of it until that is known, for as long as the server's patience says.
-    pub(super) async fn settle(&self, server: &Arc<Postgres>, name: &Arc<str>, problem: &str) -> Result<()> {
+    /// Asks what became of it until that is known, for as long as the server's patience says; meanwhile it is nobody
+    /// else's turn to write, who would leave another mark.
+    pub(super) async fn settle(
+        &self,
+        server: &Arc<Postgres>,
+        turn: &Turn,
+        name: &Arc<str>,
+        problem: &str,
+    ) -> Result<()> {
         let unknown = || StoreError::Uncertain { name: name.to_string(), problem: problem.to_owned() };
         let until = Instant::now() + server.settle;
         while Instant::now() < until {
-            match self.fate(server).await {
+            match self.fate(server, turn).await {
                 Ok(Fate::Committed) => return Ok(()),
                 Ok(Fate::Undone) => {
                     let problem = format!("the connection was lost before a commit: {problem}");
@@ -72,29 +77,29 @@ impl Mark {
         Err(unknown())
     }
 
-    async fn fate(&self, server: &Arc<Postgres>) -> Asked<Fate> {
-        let mut held = server.take().await?;
-        // The server refuses a number that it has not given out yet, as after a crash that swallowed the transaction.
-        let asked = sqlx::query(
-            "SELECT CASE WHEN $1::text::xid8 < pg_snapshot_xmax(pg_current_snapshot())
-                THEN pg_xact_status($1::text::xid8) ELSE 'aborted' END,
-                pg_postmaster_start_time()::text,
-                EXISTS (SELECT 1 FROM commits WHERE writer = $2 AND number = $3)",
-        );
-        let asked = asked.bind(&self.number).bind(self.writer).bind(self.commit);
-        let row = within(server.answer, asked.fetch_one(&mut held.connection)).await?;
-        held.give_back();
-        let (status, life, marked): (Option<String>, String, bool) =
-            (row.try_get(0)?, row.try_get(1)?, row.try_get(2)?);
-        Ok(match status.as_deref() {
-            Some("in progress") => Fate::Open,
-            Some("aborted") => Fate::Undone,
-            Some("committed") if life == self.life => Fate::Committed,
-            // Of another transaction, perhaps, or of one that the server has forgotten.
-            _ if marked => Fate::Committed,
-            _ => Fate::Undone,
-        })
+    async fn fate(&self, server: &Arc<Postgres>, turn: &Turn) -> Asked<Fate> {
+        let mut connection = server.beside(turn).await?;
+        let asked = sqlx::query_scalar("SELECT pg_xact_status($1::text::xid8)").bind(&self.number);
+        let status: Option<String> = match within(server.answer, asked.fetch_one(&mut connection)).await {
+            Ok(status) => status,
+            Err(Trouble::Said(said)) if is_number_of_the_future(&said) => return Ok(Fate::Undone),
+            Err(trouble) => return Err(trouble),
+        };
+        if status.as_deref() == Some("in progress") {
+            return Ok(Fate::Open);
+        }
+        let sql = "SELECT EXISTS (SELECT 1 FROM commits WHERE writer = $1 AND number = $2)";
+        let asked = sqlx::query_scalar(sql).bind(self.writer).bind(self.commit);
+        let marked: bool = within(server.answer, asked.fetch_one(&mut connection)).await?;
+        // The answer is there; how the connection ends changes nothing.
+        let _closed = within(server.answer, connection.close()).await;
+        Ok(if marked { Fate::Committed } else { Fate::Undone })
     }
+}
+
+/// Whether the server has not given the number out yet, as after a crash that swallowed the transaction.
+fn is_number_of_the_future(said: &sqlx::Error) -> bool {
+    said.as_database_error().and_then(sqlx::error::DatabaseError::code).as_deref() == Some("22023")
 }
 
 /// Removes the marks of writers that are long gone.

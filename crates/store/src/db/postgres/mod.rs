@@ -105,11 +105,11 @@ impl PgTx {
                 Ok(())
             }
             Err(Trouble::Lost(problem)) => {
-                let server = Arc::clone(&self.server);
-                drop(self);
+                let Self { server, held } = self;
+                let turn = held.keep_turn();
                 match mark {
                     None => Err(Trouble::Lost(problem).into_error(name)),
-                    Some(mark) => mark.settle(&server, name, &problem).await,
+                    Some(mark) => mark.settle(&server, &turn, name, &problem).await,
                 }
             }
             Err(trouble) => Err(trouble.into_error(name)),
