@@ -44,6 +44,7 @@ pub mod pty;
 pub mod purse;
 pub mod requesters;
 pub mod rpc_proxy;
+pub mod skipped;
 pub mod small_disk;
 pub mod soak;
 pub mod stakers;

@@ -4,7 +4,7 @@
 //! Nothing that is done in it reaches this machine, and all of it ends with the test. Needs root, overlayfs and systemd
 //! (`scripts/service-tools`).
 
-use crate::process;
+use crate::{process, skipped};
 use anyhow::{Context as _, Result, bail, ensure};
 use std::{
     io::{BufRead as _, BufReader, Write as _},
@@ -51,6 +51,8 @@ exec /usr/bin/env -i container=test PATH=/usr/sbin:/usr/bin:/sbin:/bin sh -c 'um
 "#;
 /// Longest wait for the first answer of its systemd.
 const BOOT_LIMIT: Duration = Duration::from_secs(30);
+/// Longest time for one answer while it boots, seconds, as `timeout` takes them.
+const ANSWER_LIMIT: &str = "10";
 /// Longest time for one command.
 const COMMAND_LIMIT: Duration = Duration::from_secs(180);
 /// Where programs are looked for.
@@ -74,10 +76,7 @@ impl Machine {
     /// When it does not come up.
     pub fn boot(repository: &Path) -> Result<Option<Self>> {
         if let Err(why) = possible() {
-            #[allow(clippy::print_stderr, reason = "a test that shows nothing must not pass in silence")]
-            {
-                eprintln!("SKIPPED: this machine allows no machine of its own to a test: {why:#}");
-            }
+            skipped::say(&format!("this machine allows no machine of its own to a test: {why:#}"));
             return Ok(None);
         }
         let layers = tempfile::Builder::new().prefix("machine-").tempdir()?;
@@ -98,7 +97,7 @@ impl Machine {
             self.first = process::children(self.unshare.id()).first().copied().unwrap_or(0);
             if process::command_line(self.first).contains("--unit=test.target") {
                 let mut answers = self.within("/");
-                answers.args(["systemctl", "is-active", "test.target"]);
+                answers.args(["timeout", ANSWER_LIMIT, "systemctl", "is-active", "test.target"]);
                 if answers.stdin(Stdio::null()).output()?.status.success() {
                     return Ok(());
                 }
@@ -180,8 +179,11 @@ fn possible() -> Result<()> {
     let folder = TempDir::new()?;
     let probe = r#"mount --make-rprivate / && mount -t tmpfs probe "$1" && mkdir "$1/u" "$1/w" "$1/r" &&
         mount -t overlay probe -o "lowerdir=/,upperdir=$1/u,workdir=$1/w" "$1/r""#;
-    let told = unshare().args(["sh", "-c", probe, "sh"]).arg(folder.path()).output().context("no unshare")?;
-    ensure!(told.status.success(), "{}", String::from_utf8_lossy(&told.stderr).trim());
+    let mut probing = unshare();
+    probing.args(["timeout", ANSWER_LIMIT, "sh", "-c", probe, "sh"]).arg(folder.path());
+    let told = probing.output().context("no unshare")?;
+    let problem = String::from_utf8_lossy(&told.stderr);
+    ensure!(told.status.success(), "{}: {}", told.status, problem.trim());
     Ok(())
 }
 

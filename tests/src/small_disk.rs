@@ -3,6 +3,7 @@
 //! The test runs itself again in a mount namespace of its own, in which the folder for temporary files is a file system
 //! in memory; it goes away with the last process in it, however that ends. Needs root or user namespaces.
 
+use crate::skipped;
 use anyhow::{Context as _, Result, ensure};
 use nix::unistd::Uid;
 use std::{
@@ -82,10 +83,7 @@ pub async fn on_its_own(name: &str, bytes: u64, body: impl AsyncFnOnce(SmallDisk
     let probe = within(&["true"]).output().await.context("no unshare: install util-linux")?;
     if !probe.status.success() {
         let why = String::from_utf8_lossy(&probe.stderr).trim().to_owned();
-        #[allow(clippy::print_stderr, reason = "a test that shows nothing must not pass in silence")]
-        {
-            eprintln!("SKIPPED {name}: this machine allows no file system of its own to a test: {why}");
-        }
+        skipped::say(&format!("{name}: this machine allows no file system of its own to a test: {why}"));
         return Ok(());
     }
     let this = env::current_exe()?;

@@ -1,4 +1,4 @@
-//! The book, followed to the letter: every example of every page, in a machine of its own.
+//! The book, followed to the letter: every `console` block of every page, in a machine of its own.
 
 use anyhow::{Result, ensure};
 use facilitator_tests::book::{Page, play};
@@ -71,12 +71,15 @@ fn every_page_with_examples_is_followed_and_stands_in_the_summary() -> Result<()
     Ok(())
 }
 
-/// The pages to which links and includes lead.
+/// The pages to which links and includes lead, of the book and of what stands beside it.
 #[test]
 fn no_link_leads_nowhere() -> Result<()> {
     let mut files = Vec::new();
     markdown(&sources(), &mut files)?;
-    for file in files.iter().chain([&sources().join("../../README.md")]) {
+    let repository = sources().join("../..");
+    markdown(&repository.join("config"), &mut files)?;
+    files.extend(["README.md", "ARCHITECTURE.md"].map(|name| repository.join(name)));
+    for file in &files {
         let text = fs::read_to_string(file)?;
         let targets = text.split("](").skip(1).filter_map(|rest| rest.split(')').next());
         let includes = text.split("{{#include ").skip(1).filter_map(|rest| rest.split("}}").next());
@@ -109,7 +112,12 @@ fn with_includes(page: &Path) -> Result<String> {
 
 /// The anchors of a page's headings.
 fn anchors(text: &str) -> BTreeSet<String> {
-    let headings = text.lines().filter(|line| line.starts_with('#'));
+    let mut is_fenced = false;
+    let headings = text.lines().filter(|line| {
+        let is_fence = line.trim_start().starts_with("```");
+        is_fenced ^= is_fence;
+        !is_fenced && line.starts_with('#')
+    });
     headings
         .map(|line| {
             let words = line.trim_start_matches('#').trim().to_lowercase();

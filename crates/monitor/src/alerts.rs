@@ -166,7 +166,7 @@ alerts! {
 
     /// A facilitator that was not stopped gives no sign of life for `child_silence_ms`.
     FacilitatorSilent: Facilitator Warning "Facilitator silent";
-    /// An instance that was active became inactive: it was found silent, or is not among the active ones any more.
+    /// An instance that was active became inactive: it was found silent, or is not among the active ones any more. One that was stopped in order, or replaced by another with its keys, is left out.
     InstanceInactive: Facilitator Warning "Instance inactive";
     /// An instance is in maintenance and signs nothing.
     InstanceInMaintenance: Facilitator Warning "Instance in maintenance";

@@ -83,19 +83,21 @@ impl Late {
         let mut late = Self::default();
         for stake in stakes {
             let (_, life) = ledger.life(stake).context("a stake without a message")?;
-            let Some([declared, confirmed, source, target]) = places(life) else { continue };
+            let [declared, confirmed, source, target] = places(life).context("a stake that is not finished")?;
             let when = declared + confirmations;
             let root = anchored.iter().find(|(height, _)| **height >= when).map(|(_, block)| *block);
+            let root = root.context("no state root was anchored for a stake")?;
             let known = auxiliary.timestamp(confirmed + confirmations).and_then(|moment| origin.after(moment));
+            let known = known.context("no origin block came after a stake's final confirmation")?;
             let lost = [
-                Some(origin.lost(stake.block + confirmations + 1, declared)),
-                root.map(|root| auxiliary.lost(root + confirmations + 1, confirmed)),
-                known.map(|known| origin.lost(known, source)),
-                Some(auxiliary.lost(confirmed + confirmations + 1, target)),
+                origin.lost(stake.block + confirmations + 1, declared),
+                auxiliary.lost(root + confirmations + 1, confirmed),
+                origin.lost(known, source),
+                auxiliary.lost(confirmed + confirmations + 1, target),
             ];
             for (step, lost) in lost.into_iter().enumerate() {
                 let counts = late.steps.entry(step).or_default();
-                *counts.entry(lost.unwrap_or_default().min(COLUMNS - 1)).or_default() += 1;
+                *counts.entry(lost.min(COLUMNS - 1)).or_default() += 1;
             }
         }
         Ok(late)

@@ -40,12 +40,16 @@ pub struct Page {
     pub steps: Vec<Step>,
 }
 
+/// Announces a session that is not carried out.
+const SHOWN_ONLY: &str = "shown only";
+
 /// What a comment has announced for the next block.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, PartialEq, Eq)]
 struct Announced {
     instead: Option<String>,
     code: i32,
     merge: Option<String>,
+    shown_only: bool,
 }
 
 impl Page {
@@ -86,13 +90,17 @@ fn steps(text: &str) -> Result<Vec<Step>> {
             block(kind, &body, &mut announced, &mut found)?;
         }
     }
-    ensure!(announced.instead.is_none() && announced.merge.is_none() && announced.code == 0, "no block: {announced:?}");
+    ensure!(announced == Announced::default(), "no block: {announced:?}");
     Ok(found)
 }
 
 fn note(comment: &str, announced: &mut Announced, found: &mut Vec<Step>) -> Result<()> {
     if comment == LEAVE {
         found.push(Step::Leave);
+        return Ok(());
+    }
+    if comment == SHOWN_ONLY {
+        announced.shown_only = true;
         return Ok(());
     }
     let (word, rest) = comment.split_once(char::is_whitespace).with_context(|| format!("what is {comment}?"))?;
@@ -108,6 +116,10 @@ fn note(comment: &str, announced: &mut Announced, found: &mut Vec<Step>) -> Resu
 }
 
 fn block(kind: &str, body: &[&str], announced: &mut Announced, found: &mut Vec<Step>) -> Result<()> {
+    // A session in another kind of block would be passed over unseen.
+    let is_session = kind == "text" && body.iter().any(|line| line.starts_with("$ "));
+    let shown_only = std::mem::take(&mut announced.shown_only);
+    ensure!(is_session == shown_only, "`book: {SHOWN_ONLY}` stands before a session of the kind text, and only there");
     match kind {
         "console" => {
             let code = std::mem::take(&mut announced.code);
@@ -182,6 +194,13 @@ $ c
 ```console
 $ f
 ```
+<!-- book: shown only -->
+```text
+$ i
+```
+```text
+what is no session
+```
 <!-- book: merge g.json -->
 ```json
 \"h\": 1
@@ -202,7 +221,16 @@ $ f
 
     #[test]
     fn what_is_not_understood_is_an_error() {
-        for text in ["<!-- book: sing -->", "<!-- book: instead a -->", "```sh\na\n```", "```console\nout\n```"] {
+        for text in [
+            "<!-- book: sing -->",
+            "<!-- book: instead a -->",
+            "```sh\na\n```",
+            "```console\nout\n```",
+            "```text\n$ a\n```",
+            "<!-- book: shown only -->",
+            "<!-- book: shown only -->\n```text\na\n```",
+            "<!-- book: shown only -->\n```console\n$ a\n```",
+        ] {
             assert!(steps(text).is_err(), "{text}");
         }
     }

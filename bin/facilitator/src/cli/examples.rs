@@ -14,9 +14,8 @@ What is stuck, and why:
   facilitator status --chain-id 1406
   facilitator requests show --chain-id 1406 HASH
 
-Files stand in MOSAIC_HOME, else in $HOME/.mosaic. Exit codes: 0 done, 1 failed, 2 wrong usage, 3 invalid config or \
-input file, 4 already running, 5 not running, 6 key cannot be unlocked, 7 node unreachable or of another chain, \
-8 database refuses.";
+Files stand in MOSAIC_HOME, else in $HOME/.mosaic. What the exit codes mean stands in facilitator(1), under EXIT STATUS, \
+and in the book.";
 
 pub(crate) const INIT: &str = "\
 Examples:

@@ -79,7 +79,7 @@ async fn look(loaded: &Loaded) -> Result<Status, Failure> {
 async fn see(loaded: &Loaded, looker: &Looker) -> Result<Seen, Failure> {
     let Some(store) = context::open_if_made(loaded).await? else {
         let status = Status::never_started(context::pair(loaded));
-        return Ok(Seen { status, requests: Vec::new(), activity: Vec::new(), thorough: None });
+        return Ok(Seen { status, requests: Vec::new(), activity: Vec::new(), thorough: Ok(None) });
     };
     let status = status::look(&store, Some(&start::instance(loaded)), now_ms()).await?;
     let unfinished: Vec<State> = State::all().into_iter().filter(|state| !state.is_end()).collect();
@@ -87,8 +87,7 @@ async fn see(loaded: &Loaded, looker: &Looker) -> Result<Seen, Failure> {
     let requests = views(&store, &records).await?;
     let activity = activity::read(&store, HAPPENINGS).await?;
     store.close().await;
-    // Should it fail, what is cheap is shown all the same, and says why if it fails too.
-    let thorough = looker.thorough_so_far().await.unwrap_or_default();
+    let thorough = looker.thorough_so_far().await;
     Ok(Seen { status, requests, activity, thorough })
 }
 

@@ -24,21 +24,36 @@ pub(super) struct Patience {
 /// A thing that is looked up when it is wanted and what is known has served its time.
 pub(super) struct Kept<T> {
     state: Arc<Mutex<State<T>>>,
+    /// For how many times as long as it took a look that failed is not tried again.
+    rest: u32,
 }
 
 struct State<T> {
+    /// What was found last, and until when it serves.
     known: Option<(Instant, Arc<T>)>,
+    /// Why the last look failed, and until when none begins; `None` if it did not.
+    failed: Option<(Instant, Arc<StoreError>)>,
     /// Of the look under way.
     running: Option<watch::Receiver<Option<Outcome<T>>>>,
 }
 
 impl<T: Send + Sync + 'static> Kept<T> {
+    /// One that is looked up again at once when a look failed.
     pub(super) fn new() -> Self {
-        Self { state: Arc::new(Mutex::new(State { known: None, running: None })) }
+        Self::resting(0)
+    }
+
+    /// One that rests for so many times as long as a look took that failed.
+    pub(super) fn resting(rest: u32) -> Self {
+        Self { state: Arc::new(Mutex::new(State { known: None, failed: None, running: None })), rest }
     }
 
     /// What is known, looked up before if it has served its time. A look that lasts longer than `patience` goes on, also
-    /// when whoever asked is gone; `None`: it is the first one.
+    /// when whoever asked is gone; `None`: nothing is known yet, and nothing has failed.
+    ///
+    /// # Errors
+    /// Why the look that was waited for failed, or the last one if the next has not begun or lasts. Whoever has no
+    /// patience takes what is older, if there is anything.
     pub(super) async fn get<F>(
         &self,
         patience: Patience,
@@ -47,17 +62,24 @@ impl<T: Send + Sync + 'static> Kept<T> {
     where
         F: Future<Output = Looked<T>> + Send + 'static,
     {
-        let (mut ended, older) = {
+        let (mut ended, older, failed) = {
             let mut state = lock(&self.state);
-            let older = state.known.clone();
-            if let Some((_, fresh)) = older.as_ref().filter(|(until, _)| Instant::now() < *until) {
+            let (now, failed) = (Instant::now(), state.failed.clone());
+            if let Some((_, fresh)) = state.known.as_ref().filter(|(until, _)| now < *until) {
                 return Ok(Some(Arc::clone(fresh)));
+            }
+            let older = state.known.as_ref().map(|(_, known)| Arc::clone(known));
+            if let Some((_, error)) = failed.as_ref().filter(|(until, _)| now < *until) {
+                return match older {
+                    Some(known) if patience.for_a_newer.is_zero() => Ok(Some(known)),
+                    Some(_) | None => Err(Arc::clone(error)),
+                };
             }
             // One whose task is gone without a word is as if it had never begun.
             let running = state.running.take().filter(|running| running.has_changed().is_ok());
             let running = running.unwrap_or_else(|| self.begin(look()));
             state.running = Some(running.clone());
-            (running, older.map(|(_, known)| known))
+            (running, older, failed.map(|(_, error)| error))
         };
         let longest = if older.is_some() { patience.for_a_newer } else { patience.for_the_first };
         let told = timeout(longest, ended.wait_for(Option::is_some)).await;
@@ -67,25 +89,37 @@ impl<T: Send + Sync + 'static> Kept<T> {
                 Some(Err(error)) => Err(Arc::clone(error)),
                 None => Ok(older),
             },
-            Ok(Err(_)) | Err(_) => Ok(older),
+            Ok(Err(_)) => Ok(older),
+            Err(_) => match (older, failed) {
+                (None, Some(error)) => Err(error),
+                (older, _) => Ok(older),
+            },
         }
     }
 
     fn begin(&self, look: impl Future<Output = Looked<T>> + Send + 'static) -> watch::Receiver<Option<Outcome<T>>> {
         let (tell, ended) = watch::channel(None);
-        let state = Arc::clone(&self.state);
+        let (state, rest) = (Arc::clone(&self.state), self.rest);
         tokio::spawn(async move {
+            let began = Instant::now();
             let looked = look.await;
+            let ended = Instant::now();
             let outcome = {
                 let mut state = lock(&state);
                 state.running = None;
                 match looked {
                     Ok((found, serves)) => {
                         let found = Arc::new(found);
-                        state.known = Some((Instant::now() + serves, Arc::clone(&found)));
+                        state.known = Some((ended + serves, Arc::clone(&found)));
+                        state.failed = None;
                         Ok(found)
                     }
-                    Err(error) => Err(Arc::new(error)),
+                    Err(error) => {
+                        let error = Arc::new(error);
+                        let pause = ended.duration_since(began).saturating_mul(rest);
+                        state.failed = Some((ended + pause, Arc::clone(&error)));
+                        Err(error)
+                    }
                 }
             };
             // Nobody may wait for it any more.
@@ -105,9 +139,12 @@ mod tests {
     use super::*;
     use std::sync::atomic::{AtomicU32, Ordering};
     use tokio::sync::Semaphore;
+    use tokio::time::sleep;
 
     const PATIENT: Patience = Patience { for_the_first: Duration::from_secs(9), for_a_newer: Duration::from_secs(9) };
     const HASTY: Patience = Patience { for_the_first: Duration::from_millis(5), for_a_newer: Duration::from_millis(5) };
+
+    const NOT_AT_ALL: Patience = Patience { for_the_first: Duration::ZERO, for_a_newer: Duration::ZERO };
 
     /// Looks that end when they may; each finds how many began before it.
     struct Slow {
@@ -164,5 +201,37 @@ mod tests {
         assert!(kept.get(PATIENT, dies).await.unwrap().is_none());
         let found = kept.get(PATIENT, || async { Ok((7, Duration::from_secs(1))) }).await;
         assert_eq!(found.unwrap().as_deref(), Some(&7));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_look_that_failed_rests_and_is_told_meanwhile_unless_something_older_is_known() {
+        let (kept, begun) = (Kept::<u32>::resting(20), AtomicU32::new(0));
+        let fails = || {
+            begun.fetch_add(1, Ordering::SeqCst);
+            async {
+                sleep(Duration::from_secs(1)).await;
+                Err(StoreError::Missing { name: "ledger".to_owned() })
+            }
+        };
+        let begun = || begun.load(Ordering::SeqCst);
+        assert!(kept.get(NOT_AT_ALL, fails).await.unwrap().is_none(), "the first one lasts");
+        sleep(Duration::from_secs(2)).await;
+        assert!(kept.get(NOT_AT_ALL, fails).await.is_err());
+        assert!(kept.get(PATIENT, fails).await.is_err());
+        assert_eq!(begun(), 1, "it rests twenty times as long as it took");
+        sleep(Duration::from_secs(20)).await;
+        assert!(kept.get(NOT_AT_ALL, fails).await.is_err(), "why the last one failed, while the next one lasts");
+        assert_eq!(begun(), 2);
+        sleep(Duration::from_secs(22)).await;
+        let found = kept.get(PATIENT, || async { Ok((7, Duration::from_secs(1))) }).await;
+        assert_eq!(found.unwrap().as_deref(), Some(&7));
+        sleep(Duration::from_secs(2)).await;
+        for _ in 0..2 {
+            let older = kept.get(NOT_AT_ALL, fails).await;
+            assert_eq!(older.unwrap().as_deref(), Some(&7), "what is older serves those who will not wait");
+            sleep(Duration::from_secs(2)).await;
+        }
+        assert!(kept.get(PATIENT, fails).await.is_err());
+        assert_eq!(begun(), 3);
     }
 }

@@ -1,7 +1,7 @@
 //! Looking at the database for metrics, pages and whoever watches, not more often than it can bear.
 //!
 //! What is cheap is asked anew for everybody who comes a second later; what goes through whole tables is kept for twenty
-//! times as long as it took, so that whoever asks for it too often costs a twentieth of one core at most. Whether a
+//! times as long as it took, and if it failed not tried again for as long, so that whoever asks for it too often costs a twentieth of one core at most. Whether a
 //! facilitator lives is asked over a connection of its own, and what is thorough over another one, on a thread of its own:
 //! none of them waits for a slower one. A look goes on when those who wait for it hang up. Pages about single requests are
 //! not kept.
@@ -48,6 +48,9 @@ pub enum LookError {
     /// The first look lasts.
     #[error("the database has not answered yet; ask again")]
     Late,
+    /// The ledger does not fit into JSON.
+    #[error("the ledger of this period can't be written as JSON; `facilitator ledger` shows it")]
+    Unwritten,
 }
 
 impl From<StoreError> for LookError {
@@ -103,7 +106,7 @@ impl Looker {
             pulse_line: Line::default(),
             pulse: Kept::new(),
             quick: Kept::new(),
-            thorough: Kept::new(),
+            thorough: Kept::resting(thorough::SPARE),
         }
     }
 
@@ -152,7 +155,7 @@ impl Looker {
     /// What a pass over journal and ledger shows; `None` while the first one lasts.
     ///
     /// # Errors
-    /// [`LookError::Store`].
+    /// [`LookError::Store`]: it failed, or the last one did and the next one has not begun yet or lasts.
     pub async fn thorough(&self) -> Result<Option<Arc<Thorough>>, LookError> {
         self.thorough_within(PATIENCE).await
     }
@@ -160,7 +163,7 @@ impl Looker {
     /// The newest of them that is known, and `None` before the first one: nothing is waited for, only begun.
     ///
     /// # Errors
-    /// [`LookError::Store`].
+    /// [`LookError::Store`]: the last one failed, and there is none before it.
     pub async fn thorough_so_far(&self) -> Result<Option<Arc<Thorough>>, LookError> {
         self.thorough_within(Patience { for_the_first: Duration::ZERO, for_a_newer: Duration::ZERO }).await
     }

@@ -14,9 +14,9 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
 
-/// For how long it serves at least, and how many times as long as it took.
+/// For how long it serves at least, and how many times as long as it took; one that failed rests for so many times too.
 const FRESH: Duration = Duration::from_secs(2);
-const SPARE: u32 = 20;
+pub(super) const SPARE: u32 = 20;
 
 /// Sums of journal and ledger; of their lines none is kept.
 #[derive(Debug, Clone, Default)]
@@ -32,7 +32,7 @@ pub struct Thorough {
     pub(crate) took: Vec<Took>,
     /// By asset.
     pub totals: Vec<TotalView>,
-    /// The ledger as JSON, as `facilitator ledger --json` prints it.
+    /// The ledger as JSON, as `facilitator ledger --json` prints it; without a period of which it can't be written.
     pub(crate) pages: BTreeMap<Period, Bytes>,
 }
 

@@ -33,7 +33,7 @@ enum Refusal {
     Wrong(String),
     /// There is no such thing.
     Missing(String),
-    /// The database refuses, or needs time; later it may not.
+    /// The database refuses, needs time, or holds what can't be shown; later it may not.
     Later(LookError),
 }
 
@@ -133,7 +133,7 @@ impl StatusPages {
 
     async fn ledger(&self, period: Period) -> Result<Page, Refusal> {
         let thorough = self.thorough().await?;
-        Ok(Page::json(200, thorough.pages.get(&period).cloned().unwrap_or_default()))
+        Ok(Page::json(200, thorough.pages.get(&period).cloned().ok_or(LookError::Unwritten)?))
     }
 
     async fn thorough(&self) -> Result<Arc<Thorough>, Refusal> {

@@ -87,7 +87,7 @@ pub(super) fn head(status: &Status, look: Look, lines: &mut Vec<String>) {
     }
 }
 
-fn toned(look: Look, tone: Tone, text: &str) -> Vec<String> {
+pub(super) fn toned(look: Look, tone: Tone, text: &str) -> Vec<String> {
     look.wrap(text, 2).iter().map(|line| look.paint(tone, line)).collect()
 }
 

@@ -4,7 +4,7 @@ use super::view;
 use crate::commands::instances;
 use crate::terminal::{Cell, Look, Tone, fitted};
 use facilitator_roles::connections::{Connections, EndpointStanding};
-use facilitator_roles::look::Thorough;
+use facilitator_roles::look::{LookError, Thorough};
 use facilitator_roles::views::activity::Activity;
 use facilitator_roles::views::keys::{KeyView, keys};
 use facilitator_roles::views::ledger::TotalView;
@@ -22,8 +22,8 @@ pub(super) struct Seen {
     pub(super) requests: Vec<RequestView>,
     /// Newest first.
     pub(super) activity: Vec<Activity>,
-    /// None while the first look through journal and ledger lasts.
-    pub(super) thorough: Option<Arc<Thorough>>,
+    /// None while the first look through journal and ledger lasts; should it fail, all else is shown all the same.
+    pub(super) thorough: Result<Option<Arc<Thorough>>, LookError>,
 }
 
 /// All of it.
@@ -44,8 +44,13 @@ pub(super) fn lines(seen: &Seen, look: Look) -> Vec<String> {
         lines.extend(endpoints(&connected.collect::<Vec<_>>(), look));
     }
     match &seen.thorough {
-        None => lines.extend([String::new(), "Journal and ledger are being looked through.".to_owned()]),
-        Some(thorough) => {
+        Ok(None) => lines.extend([String::new(), "Journal and ledger are being looked through.".to_owned()]),
+        Err(error) => {
+            let text = format!("Journal and ledger can't be looked through for now; another try follows: {error}");
+            lines.push(String::new());
+            lines.extend(view::toned(look, Tone::Warn, &text));
+        }
+        Ok(Some(thorough)) => {
             lines.extend(key_lines(&keys(status.standing.as_ref(), thorough), look));
             lines.extend(ledger(&thorough.totals, look));
         }
@@ -168,4 +173,26 @@ fn activity(list: &[Activity], look: Look) -> Vec<String> {
     };
     let rows: Vec<Vec<Cell>> = list.iter().map(row).collect();
     section(look, &["LAST (UTC)", "REQUEST", "STATE", "WHAT HAPPENED"], &rows)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use facilitator_store::{Pair, StoreError};
+
+    fn told(thorough: Result<Option<Arc<Thorough>>, LookError>) -> String {
+        let status = Status::never_started(Pair { origin_chain_id: 3, auxiliary_chain_id: 1406 });
+        let seen = Seen { status, requests: Vec::new(), activity: Vec::new(), thorough };
+        lines(&seen, Look::plain(None)).join("\n")
+    }
+
+    #[test]
+    fn a_look_through_journal_and_ledger_that_failed_says_why_and_all_else_is_shown() {
+        let text = told(Err(StoreError::Missing { name: "here.db".to_owned() }.into()));
+        assert!(text.contains("Journal and ledger can't be looked through"), "{text}");
+        assert!(text.contains("here.db does not exist"), "{text}");
+        assert!(text.contains("No requests yet."), "{text}");
+        assert!(!text.contains("are being looked through"), "{text}");
+        assert!(told(Ok(None)).contains("Journal and ledger are being looked through."));
+    }
 }
