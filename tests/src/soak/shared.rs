@@ -64,11 +64,27 @@ struct Seat<'w> {
     /// None where the database is a file, which has no other hosts.
     host: Option<&'w Host>,
     daemon: Option<Daemon>,
+    /// Whether the daemon has said that it is ready.
+    is_ready: bool,
     /// When it goes on, is reached again, or is started again.
     back_at: Option<Instant>,
 }
 
 impl Seat<'_> {
+    /// Whether it is still to be started, continued or reached again.
+    fn is_away(&self) -> bool {
+        self.daemon.is_none() || self.back_at.is_some()
+    }
+
+    /// Stops it in order. One that has just been started is waited for: `stop` finds only what has taken its place.
+    async fn stop(mut self) -> Result<()> {
+        let mut daemon = self.daemon.take().context("it does not run")?;
+        if !self.is_ready {
+            daemon.ready().await?;
+        }
+        self.operator.stop(daemon).await
+    }
+
     /// Starts or continues what is due.
     fn tend(&mut self) -> Result<()> {
         if let Some(daemon) = &mut self.daemon
@@ -88,7 +104,7 @@ impl Seat<'_> {
         match &self.daemon {
             Some(daemon) => signal(daemon, Signal::SIGCONT),
             None => {
-                self.daemon = Some(self.operator.spawn()?);
+                (self.daemon, self.is_ready) = (Some(self.operator.spawn()?), false);
                 Ok(())
             }
         }
@@ -126,7 +142,7 @@ pub async fn run(plan: Shared) -> Result<Outcome> {
     for (index, operator) in std::iter::once(&world.operator).chain(&others).enumerate() {
         prepare(operator)?;
         let daemon = operator.start().await?;
-        seats.push(Seat { operator, host: hosts.get(index), daemon: Some(daemon), back_at: None });
+        seats.push(Seat { operator, host: hosts.get(index), daemon: Some(daemon), is_ready: true, back_at: None });
     }
     let (stakes, redeems) = (plan.requests - plan.requests / 2, plan.requests / 2);
     let stakers = Requesters::new(&world.devnet, 0, stakes).await?;
@@ -140,15 +156,22 @@ pub async fn run(plan: Shared) -> Result<Outcome> {
         rest(&mut seats, pause).await?;
         fault(&world, &mut seats, &mut dice, &mut outcome).await?;
     }
-    heal(&mut seats).await?;
-    if let Err(error) = verify::wait_finished(&world.devnet, &requests, plan.deadline).await {
+    heal(&mut seats);
+    let finished = tokio::select! {
+        finished = verify::wait_finished(&world.devnet, &requests, plan.deadline) => finished,
+        // The last end of the server may still end an instance.
+        error = tend_all(&mut seats) => error,
+    };
+    if let Err(error) = finished {
         return Err(error.context(told(&seats).await));
+    }
+    while seats.iter().any(Seat::is_away) {
+        rest(&mut seats, Duration::from_millis(100)).await?;
     }
     outcome.took = begun.elapsed();
     judge(&world, &seats, &requests, &mut outcome, plan.deadline).await?;
     for seat in seats {
-        let daemon = seat.daemon.context("it does not run")?;
-        seat.operator.stop(daemon).await?;
+        seat.stop().await?;
     }
     Ok(outcome)
 }
@@ -175,14 +198,20 @@ fn prepare(operator: &Operator) -> Result<()> {
 }
 
 async fn rest(seats: &mut [Seat<'_>], pause: Duration) -> Result<()> {
-    let until = Instant::now() + pause;
-    while Instant::now() < until {
+    match tokio::time::timeout(pause, tend_all(seats)).await {
+        Ok(failed) => failed,
+        Err(_) => Ok(()),
+    }
+}
+
+/// Returns only when one can't be started or continued, or has ended as it should not.
+async fn tend_all(seats: &mut [Seat<'_>]) -> Result<()> {
+    loop {
         for seat in seats.iter_mut() {
             seat.tend()?;
         }
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
-    Ok(())
 }
 
 /// The longest time away, but for the rare one that outlasts every takeover.
@@ -230,15 +259,13 @@ async fn fault(world: &World, seats: &mut [Seat<'_>], dice: &mut Rng, outcome: &
     Ok(())
 }
 
-/// All run again.
-async fn heal(seats: &mut [Seat<'_>]) -> Result<()> {
+/// All are to run again at once.
+fn heal(seats: &mut [Seat<'_>]) {
     for seat in seats.iter_mut() {
         if seat.back_at.is_some() {
             seat.back_at = Some(Instant::now());
         }
-        seat.tend()?;
     }
-    Ok(())
 }
 
 async fn told(seats: &[Seat<'_>]) -> String {

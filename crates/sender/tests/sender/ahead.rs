@@ -203,12 +203,27 @@ async fn what_reveals_a_secret_is_estimated_alone() {
     assert_eq!(world.node.chain().method_count("eth_simulateV1"), 1);
 }
 
+/// What a transaction may cost at most.
+fn most(transaction: &Transaction) -> U256 {
+    let price = match transaction.fee {
+        Fee::Dynamic { max_fee, .. } => max_fee,
+        Fee::Legacy { gas_price } => gas_price,
+    };
+    U256::from(transaction.gas_limit).checked_mul(price).unwrap()
+}
+
 /// An approval that is not signed holds those behind it back, however well they were tried out.
 #[tokio::test]
 async fn without_its_approval_no_accept_is_signed() {
+    let mut rich = World::new().await;
+    rich.submit(vec![accept(1, 5)]).await;
+    rich.head().await;
+    let costs: Vec<U256> = rich.node.chain().seen.iter().map(|(_, opened)| most(&opened.transaction)).collect();
+    let [approval, accepting] = costs[..] else { panic!("{costs:?}") };
+    assert!(approval > accepting);
     let mut world = World::new().await;
     // Enough for an accept, if it were for that alone.
-    world.node.chain().balances.insert(world.account(), U256::from(7u64));
+    world.node.chain().balances.insert(world.account(), accepting);
     world.submit(vec![accept(1, 5), accept(2, 5)]).await;
     world.head().await;
     assert!(world.node.chain().seen.is_empty());
