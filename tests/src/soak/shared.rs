@@ -158,7 +158,7 @@ pub async fn run(plan: Shared) -> Result<Outcome> {
     }
     heal(&mut seats);
     let finished = tokio::select! {
-        finished = verify::wait_finished(&world.devnet, &requests, plan.deadline) => finished,
+        finished = verify::wait_finished(&world.devnet, &requests, plan.deadline) => finished.map(drop),
         // The last end of the server may still end an instance.
         error = tend_all(&mut seats) => error,
     };
