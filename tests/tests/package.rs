@@ -139,15 +139,19 @@ fn the_image_is_made_in_stages_and_runs_as_a_user_without_rights() -> Result<()>
 /// A module for the resolving of names that ends whoever loads it with a code of its own, as one of another C library does
 /// by a signal.
 const POISON: &str = "#include <unistd.h>\n__attribute__((constructor)) static void loaded(void) { _exit(77); }\n";
-/// Looks a name up, if it is told so after the program's own preparation.
+/// Looks up a host or its own account, if it is told so after the program's own preparation.
 const LOOKUP: &str = r#"
 mod names;
 fn main() {
-    if std::env::args().nth(1).as_deref() == Some("prepared") {
+    let is = |number, word: &str| std::env::args().nth(number).as_deref() == Some(word);
+    if is(1, "prepared") {
         names::resolve_without_modules();
     }
-    let found = std::net::ToSocketAddrs::to_socket_addrs("localhost:80").map(|all| all.count());
-    std::process::exit(if found.is_ok_and(|count| count > 0) { 0 } else { 1 });
+    let found = match is(2, "host") {
+        true => std::net::ToSocketAddrs::to_socket_addrs("localhost:80").is_ok(),
+        false => std::env::home_dir().is_some(),
+    };
+    std::process::exit(if found { 0 } else { 1 });
 }
 "#;
 
@@ -168,19 +172,24 @@ fn a_static_program_loads_no_module_to_resolve_a_name() -> Result<()> {
     fs::write(file("poison.c"), POISON)?;
     fs::write(file("lookup.rs"), LOOKUP)?;
     fs::write(file("hosts"), "127.0.0.1 localhost\n")?;
-    fs::write(file("nsswitch.conf"), "hosts: poison files dns\n")?;
+    fs::write(file("nsswitch.conf"), "hosts: poison files dns\npasswd: poison files\n")?;
     fs::copy(repository().join("bin/facilitator/src/names.rs"), file("names.rs"))?;
     run("cc", &["-shared", "-fPIC", "-o", "libnss_poison.so.2", "poison.c"])?;
     run("rustc", &["--edition=2024", "-Ctarget-feature=+crt-static", "-Dwarnings", "lookup.rs"])?;
-    let code = |how: &str| -> Result<Option<i32>> {
+    let code = |how: &str, what: &str| -> Result<Option<i32>> {
         let within =
-            "mount --bind nsswitch.conf /etc/nsswitch.conf && mount --bind hosts /etc/hosts && exec ./lookup $0";
+            "mount --bind nsswitch.conf /etc/nsswitch.conf && mount --bind hosts /etc/hosts && exec ./lookup $0 $1";
         let mut lookup = Command::new("unshare");
-        lookup.args(["--map-root-user", "--mount", "sh", "-c", within, how]);
-        Ok(lookup.current_dir(&folder).env("LD_LIBRARY_PATH", folder.path()).status()?.code())
+        lookup.args(["--map-root-user", "--mount", "sh", "-c", within, how, what]).current_dir(&folder);
+        // Without `HOME` it is that of the account.
+        Ok(lookup.env("LD_LIBRARY_PATH", folder.path()).env_remove("HOME").status()?.code())
     };
-    // The module is one that does harm; else the rest shows nothing.
-    ensure!(code("unprepared")? == Some(77), "the module was not loaded: {:?}", code("unprepared")?);
-    ensure!(code("prepared")? == Some(0), "ended with {:?}", code("prepared")?);
+    for what in ["host", "account"] {
+        // The module is one that does harm; else the rest shows nothing.
+        let unprepared = code("unprepared", what)?;
+        ensure!(unprepared == Some(77), "the module was not loaded for a {what}: {unprepared:?}");
+        let prepared = code("prepared", what)?;
+        ensure!(prepared == Some(0), "a {what}: ended with {prepared:?}");
+    }
     Ok(())
 }
