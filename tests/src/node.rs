@@ -11,8 +11,6 @@ use std::time::{Duration, Instant};
 
 /// Longest wait for a transaction to be mined.
 const RECEIPT_LIMIT: Duration = Duration::from_secs(120);
-/// Receipts that are asked for at once.
-const RECEIPTS_AT_ONCE: usize = 200;
 /// Without news for so long a block is made whatever the node says of its pool.
 const STALL: Duration = Duration::from_secs(5);
 
@@ -265,13 +263,12 @@ impl Node {
         answers.iter().map(|json| if json.is_null() { Ok(None) } else { receipt(json).map(Some) }).collect()
     }
 
-    /// Waits until all are mined; none may have reverted. In their order.
+    /// Waits until all are mined; none may have reverted.
     ///
     /// # Errors
     /// When one reverted or isn't mined after two minutes.
     pub async fn mined(&self, hashes: &[B256], pace: Pace) -> Result<Vec<Receipt>> {
         let (start, mut stalled) = (Instant::now(), STALL);
-        let mut receipts: Vec<Receipt> = Vec::with_capacity(hashes.len());
         loop {
             if pace == Pace::Hurried {
                 self.mine_waiting().await?;
@@ -281,16 +278,7 @@ impl Node {
                     self.mine(1).await?;
                 }
             }
-            // In the order in which they were sent, most of a block at a time: thousands at once would keep the node busy.
-            while let Some(next) = hashes.get(receipts.len()..).filter(|rest| !rest.is_empty()) {
-                let next = &next[..next.len().min(RECEIPTS_AT_ONCE)];
-                let found = self.receipts(next).await?;
-                let known = receipts.len();
-                receipts.extend(found.into_iter().map_while(|receipt| receipt));
-                if receipts.len() < known + next.len() {
-                    break;
-                }
-            }
+            let receipts: Vec<Receipt> = self.receipts(hashes).await?.into_iter().flatten().collect();
             if let Some(failed) = receipts.iter().find(|receipt| !receipt.success) {
                 bail!(
                     "transaction {} on chain {} reverted: {}",
