@@ -107,7 +107,7 @@ impl<'a> Exhibit<'a> {
     }
 }
 
-/// Not a view: it must not be packed with others, so it is asked in the name of an account.
+/// Not a view: it must not be packed with views, so it is asked in the name of an account.
 fn probe(case: &Case, gateway: &GatewaySet, to: Side, height: u64) -> Query {
     let data = gateways::probe_proven(height);
     Query::Call { from: case.worker_on(to), to: gateway.box_on(to), data, at: At::Latest }
