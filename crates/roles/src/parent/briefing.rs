@@ -59,10 +59,17 @@ impl Booked {
         known.plus(self.accepts.get(&(work, side, key)).copied().unwrap_or_default())
     }
 
-    /// The keys whose turn it is are those that will most likely be taken.
-    fn book(&mut self, work: Work, kind: Kind, keys: [(Side, Option<&WorkerKey>); 2]) {
+    /// A request that nothing is under way of, with the keys that may take it, first those whose turn it is. Any of the
+    /// target chain may have to, where those before can't pay: all of a batch begin with the same one.
+    fn book_new(&mut self, request: &Request, source: &[WorkerKey], target: &[WorkerKey]) {
+        let (kind, work) = (request.kind, Work::of(request));
+        let source = source.first().map(|key| (kind.source(), key));
+        self.book(work, kind, source.into_iter().chain(target.iter().map(|key| (kind.target(), key))));
+    }
+
+    /// Keys that it most likely takes, or may have to.
+    fn book<'k>(&mut self, work: Work, kind: Kind, keys: impl Iterator<Item = (Side, &'k WorkerKey)>) {
         for (side, key) in keys {
-            let Some(key) = key else { continue };
             let booked = self.accepts.entry((work, side, key.address)).or_default();
             *booked = booked.plus(InFlight::many(kind, 1));
         }
@@ -111,8 +118,7 @@ impl Briefing<'_> {
         let request = taken_over(request, &[(source, &source_workers), (target, &target_workers)]);
         let is_counted = if request.hunted { !brief.alive.is_empty() } else { request.hash_lock.is_some() };
         if !is_counted {
-            let keys = [(source, source_workers.first()), (target, target_workers.first())];
-            self.booked.book(Work::of(&request), request.kind, keys);
+            self.booked.book_new(&request, &source_workers, &target_workers);
         }
         self.booked.book_reveal(&request, &brief.alive);
         Some(Job {

@@ -11,16 +11,39 @@ fn what_is_briefed_together_counts_for_those_that_come_after() {
     let key = |address| WorkerKey { address, in_flight: none, foreign: none, bounties: U256::ZERO, reveals: none };
     let (source, target) = (key(one), key(other));
     let mut booked = Booked::default();
-    booked.book(Work::Own, Kind::Stake, [(Side::Origin, Some(&source)), (Side::Auxiliary, Some(&target))]);
-    booked.book(Work::Own, Kind::Redeem, [(Side::Auxiliary, Some(&target)), (Side::Origin, None)]);
+    booked.book(Work::Own, Kind::Stake, [(Side::Origin, &source), (Side::Auxiliary, &target)].into_iter());
+    booked.book(Work::Own, Kind::Redeem, [(Side::Auxiliary, &target)].into_iter());
     let known = InFlight { stakes: 3, redeems: 0 };
     assert_eq!(booked.with(Work::Own, Side::Auxiliary, other, known), InFlight { stakes: 4, redeems: 1 });
     assert_eq!(booked.with(Work::Own, Side::Origin, one, known), InFlight { stakes: 4, redeems: 0 });
     assert_eq!(booked.with(Work::Own, Side::Origin, other, known), known, "another chain's key");
     // Own requests don't wait for what others left.
-    booked.book(Work::Foreign, Kind::Stake, [(Side::Origin, Some(&source)), (Side::Auxiliary, None)]);
+    booked.book(Work::Foreign, Kind::Stake, [(Side::Origin, &source)].into_iter());
     assert_eq!(booked.with(Work::Own, Side::Origin, one, known), InFlight { stakes: 4, redeems: 0 });
     assert_eq!(booked.with(Work::Foreign, Side::Origin, one, none), InFlight { stakes: 1, redeems: 0 });
+}
+
+/// All of a batch begin with the same target key: where that one can't pay, the next one is asked by all of them (R22).
+#[test]
+fn what_is_briefed_together_counts_at_each_key_that_may_have_to_see_it_through() {
+    let key = |number| {
+        let none = InFlight::default();
+        WorkerKey {
+            address: Address([number; 20]),
+            in_flight: none,
+            foreign: none,
+            bounties: U256::ZERO,
+            reveals: none,
+        }
+    };
+    let (source, target) = ([key(1), key(2)], [key(3), key(4)]);
+    let request = Request { hash_lock: None, declared_block: None, ..declared(key(1).address, key(3).address) };
+    let mut booked = Booked::default();
+    booked.book_new(&request, &source, &target);
+    booked.book_new(&request, &source, &target);
+    let counted = |side, number| booked.with(Work::Own, side, Address([number; 20]), InFlight::default()).stakes;
+    assert_eq!([3, 4].map(|number| counted(Side::Auxiliary, number)), [2, 2]);
+    assert_eq!([1, 2].map(|number| counted(Side::Origin, number)), [2, 0], "accepts are signed by all in turn");
 }
 
 /// Those that are asked for at once are proven by one state root, and share a block with its proof by the same key alone.

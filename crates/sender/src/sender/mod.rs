@@ -92,6 +92,15 @@ enum Support {
     Refused,
 }
 
+/// How it went with receipts that were asked for beside the questions that call for them.
+#[derive(Debug, Clone, Copy, Default)]
+struct Joint {
+    /// Requests in a row that were not answered, while others were.
+    unanswered: u32,
+    /// The next request is to do without: the last one may have failed for their sake.
+    rests: bool,
+}
+
 /// Signs and sends for some accounts of one chain. See the module's head.
 pub struct Sender<N = Node, K = Records> {
     journal: K,
@@ -111,6 +120,7 @@ pub struct Sender<N = Node, K = Records> {
     last_chosen: Option<Address>,
     /// Of `eth_getBlockReceipts`.
     block_receipts: Support,
+    joint: Joint,
     /// Of `eth_simulateV1`.
     rehearsals: Support,
     unanswered_trials: u32,
@@ -170,6 +180,8 @@ impl<N: Ask, K: Keep> Sender<N, K> {
         self.node.use_endpoint(rpc);
         self.rehearsals = Support::Assumed;
         self.unanswered_trials = 0;
+        self.block_receipts = Support::Assumed;
+        self.joint = Joint::default();
         self.survey.clear();
         self.node_retry_at_ms = None;
     }

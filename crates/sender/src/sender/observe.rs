@@ -30,7 +30,11 @@ impl<N: Ask, K: Keep> Sender<N, K> {
             self.apply(&asked, &found, head, now_ms).await?;
             self.drop_superseded(head, now_ms).await?;
         }
-        self.observed = Some(head.number);
+        // Of an account whose count was not told, what this block holds is still to be looked for.
+        let is_known = |flight: &Flight| !flight.is_in_flight() || self.survey.count(flight.account).is_some();
+        if self.book.iter().all(is_known) {
+            self.observed = Some(head.number);
+        }
         // Without confirmations a receipt is the end.
         self.settle(head, now_ms).await
     }

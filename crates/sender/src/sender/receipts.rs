@@ -1,7 +1,7 @@
 //! Receipts: one by one, or of whole blocks where many are wanted. Where it can be foreseen that they will be wanted they
 //! come with the counts that would call for them.
 
-use super::{Sender, Support};
+use super::{Joint, Sender, Support};
 use crate::{
     book::Flight,
     keep::Keep,
@@ -14,17 +14,23 @@ use facilitator_eth::B256;
 use facilitator_store::journal::EntryId;
 use std::collections::HashMap;
 
+/// Unanswered requests with receipts, each time with an answer to the one without, after which an endpoint is not asked
+/// that way any more.
+const MOST_UNANSWERED: u32 = 3;
+
 impl<N: Ask, K: Keep> Sender<N, K> {
     /// The receipts that will most likely be wanted once the counts are known, if these are about to be asked for: what was
     /// sent just now, by an account of which something was mined just now, is mined soon.
     pub(super) fn foreseen(&self, questions: &[Question], head: Head) -> Option<ReceiptsOf> {
-        if !questions.iter().any(|question| matches!(question, Question::Count(_))) {
+        let calls_for_them = questions.iter().any(|question| matches!(question, Question::Count(_)));
+        if !calls_for_them || self.joint.rests || self.joint.unanswered >= MOST_UNANSWERED {
             return None;
         }
         let moves = |flight: &&Flight| {
             let progress = self.accounts.get(&flight.account).map_or(0, |account| account.progress);
             let is_soon = |sent_at| sent_at < head.number && receipt::is_recent(progress.max(sent_at), head.number);
-            flight.is_in_flight() && flight.reverted.is_none() && flight.sent_at.is_some_and(is_soon)
+            let is_known = || flight.newest().is_some_and(|attempt| self.survey.receipt(&attempt.hash).is_some());
+            flight.is_in_flight() && flight.reverted.is_none() && flight.sent_at.is_some_and(is_soon) && !is_known()
         };
         let moving: Vec<&Flight> = self.book.iter().filter(moves).collect();
         match receipt::source(moving.len(), self.observed, head.number) {
@@ -50,20 +56,24 @@ impl<N: Ask, K: Keep> Sender<N, K> {
         let heights = (head.number, head.number.saturating_sub(self.settings.confirmations));
         let Some(of) = with else {
             let answers = self.node.ask(questions, heights.0, heights.1).await;
+            self.joint.rests &= answers.is_err();
             return self.reached(answers, now_ms);
         };
         match self.node.ask_with_receipts(questions, heights, &of).await {
             Ok(told) => {
                 self.node_answered();
+                self.joint = Joint::default();
+                let is_at_the_head = told.answers.iter().all(Result::is_ok);
                 match (told.receipts, &of) {
                     (Ok(receipts), _) => self.survey.put_receipts(&of, receipts),
-                    (Err(error), ReceiptsOf::Blocks(..)) => self.no_block_receipts(&error),
+                    (Err(error), ReceiptsOf::Blocks(..)) => self.no_block_receipts(&error, is_at_the_head),
                     // They are asked for again if they are wanted.
                     (Err(_), ReceiptsOf::Transactions(_)) => {}
                 }
                 Some(told.answers)
             }
             Err(error) => {
+                self.joint = Joint { unanswered: self.joint.unanswered.saturating_add(1), rests: true };
                 self.node_failed(&error, now_ms);
                 None
             }
@@ -113,14 +123,15 @@ impl<N: Ask, K: Keep> Sender<N, K> {
         }
         match self.node.block_receipts(first, last).await {
             Ok(receipts) => self.survey.put_receipts(&ReceiptsOf::Blocks(first, last), receipts),
-            Err(error) => self.no_block_receipts(&error),
+            Err(error) => self.no_block_receipts(&error, true),
         }
     }
 
-    /// Whatever it is, single receipts are the way that every node knows.
-    fn no_block_receipts(&mut self, error: &RpcError) {
+    /// Whatever it is, single receipts are the way that every node knows. One that may not have come to the head yet is
+    /// asked again at the next.
+    fn no_block_receipts(&mut self, error: &RpcError, is_at_the_head: bool) {
         tracing::debug!(%error, "no receipts by block");
-        if !error.is_transient() {
+        if is_at_the_head && !error.is_transient() {
             self.block_receipts = Support::Refused;
         }
     }

@@ -75,6 +75,7 @@ impl<N: Ask, K: Keep> Sender<N, K> {
                 request = flight.request(),
                 "a reorg took the transaction out of its block"
             );
+            self.survey.forget_receipts(flight.entry.attempts.iter().map(|attempt| attempt.hash));
             flight.entry.state = facilitator_store::journal::EntryState::Broadcast;
             flight.entry.inclusion = None;
             flight.reverted = None;

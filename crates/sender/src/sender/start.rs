@@ -1,6 +1,6 @@
 //! Beginning from the journal, which is the same whether the last sender ended well or was killed.
 
-use super::{Account, Gate, Sender, Support, end::Ending, intake::Elsewhere, survey::Survey, trouble::Database};
+use super::{Account, Gate, Joint, Sender, Support, end::Ending, intake::Elsewhere, survey::Survey, trouble::Database};
 use crate::{
     SenderError, Settings,
     book::{Book, DependencyDone, Flight, answer_of},
@@ -71,6 +71,7 @@ impl<N: Ask, K: Keep> Sender<N, K> {
             observed: None,
             last_chosen,
             block_receipts: Support::Assumed,
+            joint: Joint::default(),
             rehearsals: Support::Assumed,
             unanswered_trials: 0,
             node_failures: 0,

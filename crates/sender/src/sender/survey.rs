@@ -38,10 +38,16 @@ impl Survey {
     /// Keeps receipts. What was asked by height tells the hash at that height: no need to ask for it.
     pub(crate) fn put_receipts(&mut self, of: &ReceiptsOf, receipts: Vec<Receipt>) {
         if let ReceiptsOf::Blocks(first, last) = of {
-            self.whole = Some((*first, *last));
+            let mut hashes = BTreeMap::new();
             for Receipt { inclusion, .. } in &receipts {
-                self.put(Question::BlockHash(inclusion.block_number), inclusion.block_hash);
+                let hash = *hashes.entry(inclusion.block_number).or_insert(inclusion.block_hash);
+                if hash != inclusion.block_hash || !(*first..=*last).contains(&inclusion.block_number) {
+                    // Not the answer to what was asked: single receipts are asked for.
+                    return;
+                }
             }
+            self.whole = Some((*first, *last));
+            hashes.into_iter().for_each(|(number, hash)| self.put(Question::BlockHash(number), hash));
         }
         self.receipts.extend(receipts.into_iter().map(|receipt| (receipt.inclusion.hash, receipt)));
     }
@@ -49,6 +55,13 @@ impl Survey {
     /// Whether all receipts of the blocks from `first` to `last` are there.
     pub(crate) fn has_receipts_of(&self, first: u64, last: u64) -> bool {
         self.whole == Some((first, last))
+    }
+
+    /// Receipts of what is not where they say.
+    pub(crate) fn forget_receipts(&mut self, hashes: impl Iterator<Item = B256>) {
+        for hash in hashes {
+            self.receipts.remove(&hash);
+        }
     }
 
     pub(crate) fn receipt(&self, hash: &B256) -> Option<&Receipt> {

@@ -2,6 +2,7 @@
 
 use crate::{
     chain::{Chain, fine},
+    http::Fault,
     world::{self, World, key, plain, settings, submit},
 };
 use facilitator_eth::{B256, Bytes, U256, keccak256, tx::Fee};
@@ -136,6 +137,42 @@ async fn a_node_without_receipts_by_block_is_asked_for_single_ones() {
     assert!((0..20).all(|tag| world.is_final(&format!("plain:{tag}"))));
     assert_eq!(world.node.chain().method_count("eth_getTransactionReceipt"), 20);
     assert_eq!(world.node.chain().method_count("eth_getBlockReceipts"), 1, "asked once, refused, not again");
+}
+
+/// Receipts are asked for beside the counts, which a lagging server of a crowd can't tell either.
+#[tokio::test]
+async fn a_node_that_has_not_come_to_the_head_is_not_taken_for_one_without_receipts_by_block() {
+    let mut world = World::new().await;
+    world.head().await;
+    world.submit((0..20).map(plain).collect()).await;
+    world.work().await;
+    let ahead = Head { number: world.node.chain().head() + 1, base_fee: Some(U256::from(100u64)), gas_price: None };
+    world.sender.on_head(ahead, world.now);
+    world.work().await;
+    assert!(world.node.chain().method_count("eth_getBlockReceipts") > 0);
+    world.blocks(5).await;
+    assert!((0..20).all(|tag| world.is_final(&format!("plain:{tag}"))));
+    assert_eq!(world.node.chain().method_count("eth_getTransactionReceipt"), 0);
+}
+
+/// Whatever becomes of receipts, counts are told: what is mined is noticed, what is not is sent.
+#[tokio::test]
+async fn an_endpoint_that_answers_nothing_where_receipts_are_asked_for_is_asked_without_them() {
+    let mut world = World::new().await;
+    world.head().await;
+    for _ in 0..100 {
+        world.node.chain().break_next("eth_getBlockReceipts", Fault::Lost);
+    }
+    for round in 0..8 {
+        world.submit((20 * round..20 * round + 20).map(plain).collect()).await;
+        world.blocks(1).await;
+    }
+    let answered = |world: &World| world.node.chain().method_count("eth_getTransactionCount");
+    let before = answered(&world);
+    world.blocks(1).await;
+    assert!(answered(&world) > before, "no count is known at this head");
+    world.blocks(4).await;
+    assert!((0..160).all(|tag| world.is_final(&format!("plain:{tag}"))), "{:?}", world.outcomes.last());
 }
 
 #[tokio::test]
