@@ -69,8 +69,12 @@ fn a_package_is_upgraded_under_what_runs_and_leaves_keys_and_money_when_it_goes(
     // Installed again, what was enabled is.
     run(&mut shell, "dpkg --install facilitator_1.deb && systemctl is-enabled facilitator@1406")?;
     run(&mut shell, link)?;
+    // Another instance has a unit of the operator's own, which is not the package's.
+    run(&mut shell, "cp /usr/lib/systemd/system/facilitator@.service /etc/systemd/system/facilitator@1407.service")?;
+    run(&mut shell, "systemctl daemon-reload && systemctl enable facilitator@1407")?;
     run(&mut shell, "dpkg --purge facilitator")?;
     ensure!(run(&mut shell, is_left)? == all, "purging has changed what was left");
     ensure!(shell.run(link)?.0 != 0, "a link to the unit is left");
+    run(&mut shell, &link.replace("1406", "1407"))?;
     Ok(())
 }
