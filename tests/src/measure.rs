@@ -6,7 +6,6 @@ use crate::{
     devnet::{Devnet, Side},
     process::{self, Usage},
     rpc_proxy::Counts,
-    table,
 };
 use anyhow::{Context as _, Result, ensure};
 use std::{
@@ -154,16 +153,23 @@ pub fn cpu_seconds(pid: u32) -> Result<f64> {
     Ok(process::usage(pid)?.cpu_seconds + children.map(|usage| usage.cpu_seconds).sum::<f64>())
 }
 
+/// Columns of [`calls_rows`].
+pub const CALLS: [&str; 3] = ["for each stake", "origin", "auxiliary"];
+
 /// The calls of both chains by method, and their HTTP requests by what is called in them, for each of `stakes`.
 #[must_use]
-pub fn calls_table(counts: &[Counts; 2], stakes: usize) -> String {
+pub fn calls_rows(counts: &[Counts; 2], stakes: usize) -> Vec<Vec<String>> {
     let [origin, auxiliary] = counts;
     let mut rows = by_name(&origin.calls, &auxiliary.calls, stakes);
     rows.push(vec!["all calls".into(), per(origin.total(), stakes), per(auxiliary.total(), stakes)]);
-    rows.push(vec![String::new(); 3]);
-    rows.extend(by_name(&origin.kinds, &auxiliary.kinds, stakes));
+    rows.extend(by_name(&origin.kinds, &auxiliary.kinds, stakes).into_iter().map(|mut row| {
+        if let Some(name) = row.first_mut() {
+            name.insert_str(0, "HTTP: ");
+        }
+        row
+    }));
     rows.push(vec!["all HTTP requests".into(), per(origin.requests, stakes), per(auxiliary.requests, stakes)]);
-    table::layout(&["for each stake", "origin", "auxiliary"], &rows)
+    rows
 }
 
 fn by_name(origin: &BTreeMap<String, u64>, auxiliary: &BTreeMap<String, u64>, stakes: usize) -> Vec<Vec<String>> {

@@ -22,6 +22,8 @@ const CALL_GAS: u64 = 120_000;
 
 /// What each of them has to ask with, whole tokens.
 const PURSE: u64 = 1000;
+/// Most that is asked for by default beyond ten tokens: the purse must do for it.
+const SPREAD: usize = 900;
 
 /// What somebody asks for.
 #[derive(Debug, Clone, Copy)]
@@ -145,13 +147,13 @@ impl Requesters {
         self.accounts.len()
     }
 
-    /// What the account of this index asks for by default: a few tokens, each another amount, at a price of gas that
+    /// What the account of this index asks for by default: a few tokens, each of 900 another amount, at a price of gas that
     /// leaves a reward of a good half of a token.
     #[must_use]
     pub fn ask(&self, _devnet: &Devnet, index: usize) -> Ask {
         let sender = self.accounts.get(index).map(|account| account.address).unwrap_or_default();
         Ask {
-            amount: tokens(10).saturating_add(tokens(1).saturating_mul(U256::from(index as u64))),
+            amount: tokens(10).saturating_add(tokens(1).saturating_mul(U256::from((index % SPREAD) as u64))),
             beneficiary: Address::from_word(&keccak256([sender.as_bytes().as_slice(), b"beneficiary"].concat())),
             gas_price: U256::from(1_000_000_000_000u64),
             gas_limit: U256::from(2_000_000u64),

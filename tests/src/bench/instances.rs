@@ -1,6 +1,10 @@
 //! What more instances of one operator are worth, and how soon the others have the work of one that was killed.
 
-use super::END_LIMIT;
+use super::{
+    END_LIMIT,
+    chapter::{Chapter, told},
+    say,
+};
 use crate::{
     anchoring::{Anchoring, Policy},
     anvil::Mining,
@@ -11,15 +15,12 @@ use crate::{
     operator::Operator,
     postgres::Postgres,
     requesters::Requesters,
-    table, verify,
+    verify,
     world::{Database, World, WorldOptions},
 };
 use anyhow::{Context as _, Result, ensure};
 use serde_json::json;
-use std::{
-    fmt,
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 
 /// Numbers of instances that are compared.
 const INSTANCES: [usize; 3] = [1, 2, 5];
@@ -43,30 +44,38 @@ struct Crowd {
 
 /// What was measured.
 #[derive(Debug, Default)]
-pub struct Instances {
+struct Instances {
     requests: usize,
     crowds: Vec<Crowd>,
     takeovers: Spread,
 }
 
-impl fmt::Display for Instances {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+impl Instances {
+    fn chapter(&self) -> Chapter {
         let one = self.crowds.first().map_or(0.0, |crowd| crowd.took.as_secs_f64());
-        writeln!(f, "{} stakes at once, blocks of {BLOCK_TIME:?}, on one PostgreSQL server:", self.requests)?;
         let row = |crowd: &Crowd| {
             let seconds = crowd.took.as_secs_f64();
-            let each = |count: u64| format!("{:.1}", f64::from(u32::try_from(count).unwrap_or(u32::MAX)) / seconds);
-            let ratio = format!("{:.2}", seconds / one);
-            vec![crowd.instances.to_string(), format!("{seconds:.1}"), ratio, each(crowd.claims), each(crowd.steps)]
+            let each = |count: u64| told(count as f64 / seconds);
+            let ratio = told(seconds / one);
+            vec![crowd.instances.to_string(), told(seconds), ratio, each(crowd.claims), each(crowd.steps)]
         };
-        let rows: Vec<Vec<String>> = self.crowds.iter().map(row).collect();
-        f.write_str(&table::layout(&["instances", "seconds", "to one", "claims/s", "steps/s"], &rows))?;
-        writeln!(f, "\none of two instances killed (SIGKILL) with work in hand, {} times:", self.takeovers.count())?;
         let cells = self.takeovers.cells().to_vec();
-        let rows = [[vec!["until all its work is free for the other, ms".to_owned()], cells].concat()];
-        f.write_str(&table::layout(&["from the death", "p50", "p99", "max"], &rows))?;
         let worst = self.takeovers.percentile(100).unwrap_or_default();
-        writeln!(f, "{:.2} heartbeats of {HEARTBEAT:?} at most", worst.as_secs_f64() / HEARTBEAT.as_secs_f64())
+        Chapter::new("instances", "Several instances")
+            .text(format!("{} stakes at once, blocks every {BLOCK_TIME:?}, on one PostgreSQL server.", self.requests))
+            .table(
+                &["instances", "seconds", "to one", "claims/s", "transactions/s"],
+                self.crowds.iter().map(row).collect(),
+            )
+            .text(format!("One of two instances killed (SIGKILL) with work in hand, {} times.", self.takeovers.count()))
+            .table(
+                &["from the death", "p50", "p99", "max"],
+                vec![[vec!["until all its work is free for the other".to_owned()], cells].concat()],
+            )
+            .text(format!(
+                "{} heartbeats of {HEARTBEAT:?} at most.",
+                told(worst.as_secs_f64() / HEARTBEAT.as_secs_f64())
+            ))
     }
 }
 
@@ -74,15 +83,17 @@ impl fmt::Display for Instances {
 ///
 /// # Errors
 /// When a world fails or a stake does not end as it must.
-pub async fn run(requests: usize, takeovers: usize) -> Result<Instances> {
+pub(super) async fn run(requests: usize, takeovers: usize) -> Result<Chapter> {
     let mut found = Instances { requests, ..Instances::default() };
     for instances in INSTANCES {
+        say(&format!("{requests} stakes, {instances} instances"));
         found.crowds.push(crowd(instances, requests).await?);
     }
-    for _ in 0..takeovers {
+    for number in 1..=takeovers {
+        say(&format!("takeover {number} of {takeovers}"));
         found.takeovers.push(takeover().await?);
     }
-    Ok(found)
+    Ok(found.chapter())
 }
 
 fn options() -> WorldOptions {

@@ -1,6 +1,10 @@
 //! Reading a long chain from its first block, beside a bare loop of the same calls.
 
-use super::LATENCY;
+use super::{
+    LATENCY,
+    chapter::{Chapter, told},
+    say,
+};
 use crate::{
     anvil::Mining,
     devnet::{DevnetOptions, Side},
@@ -13,7 +17,6 @@ use crate::{
 use anyhow::{Context as _, Result, ensure};
 use serde_json::{Value as Json, json};
 use std::{
-    fmt,
     sync::{Arc, Mutex, PoisonError},
     time::{Duration, Instant},
 };
@@ -29,8 +32,7 @@ const LIMIT: Duration = Duration::from_secs(600);
 const LOOK: Duration = Duration::from_millis(2);
 
 /// What was measured.
-#[derive(Debug)]
-pub struct Scan {
+struct Scan {
     blocks: u64,
     facilitator: Duration,
     bare: Duration,
@@ -38,25 +40,33 @@ pub struct Scan {
     bare_calls: Counts,
 }
 
-impl fmt::Display for Scan {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { blocks, facilitator, bare, calls, bare_calls } = self;
-        writeln!(f, "{blocks} blocks from the first one on, a node {} ms away:", LATENCY.as_millis())?;
+impl Scan {
+    fn rate(&self, took: Duration) -> f64 {
+        self.blocks as f64 / took.as_secs_f64()
+    }
+
+    fn chapter(&self) -> Chapter {
         let row = |name: &str, took: Duration, calls: &Counts| {
-            let rate = u128::from(*blocks) * 1_000 / took.as_millis().max(1);
-            vec![
-                name.to_owned(),
-                format!("{} ms", took.as_millis()),
-                format!("{rate} blocks/s"),
-                calls.total().to_string(),
-                calls.requests.to_string(),
-            ]
+            let rate = told(self.rate(took));
+            vec![name.to_owned(), told(took.as_secs_f64()), rate, calls.total().to_string(), calls.requests.to_string()]
         };
-        let rows =
-            [row("facilitator, to the stored checkpoint", *facilitator, calls), row("bare loop", *bare, bare_calls)];
-        f.write_str(&table::layout(&["", "time", "rate", "calls", "requests"], &rows))?;
-        let percent = bare.as_millis() * 100 / facilitator.as_millis().max(1);
-        writeln!(f, "{percent} % of the bare loop's rate")
+        let rows = vec![
+            row("facilitator, to the stored checkpoint", self.facilitator, &self.calls),
+            row("bare loop", self.bare, &self.bare_calls),
+        ];
+        let percent = self.rate(self.facilitator) * 100.0 / self.rate(self.bare);
+        Chapter::new("scan", "Reading a long chain")
+            .text(format!(
+                "{} blocks from the first one on, the node {} ms away: from the first `eth_getLogs` to the stored checkpoint, \
+                 beside a bare loop of the same calls, one after the other, which does nothing with the answers.",
+                table::grouped(self.blocks),
+                LATENCY.as_millis()
+            ))
+            .table(&["", "seconds", "blocks/s", "calls", "HTTP requests"], rows)
+            .text(format!("{} % of the bare loop's rate.", told(percent)))
+            .figure("percent", percent)
+            .figure("rate", self.rate(self.facilitator))
+            .figure("bare", self.rate(self.bare))
     }
 }
 
@@ -64,7 +74,7 @@ impl fmt::Display for Scan {
 ///
 /// # Errors
 /// When the world fails, or the facilitator does not come to the end.
-pub async fn run(blocks: u64) -> Result<Scan> {
+pub(super) async fn run(blocks: u64) -> Result<Chapter> {
     let devnet = DevnetOptions { mining: Mining::OnDemand, ..DevnetOptions::default() };
     let world =
         World::new(WorldOptions { devnet, confirmations: 6, anchoring: None, ..WorldOptions::default() }).await?;
@@ -76,6 +86,7 @@ pub async fn run(blocks: u64) -> Result<Scan> {
     let proxy = &world.origin_proxy;
     proxy.set_rule(|_| Fault::Delay(LATENCY));
 
+    say(&format!("the facilitator reads {head} blocks"));
     let before = proxy.counts();
     let first = first_logs(&world);
     let daemon = world.operator.spawn()?;
@@ -93,13 +104,14 @@ pub async fn run(blocks: u64) -> Result<Scan> {
     let began = first.lock().unwrap_or_else(PoisonError::into_inner).context("nothing was read")?;
     world.operator.stop(daemon).await?;
 
+    say("a bare loop reads them");
     proxy.set_rule(|_| Fault::Delay(LATENCY));
     let before = proxy.counts();
     let start = Instant::now();
     bare(&Node::new(&proxy.url, world.devnet.origin.chain_id)?, &world, head).await?;
     let bare = start.elapsed();
     let bare_calls = proxy.counts().since(&before);
-    Ok(Scan { blocks: head + 1, facilitator: reached - began, bare, calls, bare_calls })
+    Ok(Scan { blocks: head + 1, facilitator: reached - began, bare, calls, bare_calls }.chapter())
 }
 
 /// When the first logs were asked for.
