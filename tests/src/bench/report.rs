@@ -175,12 +175,13 @@ impl Report {
     pub fn readme(&self) -> Result<String> {
         aims::complete(self)?;
         Ok(format!(
-            "{}\nMeasured on {} ({}, {} cores) by `scripts/bench --book`; all figures, plots and the method stand in the \
+            "{}\nMeasured on {} ({}, {} cores, {} build) by `scripts/bench --book`; all figures, plots and the method stand in the \
              [report](docs/src/{PAGE}).\n",
             aims::table(self)?.markdown(),
             machine::day(self.begun),
             self.machine.processor,
             self.machine.cores,
+            self.machine.build,
         ))
     }
 

@@ -64,8 +64,8 @@ struct Restart {
 /// Restarts with so many unfinished requests each, and with the most of them and keys as strong as `init` makes them.
 ///
 /// Figures: `rows` and `few`, the most and the fewest requests; `sent_s` and `open_mib` with the most and strong keys,
-/// `parent_mib` with the most and weak ones, which take no memory to open; `few.sent_s` and `few.parent_mib` with the
-/// fewest.
+/// `weak.sent_s` and `parent_mib` with the most and weak ones, which take no memory to open; `few.sent_s` and
+/// `few.parent_mib` with the fewest.
 ///
 /// # Errors
 /// When a world fails, or a real stake does not end as it must.
@@ -88,6 +88,7 @@ fn chapter(all: &[Restart]) -> Result<Chapter> {
     let header: Vec<&str> = std::iter::once("").chain(header.iter().map(String::as_str)).collect();
     let most_mib = |one: &Restart| one.memory.parent.resident_kib as f64 / 1024.0;
     let weak: Vec<&Restart> = all.iter().filter(|one| one.light_kdf).collect();
+    let light = weak.last().copied().context("no restart")?;
     let line = |name: &str, of: fn(&Restart) -> f64| Line {
         name: name.to_owned(),
         points: weak.iter().map(|one| (one.rows as f64, of(one))).collect(),
@@ -136,7 +137,8 @@ fn chapter(all: &[Restart]) -> Result<Chapter> {
         .figure("few", few.rows as f64)
         .figure("sent_s", strong.sent.as_secs_f64())
         .figure("open_mib", most_mib(strong))
-        .figure("parent_mib", most_mib(weak.last().context("no restart")?))
+        .figure("weak.sent_s", light.sent.as_secs_f64())
+        .figure("parent_mib", most_mib(light))
         .figure("few.sent_s", few.sent.as_secs_f64())
         .figure("few.parent_mib", most_mib(few)))
 }

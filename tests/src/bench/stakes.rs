@@ -104,7 +104,7 @@ fn chapter(settings: &Settings, all: &[[Runs; 2]]) -> Result<Chapter> {
     let chapter = Chapter::new("stakes", "Stakes beside a straight script")
         .text(format!(
             "So many stakes asked for at once, blocks every {} s, {} confirmations, heads asked for every {} ms; the same \
-             contracts, a fresh pair of nodes for each run. Medians of {} runs (of one from {} stakes on). The straight \
+             contracts, a fresh pair of nodes for each run. Medians; runs of each number: {}, one from {} stakes on. The straight \
              script is handed the requests, contracts and limits of gas beforehand, keeps nothing and survives nothing. \
              The clock starts when the last request is mined; the facilitator, which runs already, has seen the first one \
              by then (see \"head start\"). A block is lost where a step was mined later than confirmations, anchoring and \
@@ -116,7 +116,10 @@ fn chapter(settings: &Settings, all: &[[Runs; 2]]) -> Result<Chapter> {
             table::grouped(ONCE_FROM as u64),
         ))
         .table(&COLUMNS, rows)
-        .text("The facilitator by the straight script, and what it took of the machine:")
+        .text(
+            "The facilitator by the straight script, and what it took of the machine; memory is resident, so that what processes \
+             share counts once for each of them:",
+        )
         .table(&OWN, all.iter().map(own).collect::<Result<_>>()?);
     let chapter = plots(chapter, all);
     details(figures(chapter, aim)?, aim)
