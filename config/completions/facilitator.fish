@@ -259,7 +259,7 @@ json\t'One JSON object a line'"
 complete -c facilitator -n "__fish_facilitator_using_subcommand maintenance; and not __fish_seen_subcommand_from request cancel end help" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c facilitator -n "__fish_facilitator_using_subcommand maintenance; and not __fish_seen_subcommand_from request cancel end help" -s V -l version -d 'Print version'
 complete -c facilitator -n "__fish_facilitator_using_subcommand maintenance; and not __fish_seen_subcommand_from request cancel end help" -f -a "request" -d 'Ask for maintenance: from the next maintenance tick on the instance signs nothing, and others take its requests'
-complete -c facilitator -n "__fish_facilitator_using_subcommand maintenance; and not __fish_seen_subcommand_from request cancel end help" -f -a "cancel" -d 'Take that back, as long as it has not begun'
+complete -c facilitator -n "__fish_facilitator_using_subcommand maintenance; and not __fish_seen_subcommand_from request cancel end help" -f -a "cancel" -d 'Take a request for maintenance back, as long as it has not begun'
 complete -c facilitator -n "__fish_facilitator_using_subcommand maintenance; and not __fish_seen_subcommand_from request cancel end help" -f -a "end" -d 'End the maintenance. A start of the instance does so too'
 complete -c facilitator -n "__fish_facilitator_using_subcommand maintenance; and not __fish_seen_subcommand_from request cancel end help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c facilitator -n "__fish_facilitator_using_subcommand maintenance; and __fish_seen_subcommand_from request" -l chain-id -d 'Id of the auxiliary chain' -r
@@ -293,7 +293,7 @@ complete -c facilitator -n "__fish_facilitator_using_subcommand maintenance; and
 complete -c facilitator -n "__fish_facilitator_using_subcommand maintenance; and __fish_seen_subcommand_from end" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c facilitator -n "__fish_facilitator_using_subcommand maintenance; and __fish_seen_subcommand_from end" -s V -l version -d 'Print version'
 complete -c facilitator -n "__fish_facilitator_using_subcommand maintenance; and __fish_seen_subcommand_from help" -f -a "request" -d 'Ask for maintenance: from the next maintenance tick on the instance signs nothing, and others take its requests'
-complete -c facilitator -n "__fish_facilitator_using_subcommand maintenance; and __fish_seen_subcommand_from help" -f -a "cancel" -d 'Take that back, as long as it has not begun'
+complete -c facilitator -n "__fish_facilitator_using_subcommand maintenance; and __fish_seen_subcommand_from help" -f -a "cancel" -d 'Take a request for maintenance back, as long as it has not begun'
 complete -c facilitator -n "__fish_facilitator_using_subcommand maintenance; and __fish_seen_subcommand_from help" -f -a "end" -d 'End the maintenance. A start of the instance does so too'
 complete -c facilitator -n "__fish_facilitator_using_subcommand maintenance; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c facilitator -n "__fish_facilitator_using_subcommand stats" -l chain-id -d 'Id of the auxiliary chain' -r
@@ -417,7 +417,7 @@ complete -c facilitator -n "__fish_facilitator_using_subcommand help; and __fish
 complete -c facilitator -n "__fish_facilitator_using_subcommand help; and __fish_seen_subcommand_from requests" -f -a "retry" -d 'Take a request up again now: one that waits, failed, or was skipped'
 complete -c facilitator -n "__fish_facilitator_using_subcommand help; and __fish_seen_subcommand_from scanner" -f -a "rewind" -d 'Go back to a block and read the chain again from there'
 complete -c facilitator -n "__fish_facilitator_using_subcommand help; and __fish_seen_subcommand_from maintenance" -f -a "request" -d 'Ask for maintenance: from the next maintenance tick on the instance signs nothing, and others take its requests'
-complete -c facilitator -n "__fish_facilitator_using_subcommand help; and __fish_seen_subcommand_from maintenance" -f -a "cancel" -d 'Take that back, as long as it has not begun'
+complete -c facilitator -n "__fish_facilitator_using_subcommand help; and __fish_seen_subcommand_from maintenance" -f -a "cancel" -d 'Take a request for maintenance back, as long as it has not begun'
 complete -c facilitator -n "__fish_facilitator_using_subcommand help; and __fish_seen_subcommand_from maintenance" -f -a "end" -d 'End the maintenance. A start of the instance does so too'
 complete -c facilitator -n "__fish_facilitator_using_subcommand help; and __fish_seen_subcommand_from params" -f -a "get" -d 'Show one parameter, or all'
 complete -c facilitator -n "__fish_facilitator_using_subcommand help; and __fish_seen_subcommand_from params" -f -a "set" -d 'Change a parameter, for all instances'

@@ -1,7 +1,8 @@
-//! What is handed out: that the package names files that are there, that completions complete, and that the image's
-//! recipe holds together. Building them is left to `scripts/package`.
+//! What is handed out: that the package names files that are there, that completions complete, that a static program
+//! resolves names on any machine, and that the image's recipe holds together. Building them is left to `scripts/package`.
 
 use anyhow::{Context as _, Result, ensure};
+use facilitator_tests::skipped;
 use serde_json::Value as Json;
 use std::{
     fs,
@@ -132,5 +133,63 @@ fn the_image_is_made_in_stages_and_runs_as_a_user_without_rights() -> Result<()>
     let start: Vec<String> = serde_json::from_str(of("ENTRYPOINT").first().context("no entry point")?)?;
     ensure!(start == ["/usr/bin/facilitator"], "{start:?}");
     ensure!(of("VOLUME") == ["/var/lib/facilitator"] && of("ENV") == ["MOSAIC_HOME=/var/lib/facilitator"], "no home");
+    Ok(())
+}
+
+/// A module for the resolving of names that ends whoever loads it with a code of its own, as one of another C library does
+/// by a signal.
+const POISON: &str = "#include <unistd.h>\n__attribute__((constructor)) static void loaded(void) { _exit(77); }\n";
+/// Looks up a host or its own account, if it is told so after the program's own preparation.
+const LOOKUP: &str = r#"
+mod names;
+fn main() {
+    let is = |number, word: &str| std::env::args().nth(number).as_deref() == Some(word);
+    if is(1, "prepared") {
+        names::resolve_without_modules();
+    }
+    let found = match is(2, "host") {
+        true => std::net::ToSocketAddrs::to_socket_addrs("localhost:80").is_ok(),
+        false => std::env::home_dir().is_some(),
+    };
+    std::process::exit(if found { 0 } else { 1 });
+}
+"#;
+
+/// Linked statically, glibc would load modules of the machine, whose C library is another one, into the program.
+#[test]
+fn a_static_program_loads_no_module_to_resolve_a_name() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let file = |name: &str| folder.path().join(name);
+    let run = |program: &str, arguments: &[&str]| -> Result<()> {
+        let told = Command::new(program).args(arguments).current_dir(&folder).output().context(program.to_owned())?;
+        ensure!(told.status.success(), "{program}: {}", String::from_utf8_lossy(&told.stderr));
+        Ok(())
+    };
+    if let Err(why) = run("unshare", &["--map-root-user", "--mount", "true"]) {
+        skipped::say(&format!("this machine allows no mounts of its own to a test: {why:#}"));
+        return Ok(());
+    }
+    fs::write(file("poison.c"), POISON)?;
+    fs::write(file("lookup.rs"), LOOKUP)?;
+    fs::write(file("hosts"), "127.0.0.1 localhost\n")?;
+    fs::write(file("nsswitch.conf"), "hosts: poison files dns\npasswd: poison files\n")?;
+    fs::copy(repository().join("bin/facilitator/src/names.rs"), file("names.rs"))?;
+    run("cc", &["-shared", "-fPIC", "-o", "libnss_poison.so.2", "poison.c"])?;
+    run("rustc", &["--edition=2024", "-Ctarget-feature=+crt-static", "-Dwarnings", "lookup.rs"])?;
+    let code = |how: &str, what: &str| -> Result<Option<i32>> {
+        let within =
+            "mount --bind nsswitch.conf /etc/nsswitch.conf && mount --bind hosts /etc/hosts && exec ./lookup $0 $1";
+        let mut lookup = Command::new("unshare");
+        lookup.args(["--map-root-user", "--mount", "sh", "-c", within, how, what]).current_dir(&folder);
+        // Without `HOME` it is that of the account.
+        Ok(lookup.env("LD_LIBRARY_PATH", folder.path()).env_remove("HOME").status()?.code())
+    };
+    for what in ["host", "account"] {
+        // The module is one that does harm; else the rest shows nothing.
+        let unprepared = code("unprepared", what)?;
+        ensure!(unprepared == Some(77), "the module was not loaded for a {what}: {unprepared:?}");
+        let prepared = code("prepared", what)?;
+        ensure!(prepared == Some(0), "a {what}: ended with {prepared:?}");
+    }
     Ok(())
 }

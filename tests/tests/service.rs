@@ -121,5 +121,5 @@ fn the_unit_is_valid_and_shut_in() -> Result<()> {
     };
     analyze(&["verify", "--man=no"])?;
     // Exposure in tenths: 0 is shut in, 100 wide open.
-    analyze(&["security", "--offline=true", "--no-pager", "--threshold=20"])
+    analyze(&["security", "--offline=true", "--no-pager", "--threshold=15"])
 }

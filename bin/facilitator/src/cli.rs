@@ -23,6 +23,9 @@ pub(crate) use run::{MonitorArgs, StartArgs, StopArgs};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
 
+/// Where the help shows what all commands take: behind their own options.
+const LOGGING: &str = "Logging";
+
 /// Moves tokens between two EVM chains through OpenST Mosaic gateways: accepts stake requests on the origin chain and
 /// sees each one through to minted tokens on the auxiliary chain, and redeem requests the same way back.
 ///
@@ -32,10 +35,10 @@ use std::path::PathBuf;
 pub(crate) struct Cli {
     /// What is logged to standard error: error, warn, info, debug, trace, or a filter such as
     /// `info,facilitator_sender=debug`. `RUST_LOG` does the same.
-    #[arg(long, global = true, value_name = "LEVEL")]
+    #[arg(long, global = true, value_name = "LEVEL", help_heading = LOGGING)]
     pub(crate) log_level: Option<String>,
     /// How log lines look.
-    #[arg(long, global = true, value_enum, value_name = "FORMAT")]
+    #[arg(long, global = true, value_enum, value_name = "FORMAT", help_heading = LOGGING)]
     pub(crate) log_format: Option<LogFormat>,
     /// What to do.
     #[command(subcommand)]
@@ -80,9 +83,15 @@ pub(crate) enum Command {
     #[command(after_help = examples::START)]
     Start(StartArgs),
     /// End a running facilitator in order and wait for its end.
+    ///
+    /// Workers hand back what they are at, senders end in order. A facilitator that a service manager
+    /// runs is stopped by it: `systemctl stop facilitator@1406`.
     #[command(after_help = examples::STOP)]
     Stop(StopArgs),
     /// List the running facilitators.
+    ///
+    /// Of all chain pairs that are configured in this home (MOSAIC_HOME, else $HOME/.mosaic); with them the other
+    /// instances that share their databases, on other hosts too.
     #[command(after_help = examples::LIST)]
     List(JsonArg),
     /// Show how a facilitator is doing: chains, processes, queue, the oldest unfinished request and why it waits.
@@ -107,7 +116,7 @@ pub(crate) enum Command {
     Ledger(LedgerArgs),
     /// Check configuration, database, nodes, contracts, whitelisting, balances and allowances.
     ///
-    /// Each finding says how to mend it. Exit code 1 if there is an error.
+    /// For a new configuration, after a change of it, and whenever requests wait or are skipped. Each finding says how to mend it. Exit code 1 if there is an error.
     #[command(after_help = examples::DOCTOR)]
     Doctor(DoctorArgs),
     /// Show the endpoints of both chains: health, heights, calls, errors, and which one is read.
@@ -143,18 +152,25 @@ pub(crate) enum Command {
     #[command(subcommand, after_help = examples::MAINTENANCE)]
     Maintenance(MaintenanceCommand),
     /// Show the instances that share the database: status, transactions signed, downtime.
+    ///
+    /// Where one operator runs several instances for a chain pair, this says which of them work. Signed transactions are
+    /// counted since the last reward run and ever.
     #[command(after_help = examples::STATS)]
     Stats(StatsArgs),
     /// Show or change what the life of the instances goes by. It counts for all of them at once.
     #[command(subcommand, after_help = examples::PARAMS)]
     Params(ParamsCommand),
     /// End an instance for good: it signs nothing any more, and another one takes its requests over.
+    ///
+    /// For an instance whose host or keys are gone. Stop it first, if it still runs.
     #[command(after_help = examples::DEREGISTER)]
     Deregister(InstanceArgs),
     /// Look after the database: bring its schema up to date, check it, or move it to another one.
     #[command(subcommand, after_help = examples::DB)]
     Db(DbCommand),
     /// Print shell completions.
+    ///
+    /// With them a shell completes commands and options at the tab key.
     #[command(after_help = examples::COMPLETIONS)]
     Completions {
         /// The shell.

@@ -100,6 +100,36 @@ async fn packed_calls(fork: &str) {
     assert_eq!(anvil.0.rpc.stats().calls - after.calls, 1, "{fork}");
 }
 
+/// Transactions of one function, in the name of an account or of a contract.
+async fn sequences(fork: &str) {
+    let Some(anvil) = Actor::start(fork).await else { return };
+    let (echo, revert) = (anvil.deploy(ECHO).await, anvil.deploy(REVERT).await);
+    let reader = Reader::start(anvil.0.rpc.clone(), ReaderOptions::default());
+    for from in [Address([0x77; 20]), echo] {
+        let transaction =
+            |to, data: &[u8]| Query::Call { from: Some(from), to, data: Bytes(data.to_vec()), at: At::Latest };
+        let before = anvil.0.rpc.stats();
+        let queries = (0..24u8).map(|n| transaction(echo, &[1, 2, 3, 4, n])).collect();
+        let expected: Vec<_> = (0..24u8).map(|n| Answer::Data(Bytes(vec![1, 2, 3, 4, n]))).collect();
+        assert_eq!(reader.ask(queries).await, expected, "{fork}");
+        assert_eq!(anvil.0.rpc.stats().calls - before.calls, 1, "{fork}, as {from}");
+        let answers = reader.ask(vec![transaction(revert, b"func1"), transaction(revert, b"func2")]).await;
+        let expected = [b"func1", b"func2"].map(|data| Answer::Reverted(Revert::Other(Bytes(data.to_vec()))));
+        assert_eq!(answers, expected, "{fork}");
+        assert_eq!(anvil.0.rpc.stats().calls - before.calls, 1 + 1 + 2, "{fork}, as {from}");
+    }
+}
+
+#[tokio::test]
+async fn sequences_are_tried_out_on_london() {
+    sequences("london").await;
+}
+
+#[tokio::test]
+async fn sequences_are_tried_out_on_osaka() {
+    sequences("osaka").await;
+}
+
 #[tokio::test]
 async fn packed_calls_work_on_byzantium() {
     packed_calls("byzantium").await;

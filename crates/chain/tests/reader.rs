@@ -53,6 +53,19 @@ fn proof(params: &Value) -> Value {
     })
 }
 
+/// What becomes of transactions: those whose data ends with 1 succeed only as the first of their sequence.
+fn tried_out(calls: &Value) -> Vec<Value> {
+    let result = |(place, call): (usize, &Value)| {
+        let data: Bytes = call["data"].as_str().unwrap().parse().unwrap();
+        let result = contract(call["to"].as_str().unwrap().parse().unwrap(), &data.0);
+        match result.filter(|_| place == 0 || data.0.last() != Some(&1)) {
+            Some(bytes) => json!({ "status": "0x1", "gasUsed": "0x5208", "returnData": Bytes(bytes) }),
+            None => json!({ "status": "0x0", "returnData": "0x", "error": { "code": 3, "message": "reverted" } }),
+        }
+    };
+    calls.as_array().unwrap().iter().enumerate().map(result).collect()
+}
+
 fn node(method: &str, params: &Value) -> Result<Value, (i64, String)> {
     match method {
         "eth_call" => {
@@ -61,6 +74,7 @@ fn node(method: &str, params: &Value) -> Result<Value, (i64, String)> {
             let result = contract(to.parse().unwrap(), &input.0);
             result.map(|bytes| json!(Bytes(bytes))).ok_or((3, "execution reverted: no luck".into()))
         }
+        "eth_simulateV1" => Ok(json!([{ "calls": tried_out(&params[0]["blockStateCalls"][0]["calls"]) }])),
         "eth_getBalance" => Ok(json!("0x5")),
         "eth_getCode" => Ok(json!("0x60")),
         "eth_getProof" => Ok(proof(params)),
@@ -113,6 +127,60 @@ async fn the_questions_of_many_askers_become_one_request_with_few_calls() {
     assert_eq!((requests, of("eth_call"), of("eth_getProof"), of("eth_getBalance")), (1, 2, 1, 1));
     let balance = &stub::calls(&stub.requests()[0]).into_iter().find(|c| c["method"] == "eth_getBalance").unwrap();
     assert_eq!(balance["params"][1], "0x10", "final is the height that was told");
+}
+
+/// A transaction of a function of the contract at `to`.
+fn transaction(to: u8, function: u8, argument: u8) -> Query {
+    let data = Bytes(vec![function, 0, 0, 0, argument]);
+    Query::Call { from: Some(Address([2; 20])), to: Address([to; 20]), data, at: At::Latest }
+}
+
+fn echo(function: u8, argument: u8) -> Answer {
+    data(&[function, 0, 0, 0, argument].repeat(2))
+}
+
+#[tokio::test]
+async fn transactions_of_one_function_are_tried_out_in_few_calls_and_what_fails_among_them_alone() {
+    let stub = honest().await;
+    let reader = reader(&stub);
+    // 30 of one function, one of another, and one of the same function of another contract.
+    let queries = (2..32).map(|n| transaction(1, 5, n)).chain([transaction(1, 6, 9), transaction(2, 5, 9)]);
+    let answers = reader.ask(queries.collect()).await;
+    let expected: Vec<Answer> = (2..32).map(|n| echo(5, n)).chain([echo(6, 9), echo(5, 9)]).collect();
+    assert_eq!(answers, expected);
+    let (methods, requests) = stub.counts();
+    assert_eq!((methods["eth_simulateV1"], methods["eth_call"], requests), (2, 2, 1));
+
+    // The one that fails behind others succeeds alone; the other one fails alone too, and says why.
+    let answers = reader.ask(vec![transaction(1, 5, 7), transaction(1, 5, 1)]).await;
+    assert_eq!(answers, [echo(5, 7), echo(5, 1)]);
+    let answers = reader.ask(vec![transaction(0xff, 5, 7), transaction(0xff, 5, 8)]).await;
+    assert_eq!(answers, vec![Answer::Reverted(Revert::Reason("no luck".into())); 2]);
+    let (methods, requests) = stub.counts();
+    assert_eq!((methods["eth_simulateV1"], methods["eth_call"], requests), (4, 2 + 1 + 2, 1 + 2 + 2));
+}
+
+#[tokio::test]
+async fn a_node_that_tries_out_no_sequences_is_noticed_and_still_answers_all() {
+    for lie in [None, Some(json!([{ "calls": [] }])), Some(json!([]))] {
+        let told = lie.clone();
+        let stub = Stub::start(move |body, _| {
+            Reply::Json(each(body, |method, params| match (method, &told) {
+                ("eth_simulateV1", None) => Err((-32601, "the method eth_simulateV1 does not exist".into())),
+                ("eth_simulateV1", Some(told)) => Ok(told.clone()),
+                _ => node(method, params),
+            }))
+        })
+        .await;
+        let reader = reader(&stub);
+        for round in 0..6u8 {
+            let answers = reader.ask((2..12).map(|n| transaction(round, 5, n)).collect()).await;
+            assert_eq!(answers, (2..12).map(|n| echo(5, n)).collect::<Vec<_>>(), "{lie:?}");
+        }
+        // A few tries are in vain, or one if it says that it can't.
+        let most = if lie.is_none() { 1 } else { 3 };
+        assert!(stub.counts().1 <= 6 + most, "{lie:?}: {}", stub.counts().1);
+    }
 }
 
 #[tokio::test]

@@ -15,7 +15,9 @@ mod types;
 
 pub use error::SenderError;
 pub use keep::{Keep, Records};
-pub use node::{Answers, Ask, Node, Question, Receipt, Simulate, Simulation, Success, TokenFlow, Trial};
+pub use node::{
+    Answers, Ask, Node, Question, Receipt, ReceiptsOf, Simulate, Simulation, Success, TokenFlow, Told, Trial,
+};
 pub use sender::{AccountView, Gate, Sender};
 pub use settings::Settings;
 pub use types::{Allowance, Failure, Head, Outcome, Submit, SubmitAnswer, Visibility};

@@ -91,6 +91,29 @@ pub enum Trial {
 /// The answers to one batch: the outer error says that the node answered nothing at all.
 pub type Answers<T> = Result<Vec<Result<T, RpcError>>, RpcError>;
 
+/// Which receipts are asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ReceiptsOf {
+    /// All of the blocks from the first to the last.
+    Blocks(u64, u64),
+    /// Those of these transactions.
+    Transactions(Vec<B256>),
+}
+
+/// Answers, and the receipts that were asked for with them.
+#[derive(Debug)]
+pub struct Told {
+    /// To the questions, in their order.
+    pub answers: Vec<Result<B256, RpcError>>,
+    /// As far as there are any.
+    pub receipts: Result<Vec<Receipt>, RpcError>,
+}
+
+/// Those that there are, if it is known of each whether there is one.
+fn present(receipts: Vec<Result<Option<Receipt>, RpcError>>) -> Result<Vec<Receipt>, RpcError> {
+    receipts.into_iter().filter_map(Result::transpose).collect()
+}
+
 /// The node behind one endpoint.
 #[derive(Debug, Clone)]
 pub struct Node {
@@ -114,6 +137,25 @@ pub trait Ask {
     /// Answers as words: numbers as they are, hashes as bytes. All of the state at the height `head`, but for the
     /// transactions at the newest final block, which is at `finalised`.
     async fn ask(&self, questions: &[Question], head: u64, finalised: u64) -> Answers<B256>;
+
+    /// As [`Ask::ask`], with receipts: in one HTTP request, if the node can be asked that way. That these could not be had is
+    /// an error of its own.
+    ///
+    /// # Errors
+    /// When the node answered nothing at all.
+    async fn ask_with_receipts(
+        &self,
+        questions: &[Question],
+        (head, finalised): (u64, u64),
+        of: &ReceiptsOf,
+    ) -> Result<Told, RpcError> {
+        let answers = self.ask(questions, head, finalised).await?;
+        let receipts = match of {
+            ReceiptsOf::Blocks(first, last) => self.block_receipts(*first, *last).await,
+            ReceiptsOf::Transactions(hashes) => self.receipts(hashes).await.and_then(present),
+        };
+        Ok(Told { answers, receipts })
+    }
 
     /// Number and base fee of the newest block.
     async fn head(&self) -> Result<crate::Head, RpcError>;
@@ -150,6 +192,27 @@ impl Ask for Node {
         Ok(questions.iter().zip(answers).map(read).collect())
     }
 
+    async fn ask_with_receipts(
+        &self,
+        questions: &[Question],
+        (head, finalised): (u64, u64),
+        of: &ReceiptsOf,
+    ) -> Result<Told, RpcError> {
+        let mut calls: Vec<Call> = questions.iter().map(|question| call_of(*question, head, finalised)).collect();
+        match of {
+            ReceiptsOf::Blocks(first, last) => calls.extend((*first..=*last).map(block_receipts_call)),
+            ReceiptsOf::Transactions(hashes) => calls.extend(hashes.iter().map(receipt_call)),
+        }
+        let mut answers = self.rpc.batch(&calls).await?;
+        let rest = answers.split_off(questions.len().min(answers.len()));
+        let receipts = match of {
+            ReceiptsOf::Blocks(..) => all_receipts(rest),
+            ReceiptsOf::Transactions(_) => present(rest.into_iter().map(|answer| receipt(&answer?)).collect()),
+        };
+        let read = |(question, answer): (&Question, Result<Value, RpcError>)| word_of(*question, &answer?);
+        Ok(Told { answers: questions.iter().zip(answers).map(read).collect(), receipts })
+    }
+
     async fn head(&self) -> Result<crate::Head, RpcError> {
         let block = self.rpc.call("eth_getBlockByNumber", json!(["latest", false])).await?;
         let number = parse::<U256>(&block["number"])?.to_u64().ok_or_else(|| malformed("a block number"))?;
@@ -175,24 +238,14 @@ impl Ask for Node {
     }
 
     async fn receipts(&self, hashes: &[B256]) -> Answers<Option<Receipt>> {
-        let calls: Vec<Call> =
-            hashes.iter().map(|hash| Call::new("eth_getTransactionReceipt", json!([hash]))).collect();
+        let calls: Vec<Call> = hashes.iter().map(receipt_call).collect();
         let answers = self.rpc.batch(&calls).await?;
         Ok(answers.into_iter().map(|answer| receipt(&answer?)).collect())
     }
 
     async fn block_receipts(&self, first: u64, last: u64) -> Result<Vec<Receipt>, RpcError> {
-        let calls: Vec<Call> =
-            (first..=last).map(|number| Call::new("eth_getBlockReceipts", json!([quantity(number)]))).collect();
-        let mut found = Vec::new();
-        for answer in self.rpc.batch(&calls).await? {
-            let answer = answer?;
-            let list = answer.as_array().ok_or_else(|| malformed("a list of receipts"))?;
-            for value in list {
-                found.extend(receipt(value)?);
-            }
-        }
-        Ok(found)
+        let calls: Vec<Call> = (first..=last).map(block_receipts_call).collect();
+        all_receipts(self.rpc.batch(&calls).await?)
     }
 }
 
@@ -281,6 +334,27 @@ fn word_of(question: Question, answer: &Value) -> Result<B256, RpcError> {
         }
         Question::BlockHash(_) => parse(&answer["hash"]),
     }
+}
+
+fn receipt_call(hash: &B256) -> Call {
+    Call::new("eth_getTransactionReceipt", json!([hash]))
+}
+
+fn block_receipts_call(number: u64) -> Call {
+    Call::new("eth_getBlockReceipts", json!([quantity(number)]))
+}
+
+/// The receipts in the answers about whole blocks.
+fn all_receipts(answers: Vec<Result<Value, RpcError>>) -> Result<Vec<Receipt>, RpcError> {
+    let mut found = Vec::new();
+    for answer in answers {
+        let answer = answer?;
+        let list = answer.as_array().ok_or_else(|| malformed("a list of receipts"))?;
+        for value in list {
+            found.extend(receipt(value)?);
+        }
+    }
+    Ok(found)
 }
 
 /// The gas of an estimate.

@@ -49,6 +49,9 @@ pub(crate) enum ScannerCommand {
 #[derive(Debug, Subcommand)]
 pub(crate) enum SyncCommand {
     /// Show stage, heights and what each chain waits for. No work is done before both are in stage `working`.
+    ///
+    /// For a start that does not become ready, and when nothing moves although both nodes answer. From the database, so
+    /// it answers whatever the nodes do.
     #[command(after_help = examples::SYNC)]
     Status {
         /// Which facilitator.

@@ -7,7 +7,9 @@ use clap::Subcommand;
 #[derive(Debug, Subcommand)]
 pub(crate) enum DbCommand {
     /// Make the database, or bring its schema up to date. `start` does so by itself.
-    #[command(after_help = examples::DB)]
+    ///
+    /// For an upgrade that is to be looked at before the start, and for a new, empty database server.
+    #[command(after_help = examples::DB_MIGRATE)]
     Migrate {
         /// Which facilitator.
         #[command(flatten)]
@@ -20,7 +22,7 @@ pub(crate) enum DbCommand {
     ///
     /// Checks version and chain pair, that every page or row can be read, and that what is stored does not contradict
     /// itself. Exit code 8 if something is wrong.
-    #[command(after_help = examples::DB)]
+    #[command(after_help = examples::DB_CHECK)]
     Check {
         /// Which facilitator.
         #[command(flatten)]
@@ -33,7 +35,7 @@ pub(crate) enum DbCommand {
     ///
     /// In one transaction: all of it or nothing. Refused while the facilitator runs, and if the other database has
     /// rows. This one is left as it is. Afterwards the command says what to change in the config.
-    #[command(after_help = examples::DB)]
+    #[command(after_help = examples::DB_COPY)]
     Copy {
         /// Which facilitator.
         #[command(flatten)]

@@ -200,3 +200,23 @@ fn the_help_of_every_command_has_an_example_of_it_that_works() {
         }
     }
 }
+
+/// Whoever has run a command is told where to go from there; a command with subcommands leaves that to them.
+#[test]
+fn the_help_of_every_command_says_what_comes_next() {
+    for each in family(&command()).into_iter().filter(|each| family(each).len() == 1) {
+        let text = each.get_after_help().map(ToString::to_string).unwrap_or_default();
+        assert!(text.lines().any(|line| line.starts_with("Next: ")), "{} leads nowhere", typed(each));
+    }
+}
+
+/// What all commands take stands behind what is their own, however their options are declared.
+#[test]
+fn options_about_logging_stand_apart() {
+    for each in family(&command()) {
+        let text = each.clone().render_long_help().to_string();
+        let (own, logging) = text.split_once("\nLogging:\n").unwrap_or_default();
+        assert!(own.contains("Options:\n") && !own.contains("--log-"), "{text}");
+        assert!(logging.contains("--log-level") && logging.contains("--log-format"), "{text}");
+    }
+}

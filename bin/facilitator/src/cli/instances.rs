@@ -21,13 +21,19 @@ pub(crate) struct InstanceArgs {
 #[derive(Debug, Subcommand)]
 pub(crate) enum MaintenanceCommand {
     /// Ask for maintenance: from the next maintenance tick on the instance signs nothing, and others take its requests.
-    #[command(alias = "request-son-maintenance", after_help = examples::MAINTENANCE)]
+    ///
+    /// For work on its host or its nodes, so that nothing waits meanwhile. Until the tick it works on; how far apart
+    /// ticks are says the parameter maintenance_interval_ms.
+    #[command(alias = "request-son-maintenance", after_help = examples::MAINTENANCE_REQUEST)]
     Request(InstanceArgs),
-    /// Take that back, as long as it has not begun.
-    #[command(alias = "cancel-request-son-maintenance", after_help = examples::MAINTENANCE)]
+    /// Take a request for maintenance back, as long as it has not begun.
+    #[command(alias = "cancel-request-son-maintenance", after_help = examples::MAINTENANCE_CANCEL)]
     Cancel(InstanceArgs),
     /// End the maintenance. A start of the instance does so too.
-    #[command(after_help = examples::MAINTENANCE)]
+    ///
+    /// It is active again at once, unless heavier instances hold all places (parameter maximum_active): maintenance
+    /// keeps its place.
+    #[command(after_help = examples::MAINTENANCE_END)]
     End(InstanceArgs),
 }
 
@@ -55,7 +61,7 @@ pub(crate) struct StatsArgs {
 #[derive(Debug, Subcommand)]
 pub(crate) enum ParamsCommand {
     /// Show one parameter, or all.
-    #[command(after_help = examples::PARAMS)]
+    #[command(after_help = examples::PARAMS_GET)]
     Get {
         /// Which facilitator.
         #[command(flatten)]
@@ -67,7 +73,9 @@ pub(crate) enum ParamsCommand {
         json: bool,
     },
     /// Change a parameter, for all instances.
-    #[command(after_help = examples::PARAMS)]
+    ///
+    /// It is stored in the database and counts from then on, whatever the configs say; no restart is needed.
+    #[command(after_help = examples::PARAMS_SET)]
     Set {
         /// Which facilitator.
         #[command(flatten)]

@@ -2,7 +2,7 @@
 //!
 //! While one HTTP request is under way, and for a moment before it leaves, questions gather; then all of them go as
 //! one batch: equal ones once, proofs of one account and height as one `eth_getProof`, view calls without a sender
-//! packed into one `eth_call`.
+//! packed into one `eth_call`, transactions of one function tried out in one `eth_simulateV1`.
 //!
 //! Invariant: every question gets exactly one answer, in the order asked; one asker's failing question never spoils
 //! another's. Answers are not kept: a later question asks the chain again. What the answers mean is the askers' affair.
@@ -11,12 +11,13 @@ mod multicall;
 mod packing;
 mod plan;
 mod query;
+mod trials;
 
 pub use query::{Answer, At, Query};
 
 use crate::rpc::{Rpc, RpcError};
 use packing::Packing;
-use plan::{Manner, Open, PackOutcome, Plan, Settled};
+use plan::{Manner, Most, Open, PackOutcome, Packed, Plan, Settled};
 use std::{
     collections::HashMap,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -59,7 +60,22 @@ struct Job {
 struct State {
     rpc: Rpc,
     final_height: Option<u64>,
-    packing: Packing,
+    views: Packing,
+    trials: Packing,
+}
+
+impl State {
+    fn new(rpc: Rpc, final_height: Option<u64>) -> Self {
+        let (views, trials) = (Packing::new(packing::MAX_VIEWS), Packing::new(packing::MAX_TRIALS));
+        Self { rpc, final_height, views, trials }
+    }
+
+    fn packing(&mut self, of: Packed) -> &mut Packing {
+        match of {
+            Packed::Views => &mut self.views,
+            Packed::Trials => &mut self.trials,
+        }
+    }
 }
 
 /// Asks one chain. Clones share the gathering; it ends with the last clone.
@@ -78,7 +94,7 @@ impl Reader {
     #[must_use]
     pub fn start(rpc: Rpc, options: ReaderOptions) -> Self {
         let (jobs, queue) = mpsc::channel(MAX_JOBS);
-        let state = Arc::new(Mutex::new(State { rpc, final_height: None, packing: Packing::new() }));
+        let state = Arc::new(Mutex::new(State::new(rpc, None)));
         tokio::spawn(gather(queue, state.clone(), options));
         Self { jobs, state }
     }
@@ -86,8 +102,7 @@ impl Reader {
     /// Asks another endpoint from the next round on.
     pub fn use_endpoint(&self, rpc: Rpc) {
         let mut state = lock(&self.state);
-        state.rpc = rpc;
-        state.packing = Packing::new();
+        *state = State::new(rpc, state.final_height);
     }
 
     /// Tells the height that [`At::Final`] means from now on. Without one such questions fail.
@@ -224,11 +239,12 @@ fn pause(error: &RpcError, attempt: u32, options: &ReaderOptions) -> Option<Dura
 
 /// One batch for all open questions. The error is of those that must be asked again, if any.
 async fn ask_once(open: &[Open<'_>], state: &Mutex<State>) -> (HashMap<usize, Settled>, Option<RpcError>) {
-    let (rpc, final_height, pack) = {
+    let (rpc, final_height, most) = {
         let mut state = lock(state);
-        (state.rpc.clone(), state.final_height, state.packing.begin())
+        let most = Most { views: state.views.begin(), trials: state.trials.begin() };
+        (state.rpc.clone(), state.final_height, most)
     };
-    let plan = Plan::new(open, final_height, pack);
+    let plan = Plan::new(open, final_height, most);
     let outcomes = match rpc.batch(plan.calls()).await {
         Ok(outcomes) => outcomes,
         Err(error) => plan.calls().iter().map(|_| Err(error.clone())).collect(),
@@ -237,10 +253,14 @@ async fn ask_once(open: &[Open<'_>], state: &Mutex<State>) -> (HashMap<usize, Se
     let mut state = lock(state);
     for outcome in packs {
         match outcome {
-            PackOutcome::Carried => state.packing.succeeded(),
-            PackOutcome::Refused(calls) => {
-                tracing::debug!(endpoint = %rpc.endpoint(), calls, "a packed call was not carried out");
-                state.packing.failed(calls);
+            PackOutcome::Carried(kind) => state.packing(kind).succeeded(),
+            PackOutcome::Refused(kind, calls) => {
+                tracing::debug!(endpoint = %rpc.endpoint(), ?kind, calls, "a packed call was not carried out");
+                state.packing(kind).failed(calls);
+            }
+            PackOutcome::Unknown(kind) => {
+                tracing::debug!(endpoint = %rpc.endpoint(), ?kind, "the endpoint carries out no packed calls");
+                state.packing(kind).unable();
             }
         }
     }

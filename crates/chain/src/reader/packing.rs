@@ -1,11 +1,14 @@
-//! How many view calls go into one packed call: learned from what the endpoint carries out. Pure.
+//! How many questions go into one call: learned from what the endpoint carries out. Pure.
 //!
-//! Invariant: between 1 (nothing is packed) and [`MAX`]. An endpoint that never carried out a packed call is left
+//! Invariant: between 1 (nothing is packed) and the most that it was made for. An endpoint that never carried out a packed call is left
 //! alone after a few tries; one that did is tried again.
 
-/// Most calls in one packed call: with results of up to 300 bytes each it stays below 24 KiB, the largest "contract"
+/// Most view calls in one packed call: with results of up to 300 bytes each it stays below 24 KiB, the largest "contract"
 /// that may be created (EIP-170).
-pub(super) const MAX: usize = 80;
+pub(super) const MAX_VIEWS: usize = 80;
+/// Most transactions in one sequence: nodes give all of them together the gas of one block, and some an equal part to
+/// each.
+pub(super) const MAX_TRIALS: usize = 24;
 /// Failures in a row, without any success ever, after which an endpoint is taken as unable.
 const GIVE_UP: u32 = 3;
 /// Rounds without packing before an able endpoint is tried again.
@@ -14,6 +17,7 @@ const REST: u32 = 64;
 /// The present size.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Packing {
+    most: usize,
     size: usize,
     proven: bool,
     failures: u32,
@@ -21,11 +25,12 @@ pub(super) struct Packing {
 }
 
 impl Packing {
-    pub(super) fn new() -> Self {
-        Self { size: MAX, proven: false, failures: 0, rested: 0 }
+    /// At most so many in one call, until the endpoint is known better.
+    pub(super) fn new(most: usize) -> Self {
+        Self { most, size: most, proven: false, failures: 0, rested: 0 }
     }
 
-    /// The most calls to pack in the round that begins.
+    /// The most to pack in the round that begins.
     pub(super) fn begin(&mut self) -> usize {
         if self.size == 1 && (self.proven || self.failures < GIVE_UP) {
             self.rested += 1;
@@ -41,7 +46,12 @@ impl Packing {
     pub(super) fn succeeded(&mut self) {
         self.proven = true;
         self.failures = 0;
-        self.size = self.size.saturating_mul(2).min(MAX);
+        self.size = self.size.saturating_mul(2).min(self.most);
+    }
+
+    /// The endpoint does not know what packing needs, and says so.
+    pub(super) fn unable(&mut self) {
+        *self = Self { size: 1, failures: GIVE_UP, ..Self::new(self.most) };
     }
 
     /// A packed call of `len` calls was not carried out, although the endpoint answered.
@@ -58,8 +68,8 @@ mod tests {
 
     #[test]
     fn an_able_endpoint_recovers_and_an_unable_one_is_left_alone() {
-        let mut packing = Packing::new();
-        assert_eq!(packing.begin(), MAX);
+        let mut packing = Packing::new(MAX_VIEWS);
+        assert_eq!(packing.begin(), MAX_VIEWS);
         packing.succeeded();
         packing.failed(80);
         assert_eq!(packing.begin(), 40);
@@ -71,11 +81,15 @@ mod tests {
         packing.succeeded();
         assert_eq!(packing.begin(), 4);
 
-        let mut unable = Packing::new();
+        let mut unable = Packing::new(MAX_VIEWS);
         for _ in 0..GIVE_UP {
             let size = unable.begin();
             unable.failed(size);
         }
         assert!((0..10 * REST).all(|_| unable.begin() == 1));
+
+        let mut said_so = Packing::new(MAX_TRIALS);
+        said_so.unable();
+        assert!((0..10 * REST).all(|_| said_so.begin() == 1));
     }
 }

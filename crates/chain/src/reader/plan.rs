@@ -6,6 +6,7 @@
 use super::{
     multicall::{self, Part},
     query::{Answer, At, Query},
+    trials,
 };
 use crate::{
     rpc::{Call, RpcError},
@@ -26,12 +27,12 @@ pub(super) struct Open<'a> {
     pub(super) manner: Manner,
 }
 
-/// Whether a view call may be packed with others.
+/// Whether a question may be packed with others.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Manner {
     /// It may.
     Shared,
-    /// It failed in a packed call, or the packed call did: its own call tells the truth.
+    /// It failed among others, or the call that held them did: its own call tells the truth.
     Alone,
 }
 
@@ -46,11 +47,19 @@ pub(super) enum Settled {
     Again(RpcError),
 }
 
+/// A transaction to be tried out.
+struct Trial<'a> {
+    slot: usize,
+    query: &'a Query,
+    from: Address,
+    data: &'a Bytes,
+}
+
 /// The questions that one call answers.
 #[derive(Debug)]
 enum Questions<'a> {
     One { slot: usize, query: &'a Query },
-    Packed { slots: Vec<usize> },
+    Packed { kind: Packed, slots: Vec<usize> },
     Proof { address: Address, height: u64, keys: Vec<B256>, slots: Vec<(usize, B256)> },
 }
 
@@ -62,20 +71,43 @@ pub(super) struct Plan<'a> {
     settled: Vec<(usize, Settled)>,
 }
 
+/// How several questions share a call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Packed {
+    /// Views, by [`multicall`].
+    Views,
+    /// Transactions of one function of one contract, by [`trials`]: what one of them leaves behind can't be what lets
+    /// another one succeed.
+    Trials,
+}
+
 /// What happened to the packed calls of a round.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum PackOutcome {
     /// The endpoint carried one out.
-    Carried,
-    /// The endpoint answered, but didn't carry out one of so many calls.
-    Refused(usize),
+    Carried(Packed),
+    /// The endpoint answered, but didn't carry out one of so many questions.
+    Refused(Packed, usize),
+    /// The endpoint does not know the method.
+    Unknown(Packed),
 }
 
+/// The most questions that one call may hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Most {
+    pub(super) views: usize,
+    pub(super) trials: usize,
+}
+
+/// A function of a contract at a block.
+type Function<'a> = (String, Address, &'a [u8]);
+
 impl<'a> Plan<'a> {
-    /// Plans the calls for `open`, packing at most `pack` view calls into one.
-    pub(super) fn new(open: &[Open<'a>], final_height: Option<u64>, pack: usize) -> Self {
+    /// Plans the calls for `open`.
+    pub(super) fn new(open: &[Open<'a>], final_height: Option<u64>, most: Most) -> Self {
         let mut plan = Self::default();
         let mut views: BTreeMap<String, Vec<Open<'a>>> = BTreeMap::new();
+        let mut trials: BTreeMap<Function<'a>, Vec<Trial<'a>>> = BTreeMap::new();
         let mut proofs: BTreeMap<(Address, u64), Vec<(usize, B256)>> = BTreeMap::new();
         for &Open { slot, query, manner } in open {
             let Some(tag) = tag(query, final_height) else {
@@ -84,8 +116,12 @@ impl<'a> Plan<'a> {
                 continue;
             };
             match query {
-                Query::Call { from: None, .. } if manner == Manner::Shared && pack > 1 => {
+                Query::Call { from: None, .. } if manner == Manner::Shared && most.views > 1 => {
                     views.entry(tag).or_default().push(Open { slot, query, manner });
+                }
+                Query::Call { from: Some(from), to, data, .. } if manner == Manner::Shared && most.trials > 1 => {
+                    let function = (tag, *to, data.0.get(..4).unwrap_or_default());
+                    trials.entry(function).or_default().push(Trial { slot, query, from: *from, data });
                 }
                 Query::Proof { address, key, height } => {
                     proofs.entry((*address, *height)).or_default().push((slot, *key));
@@ -95,7 +131,8 @@ impl<'a> Plan<'a> {
                 }
             }
         }
-        views.into_iter().for_each(|(tag, views)| plan.pack(&views, &tag, pack));
+        views.into_iter().for_each(|(tag, views)| plan.pack(&views, &tag, most.views));
+        trials.into_iter().for_each(|((tag, to, _), trials)| plan.try_out(&trials, to, &tag, most.trials));
         proofs.into_iter().for_each(|((address, height), slots)| plan.prove(address, height, &slots));
         plan
     }
@@ -151,7 +188,23 @@ impl<'a> Plan<'a> {
         }
         let data = multicall::encode(group.iter().map(|(_, _, to, data)| (*to, *data)));
         let slots = group.into_iter().map(|(slot, ..)| slot).collect();
-        self.push(Call::new("eth_call", json!([{ "data": data }, tag])), Questions::Packed { slots });
+        self.push(
+            Call::new("eth_call", json!([{ "data": data }, tag])),
+            Questions::Packed { kind: Packed::Views, slots },
+        );
+    }
+
+    /// Cuts transactions to one contract into sequences.
+    fn try_out(&mut self, trials: &[Trial<'a>], to: Address, tag: &str, most: usize) {
+        for group in trials.chunks(most) {
+            if let [Trial { slot, query, .. }] = group {
+                self.single(*slot, query, tag);
+                continue;
+            }
+            let call = trials::call(group.iter().map(|trial| (trial.from, to, trial.data)), tag);
+            let slots = group.iter().map(|trial| trial.slot).collect();
+            self.push(call, Questions::Packed { kind: Packed::Trials, slots });
+        }
     }
 
     fn prove(&mut self, address: Address, height: u64, slots: &[(usize, B256)]) {
@@ -171,7 +224,7 @@ impl<'a> Plan<'a> {
         for (questions, outcome) in self.questions.into_iter().zip(outcomes) {
             match questions {
                 Questions::One { slot, query } => settled.push((slot, settle_one(query, outcome))),
-                Questions::Packed { slots } => settle_pack(&slots, outcome, &mut settled, &mut packs),
+                Questions::Packed { kind, slots } => settle_pack(kind, &slots, outcome, &mut settled, &mut packs),
                 Questions::Proof { address, height, keys, slots } => {
                     let proof = outcome.and_then(|value| parse_proof(&value, address, &keys, height));
                     for (slot, key) in slots {
@@ -242,26 +295,37 @@ fn without_answer(error: RpcError) -> Settled {
 }
 
 fn settle_pack(
+    kind: Packed,
     slots: &[usize],
     outcome: Result<Value, RpcError>,
     settled: &mut Vec<(usize, Settled)>,
     packs: &mut Vec<PackOutcome>,
 ) {
-    let returned = match outcome {
-        Ok(value) => parse_bytes("result of eth_call", &value).ok(),
+    let parts = match outcome {
+        Ok(value) => match kind {
+            Packed::Views => {
+                parse_bytes("result of eth_call", &value).ok().and_then(|data| multicall::decode(&data.0, slots.len()))
+            }
+            Packed::Trials => trials::decode(&value, slots.len()),
+        },
         Err(error @ (RpcError::Transport { .. } | RpcError::RateLimited { .. } | RpcError::Denied { .. })) => {
             settled.extend(slots.iter().map(|slot| (*slot, without_answer(error.clone()))));
+            return;
+        }
+        Err(RpcError::Unsupported { .. }) if kind == Packed::Trials => {
+            packs.push(PackOutcome::Unknown(kind));
+            settled.extend(slots.iter().map(|slot| (*slot, Settled::Alone)));
             return;
         }
         // Too slow, too large, refused or garbled: the calls alone tell whether it was the packing.
         Err(_) => None,
     };
-    let Some(parts) = returned.and_then(|data| multicall::decode(&data.0, slots.len())) else {
-        packs.push(PackOutcome::Refused(slots.len()));
+    let Some(parts) = parts else {
+        packs.push(PackOutcome::Refused(kind, slots.len()));
         settled.extend(slots.iter().map(|slot| (*slot, Settled::Alone)));
         return;
     };
-    packs.push(PackOutcome::Carried);
+    packs.push(PackOutcome::Carried(kind));
     for (slot, part) in slots.iter().zip(parts) {
         let settle = match part {
             Part::Returned(data) => Settled::Answer(Answer::Data(data)),

@@ -19,8 +19,9 @@ pub enum At {
 /// One question. Equal questions of one moment are asked once.
 #[derive(Clone, PartialEq, Eq, Hash, Encode, Decode)]
 pub enum Query {
-    /// What a call would return; with `from` also whether a transaction of that account would succeed. Without `from`
-    /// the contract sees some address without rights as its caller, never the same.
+    /// What a call would return; with `from` also whether a transaction of that account would succeed. Such ones of the
+    /// same function may be tried out one behind the other: for functions of which no call lets another one succeed.
+    /// Without `from` the contract sees some address without rights as its caller, never the same.
     Call {
         /// The caller that the contract sees.
         from: Option<Address>,

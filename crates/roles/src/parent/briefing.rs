@@ -45,6 +45,8 @@ pub(crate) struct Booked {
     accepts: HashMap<(Work, Side, Address), InFlight>,
     /// Those whose secret may go out, beside those that the database counts (protocol.md R4).
     reveals: Reveals,
+    /// Whose turn it is to see requests through on the chain that they go to.
+    targets: PerSide<Option<usize>>,
 }
 
 impl Booked {
@@ -64,6 +66,17 @@ impl Booked {
             let booked = self.accepts.entry((work, side, key.address)).or_default();
             *booked = booked.plus(InFlight::many(kind, 1));
         }
+    }
+
+    /// Whose turn it is on a side for a new request of this kind. On the chain that they go to all of those that are briefed
+    /// together get the same key: they are mostly proven by the same state root, and a confirmation shares the block of the
+    /// gateway proof only if the same key signs both.
+    fn turn(&mut self, side: Side, kind: Kind, turns: &mut PerSide<usize>) -> usize {
+        let mut next = || {
+            turns[side] = turns[side].wrapping_add(1);
+            turns[side]
+        };
+        if side == kind.target() { *self.targets[side].get_or_insert_with(next) } else { next() }
     }
 
     /// A request whose legs may be sent by the worker that is briefed.
@@ -155,10 +168,7 @@ impl Briefing<'_> {
         let keys = &self.setup.scanners[side].workers;
         let first = match assigned(request, side).and_then(|address| keys.iter().position(|key| *key == address)) {
             Some(position) => position,
-            None => {
-                self.turns[side] = self.turns[side].wrapping_add(1);
-                self.turns[side] % keys.len().max(1)
-            }
+            None => self.booked.turn(side, request.kind, self.turns) % keys.len().max(1),
         };
         let chain_id = self.setup.scanners[side].chain.chain_id;
         let takes = |taker: Address| self.takes_the_same(side, request, taker);

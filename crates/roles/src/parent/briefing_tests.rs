@@ -23,6 +23,20 @@ fn what_is_briefed_together_counts_for_those_that_come_after() {
     assert_eq!(booked.with(Work::Foreign, Side::Origin, one, none), InFlight { stakes: 1, redeems: 0 });
 }
 
+/// Those that are asked for at once are proven by one state root, and share a block with its proof by the same key alone.
+#[test]
+fn what_is_briefed_together_is_seen_through_by_one_key_and_accepted_by_all_in_turn() {
+    let mut turns = PerSide::default();
+    let mut batch = |kind: Kind, count: usize| -> Vec<(usize, usize)> {
+        let mut booked = Booked::default();
+        let mut turn = |side| booked.turn(side, kind, &mut turns);
+        (0..count).map(|_| (turn(kind.source()), turn(kind.target()))).collect()
+    };
+    assert_eq!(batch(Kind::Stake, 3), [(1, 1), (2, 1), (3, 1)]);
+    assert_eq!(batch(Kind::Stake, 2), [(4, 2), (5, 2)], "the next ones by the next key");
+    assert_eq!(batch(Kind::Redeem, 2), [(3, 6), (4, 6)]);
+}
+
 #[test]
 fn what_may_reveal_its_secret_is_counted_at_both_its_keys_for_those_that_come_after() {
     let (origin, auxiliary) = (Address([1; 20]), Address([2; 20]));

@@ -34,6 +34,11 @@ impl<'a> Reading<'a> {
         self.answers.next().ok_or(Leave::OutOfTurn("too few answers"))
     }
 
+    /// The answers that were not read.
+    pub(super) fn rest(&self) -> &'a [Answer] {
+        self.answers.as_slice()
+    }
+
     /// An error about this chain.
     pub(super) fn unreadable(&self, text: impl Into<String>) -> Leave {
         Leave::Unreadable { side: self.side, text: text.into() }

@@ -111,7 +111,7 @@ async fn transactions<D: Errands>(
     heights.truncate(MAX_HEIGHTS);
     let mut complaint = None;
     for root in heights {
-        match exhibit.at(desk, root).await? {
+        match exhibit.at(desk, case, root).await? {
             Ok((account, status)) => {
                 let prove = exhibit.gateway_proof(desk, case, gateway, &account).await?;
                 let after = prove.as_ref().map(|prove| prove.intent.clone());

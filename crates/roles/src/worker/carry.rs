@@ -46,18 +46,28 @@ impl<'a> Exhibit<'a> {
     pub(super) async fn at<D: Errands>(
         &self,
         desk: &mut D,
+        case: &Case,
         root: AnchoredRoot,
     ) -> Result<Result<(AccountProof, MessageStatus), String>, Leave> {
         let height = root.height;
-        let query = Query::Proof { address: self.contract, key: self.key, height };
-        let answers = desk.read(self.from, vec![query]).await?;
-        Ok(match answers.into_iter().next() {
+        Ok(match case.read(desk, self.from, self.query(height)).await? {
             Some(Answer::Proof(account)) => self.check(account, root),
             Some(Answer::Failed(text)) => Err(format!("no proof at height {height}: {text}")),
             Some(Answer::Data(_) | Answer::Reverted(_) | Answer::Number(_) | Answer::Root(_)) | None => {
                 return Err(Leave::OutOfTurn("no proof"));
             }
         })
+    }
+
+    /// What asks for the proof at a height.
+    fn query(&self, height: u64) -> Query {
+        Query::Proof { address: self.contract, key: self.key, height }
+    }
+
+    /// What [`Exhibit::at`] and [`Exhibit::gateway_proof`] ask at a height.
+    pub(super) fn questions(&self, case: &Case, gateway: &GatewaySet, height: u64) -> Vec<(Side, Query)> {
+        let to = self.from.other();
+        vec![(self.from, self.query(height)), (to, probe(case, gateway, to, height))]
     }
 
     fn check(&self, account: AccountProof, root: AnchoredRoot) -> Result<(AccountProof, MessageStatus), String> {
@@ -90,15 +100,17 @@ impl<'a> Exhibit<'a> {
         account: &AccountProof,
     ) -> Result<Option<Submit>, Leave> {
         let to = self.from.other();
-        let prover = gateway.box_on(to);
-        // Not a view: it must not be packed with others, so it is asked in the name of an account.
-        let data = gateways::probe_proven(account.height);
-        let query = Query::Call { from: case.worker_on(to), to: prover, data, at: At::Latest };
-        let answers = desk.read(to, vec![query]).await?;
+        let answer = case.read(desk, to, probe(case, gateway, to, account.height)).await?;
         // The probe succeeds only where the height is proven already (protocol.md §2.5).
-        let proven = matches!(answers.first(), Some(Answer::Data(_)));
-        Ok((!proven).then(|| prove_transaction(case, to, prover, account)))
+        let proven = matches!(answer, Some(Answer::Data(_)));
+        Ok((!proven).then(|| prove_transaction(case, to, gateway.box_on(to), account)))
     }
+}
+
+/// Not a view: it must not be packed with views, so it is asked in the name of an account.
+fn probe(case: &Case, gateway: &GatewaySet, to: Side, height: u64) -> Query {
+    let data = gateways::probe_proven(height);
+    Query::Call { from: case.worker_on(to), to: gateway.box_on(to), data, at: At::Latest }
 }
 
 fn prove_transaction(case: &Case, side: Side, prover: Address, account: &AccountProof) -> Submit {

@@ -24,11 +24,13 @@ pub(super) struct Case {
     pub(super) job: Job,
     /// What both chains said, once asked.
     pub(super) statuses: Option<Statuses>,
+    /// Answers that came with the statuses, to what would most likely be asked next.
+    foreseen: Vec<(Side, Query, Answer)>,
 }
 
 impl Case {
     pub(super) const fn new(job: Job) -> Self {
-        Self { job, statuses: None }
+        Self { job, statuses: None, foreseen: Vec::new() }
     }
 
     pub(super) const fn request(&self) -> &Request {
@@ -82,11 +84,13 @@ impl Case {
         self.worker_on(self.target())
     }
 
-    /// Law 1: what both chains say about the message now. Without a message there is nothing to ask.
+    /// Law 1: what both chains say about the message now. Without a message there is nothing to ask. What will most likely be
+    /// asked next comes with it, for [`Case::read`].
     pub(super) async fn read_statuses<D: Errands>(
         &mut self,
         desk: &mut D,
         gateway: &GatewaySet,
+        next: Vec<(Side, Query)>,
     ) -> Result<Statuses, Leave> {
         let statuses = match self.request().message_hash {
             None => Statuses {
@@ -96,18 +100,41 @@ impl Case {
             Some(message) => {
                 let (source, target) = (self.source(), self.target());
                 let (outbox, inbox) = (gateways::outbox_status(message), gateways::inbox_status(message));
-                let reads = vec![
+                let mut reads = vec![
                     (source, at_latest_and_final(gateway.box_on(source), &outbox)),
                     (target, at_latest_and_final(gateway.box_on(target), &inbox)),
                 ];
+                for (side, queries) in &mut reads {
+                    queries.extend(next.iter().filter(|(of, _)| of == side).map(|(_, query)| query.clone()));
+                }
                 let answers = desk.read_many(reads).await?;
-                let outbox = box_status(source, &outbox, answers.first().map_or(&[], Vec::as_slice))?;
-                let inbox = box_status(target, &inbox, answers.get(1).map_or(&[], Vec::as_slice))?;
+                let [of_outbox, of_inbox] = [0, 1].map(|place| answers.get(place).map_or(&[][..], Vec::as_slice));
+                let (outbox, outbox_rest) = box_status(source, &outbox, of_outbox)?;
+                let (inbox, inbox_rest) = box_status(target, &inbox, of_inbox)?;
+                for (side, answers) in [(source, outbox_rest), (target, inbox_rest)] {
+                    let asked = next.iter().filter(|(of, _)| *of == side);
+                    let come = asked.zip(answers).map(|((_, query), answer)| (side, query.clone(), answer.clone()));
+                    self.foreseen.extend(come);
+                }
                 Statuses { outbox, inbox }
             }
         };
         self.statuses = Some(statuses);
         Ok(statuses)
+    }
+
+    /// The answer to one question: the one that came with the statuses, if it was foreseen.
+    pub(super) async fn read<D: Errands>(
+        &self,
+        desk: &mut D,
+        side: Side,
+        query: Query,
+    ) -> Result<Option<Answer>, Leave> {
+        let known = self.foreseen.iter().find(|(of, asked, _)| (*of, asked) == (side, &query));
+        if let Some((_, _, answer)) = known {
+            return Ok(Some(answer.clone()));
+        }
+        Ok(desk.read(side, vec![query]).await?.into_iter().next())
     }
 
     /// What was read of the chains, for the row.
@@ -284,9 +311,14 @@ fn at_latest_and_final(to: Address, view: &View<MessageStatus>) -> Vec<Query> {
     [At::Latest, At::Final].map(|at| ask(to, view, at)).to_vec()
 }
 
-fn box_status(side: Side, view: &View<MessageStatus>, answers: &[Answer]) -> Result<BoxStatus, Leave> {
+/// The status, and the answers behind it.
+fn box_status<'a>(
+    side: Side,
+    view: &View<MessageStatus>,
+    answers: &'a [Answer],
+) -> Result<(BoxStatus, &'a [Answer]), Leave> {
     let mut reading = Reading::new(side, answers);
     let latest = reading.view(view)?;
     let finalised = reading.view(view)?;
-    Ok(BoxStatus { latest, finalised })
+    Ok((BoxStatus { latest, finalised }, reading.rest()))
 }

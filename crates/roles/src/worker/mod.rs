@@ -89,7 +89,8 @@ async fn step<D: Errands>(desk: &mut D, case: &mut Case) -> Result<Park, Leave> 
     let Some(gateway) = case.job.gateway.clone() else {
         return Ok(accept::without_gateway(case));
     };
-    let statuses = case.read_statuses(desk, &gateway).await?;
+    let next = prove::foreseen(case, &gateway);
+    let statuses = case.read_statuses(desk, &gateway, next).await?;
     if case.request().hunted {
         // Rare and large: on the heap, so that the others need no room for it.
         return Box::pin(hunt::run(desk, case, &gateway, statuses)).await;

@@ -9,12 +9,13 @@ use super::carry::{Exhibit, candidates, next_height, oldest_first};
 use super::case::Case;
 use super::desk::{Errands, Leave};
 use super::{by_proof, hunt};
+use crate::messages::AnchoredRoot;
 use facilitator_chain::reader::{At, Query};
 use facilitator_eth::U256;
 use facilitator_kill::kill_point;
 use facilitator_protocol::contracts::{anchor, gateway as gateways};
 use facilitator_protocol::gateway::GatewaySet;
-use facilitator_protocol::model::{MessageStatus, Park, Stage, Step, Update};
+use facilitator_protocol::model::{MessageStatus, Park, Side, Stage, State, Step, Update};
 use facilitator_protocol::proof::{self, AccountProof};
 use facilitator_sender::{Submit, SubmitAnswer, Visibility};
 
@@ -33,23 +34,14 @@ pub(super) async fn run<D: Errands>(desk: &mut D, case: &mut Case, gateway: &Gat
     let Some(message) = case.request().message_hash else {
         return Err(Leave::OutOfTurn("a request to be proven has no message"));
     };
-    let lowest = case.request().declared_block.unwrap_or(case.request().position.block_number);
+    let lowest = lowest(case);
     // Only heights at which the message was still Declared serve: the older, the likelier (protocol.md §4.5).
     let is_late = case.statuses.is_some_and(|statuses| statuses.outbox.latest == MessageStatus::Progressed);
-    let candidates = if is_late {
-        oldest_first(&case.job.roots, lowest)
-    } else {
-        // A height that is paid for saves gas, but not again after it failed: its storage root may have been
-        // evicted (R18).
-        let paid = if case.request().failures == 0 { case.job.proving.as_slice() } else { &[] };
-        let mut candidates = candidates(&case.job.roots, paid, lowest);
-        candidates.truncate(MAX_HEIGHTS);
-        candidates
-    };
+    let candidates = if is_late { oldest_first(&case.job.roots, lowest) } else { usual_heights(case) };
     let exhibit = Exhibit::outbox(case, gateway, message, &[MessageStatus::Declared]);
     let mut complaint = None;
     for root in &candidates {
-        match exhibit.at(desk, *root).await? {
+        match exhibit.at(desk, case, *root).await? {
             Ok((account, _)) => match standing(desk, case, gateway, &exhibit, &account, is_late).await? {
                 Standing::Proven => return submit(desk, case, gateway, &account, None).await,
                 Standing::ToBeProven(prove) => return submit(desk, case, gateway, &account, Some(*prove)).await,
@@ -64,6 +56,47 @@ pub(super) async fn run<D: Errands>(desk: &mut D, case: &mut Case, gateway: &Gat
         park.update.last_error = Some(why);
     }
     Ok(park)
+}
+
+/// The block from which on a height holds the message.
+fn lowest(case: &Case) -> u64 {
+    case.request().declared_block.unwrap_or(case.request().position.block_number)
+}
+
+/// The heights that are tried while the message waits in the outbox.
+fn usual_heights(case: &Case) -> Vec<AnchoredRoot> {
+    // A height that is paid for saves gas, but not again after it failed: its storage root may have been evicted (R18).
+    let paid = if case.request().failures == 0 { case.job.proving.as_slice() } else { &[] };
+    let mut heights = candidates(&case.job.roots, paid, lowest(case));
+    heights.truncate(MAX_HEIGHTS);
+    heights
+}
+
+/// What [`run`] will ask first, if the row is right about what is to be done: it can be asked with the statuses. It reveals
+/// nothing, and a proof at a height is the same whenever it is asked for.
+pub(super) fn foreseen(case: &Case, gateway: &GatewaySet) -> Vec<(Side, Query)> {
+    let request = case.request();
+    let is_next = match request.state {
+        State::Requested | State::Accepted | State::AccountProven => {
+            !request.hunted && request.declared_block.is_some()
+        }
+        State::IntentConfirmed
+        | State::SourceProgressed
+        | State::TargetProgressed
+        | State::Complete
+        | State::Failed(_)
+        | State::Rejected
+        | State::Revoked
+        | State::Skipped
+        | State::TakenByOther
+        | State::Unknown => false,
+    };
+    let Some(message) = request.message_hash.filter(|_| is_next && !case.is_under_way(Step::Confirm)) else {
+        return Vec::new();
+    };
+    let exhibit = Exhibit::outbox(case, gateway, message, &[MessageStatus::Declared]);
+    let height = usual_heights(case).first().map(|root| root.height);
+    height.map(|height| exhibit.questions(case, gateway, height)).unwrap_or_default()
 }
 
 /// How an anchored height stands on the target chain.

@@ -117,6 +117,18 @@ pub fn source(wanted: usize, before: Option<u64>, head: u64) -> Source {
     Source::Blocks(before + 1, head)
 }
 
+/// Most single receipts that are asked for on the mere expectation that they are there.
+pub const FEW: usize = 8;
+
+/// Blocks after an account got somewhere in which its transactions are expected to be mined at each block.
+const SOON: u64 = 2;
+
+/// Whether what happened at block `then` makes it likely that block `head` holds transactions of the same account.
+#[must_use]
+pub const fn is_recent(then: u64, head: u64) -> bool {
+    head <= then.saturating_add(SOON)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -2,8 +2,8 @@
 //!
 //! The caller feeds it submissions, heads and the time, and calls [`Sender::work`] after each of them and at
 //! [`Sender::next_wake`]. Everything that is due is then done in a few HTTP requests: one for what is known at this
-//! head, one for receipts if an account's count moved, one for all estimates, one for all broadcasts; and one database
-//! commit for all signatures before any of them leaves (law 2).
+//! head, the receipts of the newest block with it where many are awaited, one for all estimates, one for all broadcasts;
+//! and one database commit for all signatures before any of them leaves (law 2).
 //!
 //! Dying anywhere is harmless: the journal holds what was intended and signed, and a new sender begins by sending the
 //! same bytes again. Decisions are in [`crate::policy`]; this module only carries them out.
@@ -18,6 +18,7 @@ mod lease;
 mod observe;
 mod orphans;
 mod prepare;
+mod receipts;
 mod settle;
 mod sign;
 mod start;
@@ -29,7 +30,7 @@ use crate::{
     SenderError, Settings,
     book::Book,
     keep::{Keep, Records},
-    node::{Answers, Ask, Node, Question},
+    node::{Answers, Ask, Node, Question, ReceiptsOf},
     policy::fee::{self, Market},
     types::{Head, Outcome},
 };
@@ -295,13 +296,18 @@ impl<N: Ask, K: Keep> Sender<N, K> {
     }
 
     async fn ask(&mut self, wanted: BTreeSet<Question>, head: Head, now_ms: i64) -> Reach {
-        let questions = self.survey.missing(wanted);
+        let mut questions = self.survey.missing(wanted);
         if questions.is_empty() {
             return Reach::Ok;
         }
-        let finalised = head.number.saturating_sub(self.settings.confirmations);
-        let answers = self.node.ask(&questions, head.number, finalised).await;
-        let Some(answers) = self.reached(answers, now_ms) else { return Reach::Down };
+        let with = self.foreseen(&questions, head);
+        let newest = Question::BlockHash(head.number);
+        let is_single = matches!(with, Some(ReceiptsOf::Transactions(_)));
+        if self.settings.confirmations == 0 && is_single && !questions.contains(&newest) {
+            // What is mined there is final at once.
+            questions.push(newest);
+        }
+        let Some(answers) = self.answers(&questions, with, head, now_ms).await else { return Reach::Down };
         for (question, answer) in questions.into_iter().zip(answers) {
             match answer {
                 Ok(answer) => self.survey.put(question, answer),

@@ -1,12 +1,12 @@
 //! Finding out which transactions in flight were mined: counts first, receipts only where a count moved.
 
-use super::{Reach, Sender, Support, end::Ending};
+use super::{Reach, Sender, end::Ending};
 use crate::{
     SenderError,
     book::Flight,
     keep::Keep,
     node::{Ask, Question, Receipt, Simulate, Simulation, Success},
-    policy::receipt::{self, Counts, Pending, Receipts, Source},
+    policy::receipt::{self, Counts, Pending, Receipts},
     types::{Failure, Head},
 };
 use facilitator_eth::{
@@ -55,55 +55,6 @@ impl<N: Ask, K: Keep> Sender<N, K> {
             receipt::pending(nonce, counts, receipts) == wanted
         };
         self.book.iter().filter(|flight| flight.is_in_flight()).filter(decide).map(Flight::id).collect()
-    }
-
-    /// The receipts of all attempts of these entries, by hash; `None` if the node did not answer.
-    async fn receipts(&mut self, ids: &[EntryId], head: Head, now_ms: i64) -> Option<HashMap<B256, Receipt>> {
-        let mut found = HashMap::new();
-        if self.block_receipts == Support::Assumed
-            && let Source::Blocks(first, last) = receipt::source(ids.len(), self.observed, head.number)
-        {
-            match self.node.block_receipts(first, last).await {
-                Ok(receipts) => {
-                    for receipt in receipts {
-                        // What was asked by height tells the hash at that height: no need to ask for it again.
-                        let at = receipt.inclusion;
-                        self.survey.put(Question::BlockHash(at.block_number), at.block_hash);
-                        found.insert(at.hash, receipt);
-                    }
-                }
-                // Whatever it is, single receipts are the way that every node knows.
-                Err(error) => {
-                    tracing::debug!(%error, "no receipts by block");
-                    if !error.is_transient() {
-                        self.block_receipts = Support::Refused;
-                    }
-                }
-            }
-        }
-        let hashes: Vec<B256> = ids
-            .iter()
-            .filter_map(|id| self.book.get(*id))
-            .map(|flight| flight.entry.attempts.iter().map(|attempt| attempt.hash).collect::<Vec<_>>())
-            .filter(|attempts| !attempts.iter().any(|hash| found.contains_key(hash)))
-            .flatten()
-            .collect();
-        if hashes.is_empty() {
-            return Some(found);
-        }
-        let answers = self.node.receipts(&hashes).await;
-        for answer in self.reached(answers, now_ms)? {
-            match answer {
-                Ok(Some(receipt)) => drop(found.insert(receipt.inclusion.hash, receipt)),
-                Ok(None) => {}
-                // One unanswered question must not look like a missing receipt.
-                Err(error) => {
-                    self.node_failed(&error, now_ms);
-                    return None;
-                }
-            }
-        }
-        Some(found)
     }
 
     async fn apply(

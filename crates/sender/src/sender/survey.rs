@@ -5,22 +5,26 @@
 
 use crate::{
     book::{Book, Flight},
-    node::{Question, TokenFlow},
+    node::{Question, Receipt, ReceiptsOf, TokenFlow},
     types::Head,
 };
 use facilitator_eth::{Address, B256, U256};
 use facilitator_store::journal::EntryState;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 /// Answers at one height.
 #[derive(Debug, Default)]
 pub(crate) struct Survey {
     answers: BTreeMap<Question, B256>,
+    /// As far as they were asked for.
+    receipts: HashMap<B256, Receipt>,
+    /// The blocks of which all receipts are there.
+    whole: Option<(u64, u64)>,
 }
 
 impl Survey {
     pub(crate) fn clear(&mut self) {
-        self.answers.clear();
+        *self = Self::default();
     }
 
     pub(crate) fn missing(&self, wanted: BTreeSet<Question>) -> Vec<Question> {
@@ -29,6 +33,26 @@ impl Survey {
 
     pub(crate) fn put(&mut self, question: Question, answer: B256) {
         self.answers.insert(question, answer);
+    }
+
+    /// Keeps receipts. What was asked by height tells the hash at that height: no need to ask for it.
+    pub(crate) fn put_receipts(&mut self, of: &ReceiptsOf, receipts: Vec<Receipt>) {
+        if let ReceiptsOf::Blocks(first, last) = of {
+            self.whole = Some((*first, *last));
+            for Receipt { inclusion, .. } in &receipts {
+                self.put(Question::BlockHash(inclusion.block_number), inclusion.block_hash);
+            }
+        }
+        self.receipts.extend(receipts.into_iter().map(|receipt| (receipt.inclusion.hash, receipt)));
+    }
+
+    /// Whether all receipts of the blocks from `first` to `last` are there.
+    pub(crate) fn has_receipts_of(&self, first: u64, last: u64) -> bool {
+        self.whole == Some((first, last))
+    }
+
+    pub(crate) fn receipt(&self, hash: &B256) -> Option<&Receipt> {
+        self.receipts.get(hash)
     }
 
     fn number(&self, question: Question) -> Option<U256> {

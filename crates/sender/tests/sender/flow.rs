@@ -63,10 +63,65 @@ async fn a_hundred_transactions_take_few_requests() {
     assert!((0..100).all(|tag| world.is_final(&format!("plain:{tag}"))));
     let after = counted(&world);
     let (requests, calls) = (after.0 - before.0, after.1 - before.1);
-    // Survey, estimates, broadcast; then a count a block, the receipts of one block, and its hash.
-    assert!(requests <= 12, "{requests} HTTP requests");
+    // Survey, estimates, broadcast; then one a block, with the receipts of the first of them.
+    assert!(requests <= 3 + 5, "{requests} HTTP requests");
     assert!(calls <= 100 + 100 + 12, "{calls} calls");
     assert_eq!(world.node.chain().method_count("eth_getTransactionReceipt"), 0);
+}
+
+/// What is sent is mostly mined in the next block: its receipts come with the counts that call for them.
+#[tokio::test]
+async fn the_receipts_of_a_block_come_with_the_counts() {
+    let mut world = World::new().await;
+    world.head().await;
+    world.submit((0..20).map(plain).collect()).await;
+    world.work().await;
+    let before = world.node.chain().http_requests;
+    world.blocks(1).await;
+    assert!((0..20).all(|tag| matches!(world.last(&format!("plain:{tag}")), Some(SubmitAnswer::Mined { .. }))));
+    assert_eq!(world.node.chain().http_requests, before + 1);
+    // Nothing more is in flight: nobody's receipts are of interest.
+    world.blocks(2).await;
+    assert_eq!(world.node.chain().method_count("eth_getBlockReceipts"), 1);
+    assert_eq!(world.node.chain().http_requests, before + 3);
+}
+
+/// The same of few: a transaction takes one request to be sent and seen mined each, beside what is asked before.
+#[tokio::test]
+async fn the_receipt_of_a_single_transaction_comes_with_the_count() {
+    for confirmations in [0, 2] {
+        let settings = facilitator_sender::Settings { confirmations, ..settings() };
+        let mut world = World::with(Chain::new(Some(100)), settings, 1).await;
+        world.head().await;
+        world.submit(vec![plain(1)]).await;
+        world.work().await;
+        for block in 1..=confirmations + 1 {
+            let before = world.node.chain().http_requests;
+            world.blocks(1).await;
+            assert_eq!(world.node.chain().http_requests, before + 1, "block {block} of {confirmations}");
+        }
+        assert!(world.is_final("plain:1"));
+        assert_eq!(world.node.chain().method_count("eth_getTransactionReceipt"), 1);
+        let before = world.node.chain().http_requests;
+        world.blocks(3).await;
+        assert_eq!(world.node.chain().http_requests, before, "a head with nothing in hand costs nothing");
+    }
+}
+
+/// All receipts of a block are much, and of a chain that takes none of ours none is ours.
+#[tokio::test]
+async fn receipts_are_not_asked_for_while_nothing_is_mined() {
+    let mut world = World::new().await;
+    world.head().await;
+    world.submit((0..20).map(plain).collect()).await;
+    world.work().await;
+    world.node.chain().capacity = 0;
+    world.blocks(6).await;
+    let asked = world.node.chain().method_count("eth_getBlockReceipts");
+    assert!(asked <= 2, "{asked} times");
+    world.node.chain().capacity = 1000;
+    world.blocks(4).await;
+    assert!((0..20).all(|tag| world.is_final(&format!("plain:{tag}"))), "{:?}", world.outcomes);
 }
 
 #[tokio::test]
