@@ -230,7 +230,10 @@ pub async fn run(
             let (on_source, on_target) = run.progresses(&confirmed)?;
             tokio::try_join!(source.send(source_node, on_source), target.send(target_node, on_target))?;
         }
-        tokio::time::sleep(options.poll).await;
+        // The pause is for what is still to come.
+        if run.done < 2 * requests.len() {
+            tokio::time::sleep(options.poll).await;
+        }
     }
     run.outcome.wall = start.elapsed();
     Ok(run.outcome)

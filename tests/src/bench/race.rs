@@ -132,8 +132,8 @@ impl Measured {
                 ("starts", each(daemon.starts)),
                 ("all_mib", mib(daemon.memory.all_kib)),
                 ("parent_mib", mib(daemon.memory.parent.peak_kib)),
-                ("worker_mib", mib(daemon.memory.worker.private_kib)),
             ]);
+            numbers.extend(daemon.memory.worker.private_kib.map(|private| ("worker_mib", mib(private))));
         }
         numbers
     }
@@ -182,7 +182,7 @@ impl Race {
         let side = self.kind.target();
         // Headers count time in seconds: which block of one chain came after one of the other is known only where blocks are
         // no closer than that.
-        let is_told = self.block_time.is_zero() || self.block_time >= Duration::from_secs(1);
+        let is_told = self.block_time >= Duration::from_secs(1);
         let late = match self.kind {
             Kind::Stake if is_told => Some(Late::read(devnet, requests, &ledger, self.confirmations, heads).await?),
             Kind::Stake | Kind::Redeem => None,
@@ -269,10 +269,12 @@ async fn facilitator(race: &Race) -> Result<Measured> {
     let (ahead, start) = (asked.elapsed(), Instant::now());
     let outcome = all_done(devnet, &requests, &daemon).await;
     let wall = start.elapsed();
+    outcome?;
+    // The chains are done; what it does until it knows that itself is its cost as well.
+    all_known(&world, race.count).await?;
     let now = world.counts();
     let cpu_seconds = measure::cpu_seconds(daemon.pid)? - cpu_before;
     let memory = watch.stop();
-    outcome?;
     let workers = [world.operator.origin_workers.as_slice(), world.operator.auxiliary_workers.as_slice()];
     let chains = race.read(devnet, &requests, heads, workers).await?;
     world.operator.stop(daemon).await?;
@@ -296,6 +298,20 @@ async fn all_done(devnet: &Devnet, requests: &[Request], daemon: &Daemon) -> Res
             let count = requests.len();
             ensure!(start.elapsed() < LIMIT, "{count} did not finish: {progress:?}\n{}", daemon.log_tail());
         }
+        tokio::time::sleep(LOOK).await;
+    }
+}
+
+/// Waits until so many rows are there and all of them done.
+async fn all_known(world: &World, count: usize) -> Result<()> {
+    let sql = "SELECT COUNT(*), COALESCE(SUM(CASE WHEN done = 0 THEN 1 ELSE 0 END), 0) FROM requests";
+    let start = Instant::now();
+    loop {
+        let (all, left): (i64, i64) = sqlx::query_as(sql).fetch_one(&mut world.journal().await?).await?;
+        if usize::try_from(all)? >= count && left == 0 {
+            return Ok(());
+        }
+        ensure!(start.elapsed() < LIMIT, "{left} of {all} rows, of {count} requests, are not done");
         tokio::time::sleep(LOOK).await;
     }
 }

@@ -107,7 +107,8 @@ fn chapter(settings: &Settings, all: &[[Runs; 2]]) -> Result<Chapter> {
              contracts, a fresh pair of nodes for each run. Medians; runs of each number: {}, one from {} stakes on. The straight \
              script is handed the requests, contracts and limits of gas beforehand, keeps nothing and survives nothing. \
              The clock starts when the last request is mined; the facilitator, which runs already, has seen the first one \
-             by then (see \"head start\"). A block is lost where a step was mined later than confirmations, anchoring and \
+             by then (see \"head start\"). Its calls and its processor time, which is counted in steps of 10 ms for each process, go \
+             on until its own rows are complete. A block is lost where a step was mined later than confirmations, anchoring and \
              full blocks force, summed over a stake's two steps on the chain.",
             settings.block_time.as_secs_f64(),
             settings.confirmations,
@@ -219,7 +220,7 @@ fn details(mut chapter: Chapter, aim: &[Runs; 2]) -> Result<Chapter> {
                  processes {} KiB at one time.",
                 table::grouped(memory.parent.peak_kib),
                 table::grouped(memory.worker.peak_kib),
-                table::grouped(memory.worker.private_kib),
+                memory.worker.private_kib.map_or("-".to_owned(), table::grouped),
                 table::grouped(memory.all_kib),
             ));
         }

@@ -5,7 +5,7 @@
 
 mod ways;
 
-use self::ways::{Started, Starter, Way};
+use self::ways::{Started, Way};
 use super::{
     Settings,
     chapter::{Chapter, median, told},
@@ -65,7 +65,7 @@ pub(super) fn run(settings: &Settings) -> Result<Chapter> {
         }
     }
     for (way, mut starter, alone) in starters {
-        let cpu = cpu(&mut starter, settings.starts)?;
+        let cpu = (cpu(way, settings.starts + WARM)? - cpu(way, WARM)?) * 1e3 / settings.starts as f64;
         let mut crowds = Vec::new();
         for count in CROWDS {
             say(&format!("{count} at one time: {}", way.name()));
@@ -80,19 +80,23 @@ pub(super) fn run(settings: &Settings) -> Result<Chapter> {
     chapter(settings.starts, &found)
 }
 
-/// Processor milliseconds of a start and an end, of all who take part.
-fn cpu(starter: &mut Starter, starts: usize) -> Result<f64> {
-    let before = starter.cpu_seconds()?;
+/// Processor seconds of so many starts and ends, of all who take part, and of whoever starts them from its beginning to its
+/// end: what it has waited for is known only once it has ended itself.
+fn cpu(way: Way, starts: usize) -> Result<f64> {
+    let before = process::own_cpu()?;
+    let mut starter = way.starter()?;
     for _ in 0..starts {
         let started = starter.start(1)?;
         starter.end(started)?;
     }
-    Ok((starter.cpu_seconds()? - before) * 1e3 / starts.max(1) as f64)
+    drop(starter);
+    Ok((process::own_cpu()? - before).as_secs_f64())
 }
 
 /// The mean of their private memory, in KiB.
 fn private(started: &Started) -> Result<f64> {
-    let each = started.pids.iter().map(|pid| Ok(process::usage(*pid)?.private_kib));
+    let unseen = "the private memory of a process can't be seen";
+    let each = started.pids.iter().map(|pid| process::usage(*pid)?.private_kib.context(unseen));
     let each = each.collect::<Result<Vec<u64>>>()?;
     Ok(each.iter().sum::<u64>() as f64 / each.len().max(1) as f64)
 }
@@ -101,7 +105,8 @@ fn chapter(starts: usize, found: &[Measured]) -> Result<Chapter> {
     let mut chapter = Chapter::new("workers", "Cost of a process")
         .text(format!(
             "From the call that starts a process until its first word is read, median of {starts}, all ways by turns; then \
-             processor time of a start and an end, of all who take part, and private memory (`Private_Clean` and \
+             processor time of a start and an end, of all who take part (mean of as many, `getrusage`, to the microsecond; what \
+             whoever starts them takes by itself is subtracted), and private memory (`Private_Clean` and \
              `Private_Dirty`) once two lie still. {}",
             Way::explained()
         ))

@@ -243,13 +243,4 @@ impl Starter {
         }
         Ok(())
     }
-
-    /// Processor seconds of this process, of who starts for it, and of all that these have waited for.
-    pub(super) fn cpu_seconds(&self) -> Result<f64> {
-        let own = process::usage(std::process::id())?.cpu_seconds;
-        Ok(match self {
-            Self::Own { .. } => own,
-            Self::Node(server) | Self::Fork { server, .. } => own + process::usage(server.child.id())?.cpu_seconds,
-        })
-    }
 }
