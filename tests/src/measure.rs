@@ -52,10 +52,15 @@ impl Spread {
         self.0.get(rank - 1).copied()
     }
 
-    /// `[p50, p99, max]` in ms, as cells of a table.
+    /// Columns of [`Spread::cells`], behind one that says what was measured. Of the number of samples that are taken p99
+    /// would be the largest one.
+    pub const COLUMNS: [&str; 5] = ["from the death", "p50", "p90", "max", "n"];
+
+    /// p50, p90 and max in ms, and the number of samples, as cells of a table.
     #[must_use]
-    pub fn cells(&self) -> [String; 3] {
-        [50, 99, 100].map(|percent| self.percentile(percent).map_or("-".to_owned(), milliseconds))
+    pub fn cells(&self) -> [String; 4] {
+        let at = |percent| self.percentile(percent).map_or("-".to_owned(), milliseconds);
+        [at(50), at(90), at(100), self.count().to_string()]
     }
 }
 
@@ -123,6 +128,7 @@ fn larger(one: Usage, other: Usage) -> Usage {
         cpu_seconds: one.cpu_seconds.max(other.cpu_seconds),
         peak_kib: one.peak_kib.max(other.peak_kib),
         resident_kib: one.resident_kib.max(other.resident_kib),
+        // None where no look could see it.
         private_kib: one.private_kib.max(other.private_kib),
     }
 }
@@ -237,6 +243,6 @@ mod tests {
         }
         let at = |percent| spread.percentile(percent).map(|duration| duration.as_millis());
         assert_eq!([at(0), at(50), at(99), at(100)], [Some(1), Some(100), Some(198), Some(200)]);
-        assert_eq!(spread.cells(), ["100.0 ms", "198.0 ms", "200.0 ms"]);
+        assert_eq!(spread.cells(), ["100.0 ms", "180.0 ms", "200.0 ms", "200"]);
     }
 }

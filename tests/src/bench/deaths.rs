@@ -58,24 +58,22 @@ struct Deaths {
 
 impl Deaths {
     fn chapter(&self, seed: u64) -> Chapter {
-        let row = |name: &str, spread: &Spread| {
-            let [p50, p99, max] = spread.cells();
-            vec![name.to_owned(), p50, p99, max]
-        };
+        let row = |name: &str, spread: &Spread| [vec![name.to_owned()], spread.cells().to_vec()].concat();
         let bare = milliseconds(self.bare);
         let rows = vec![
             row("until the next worker is started", &self.started),
             row("until it has taken up the request", &self.question),
-            vec![format!("a worker by itself, to its hello, {STARTS} starts"), bare, "-".into(), "-".into()],
+            vec!["a worker by itself, to its hello".into(), bare, "-".into(), "-".into(), STARTS.to_string()],
         ];
         Chapter::new("deaths", "Death of a worker")
             .text(format!(
                 "Worker killed (SIGKILL) in the midst of its work, {IN_FLIGHT} stakes in flight, {} times (seed {seed}).",
                 self.started.count()
             ))
-            .table(&["from the death", "p50", "p99", "max"], rows)
+            .table(&Spread::COLUMNS, rows)
             .text(format!(
-                "Without a successor after {} s: {}; dead after their last word: {}; {} stakes ended exactly once.",
+                "n: the deaths after which it was seen; a successor whose first question can't be seen, or which ended before it, is \
+                 not among them. Without a successor after {} s: {}; dead after their last word: {}; {} stakes ended exactly once.",
                 PATIENCE.as_secs(),
                 self.abandoned,
                 self.parked,

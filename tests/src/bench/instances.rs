@@ -36,6 +36,8 @@ const LOOK: Duration = Duration::from_millis(50);
 struct Crowd {
     instances: usize,
     took: Duration,
+    /// Until their rows said so too.
+    complete: Duration,
     /// Times that a request was taken up.
     claims: u64,
     /// Transactions that were sent, each for a step.
@@ -55,21 +57,22 @@ impl Instances {
         let one = self.crowds.first().map_or(0.0, |crowd| crowd.took.as_secs_f64());
         let row = |crowd: &Crowd| {
             let seconds = crowd.took.as_secs_f64();
-            let each = |count: u64| told(count as f64 / seconds);
+            let each = |count: u64| told(count as f64 / crowd.complete.as_secs_f64());
             let ratio = told(seconds / one);
             vec![crowd.instances.to_string(), told(seconds), ratio, each(crowd.claims), each(crowd.steps)]
         };
         let cells = self.takeovers.cells().to_vec();
         let worst = self.takeovers.percentile(100).unwrap_or_default();
         Chapter::new("instances", "Several instances")
-            .text(format!("{} stakes at once, blocks every {BLOCK_TIME:?}, on one PostgreSQL server.", self.requests))
+            .text(format!("{} stakes at once, blocks every {BLOCK_TIME:?}, on one PostgreSQL server; seconds until both legs of all \
+                 are on the chains, rates until all rows are complete.", self.requests))
             .table(
                 &["instances", "seconds", "to one", "claims/s", "transactions/s"],
                 self.crowds.iter().map(row).collect(),
             )
             .text(format!("One of two instances killed (SIGKILL) with work in hand, {} times.", self.takeovers.count()))
             .table(
-                &["from the death", "p50", "p99", "max"],
+                &Spread::COLUMNS,
                 vec![[vec!["until all its work is free for the other".to_owned()], cells].concat()],
             )
             .text(format!(
@@ -120,15 +123,16 @@ async fn crowd(instances: usize, requests: usize) -> Result<Crowd> {
     let stakes = stakers.request_all(&world.devnet, Pace::Natural).await?;
     verify::wait_finished(&world.devnet, &stakes, END_LIMIT).await?;
     let took = begun.elapsed();
-    verify::finished(&world.devnet, &stakes).await?;
     let complete = |rows: &[crate::operator::RequestRow]| rows.iter().all(|row| row.state == "COMPLETE");
     world.operator.wait_requests(END_LIMIT, complete).await?;
+    let complete = begun.elapsed();
+    verify::finished(&world.devnet, &stakes).await?;
     let postgres = server(&world)?;
     let number = |sql: &str| -> Result<u64> { Ok(postgres.sql(sql)?.parse()?) };
     let claims = number("SELECT COALESCE(SUM(claim_seq), 0)::bigint FROM requests")?;
     let steps = number("SELECT COUNT(*) FROM transactions WHERE nonce IS NOT NULL")?;
     stop(daemons).await?;
-    Ok(Crowd { instances, took, claims, steps })
+    Ok(Crowd { instances, took, complete, claims, steps })
 }
 
 async fn stop(daemons: Vec<(&Operator, Daemon)>) -> Result<()> {

@@ -46,7 +46,7 @@ impl Orphans {
                  them workers. {stakes} stakes were under way and ended exactly once.",
                 gone.count()
             ))
-            .table(&["from the death", "p50", "p99", "max"], rows)
+            .table(&Spread::COLUMNS, rows)
     }
 }
 
