@@ -140,13 +140,31 @@ impl fmt::Display for Chapter {
 /// A number as it is told: three digits that count, no exponent.
 #[must_use]
 pub(super) fn told(value: f64) -> String {
-    let size = value.abs();
-    let digits = match size {
-        _ if size >= 100.0 => 0,
-        _ if size >= 10.0 => 1,
-        _ if size >= 1.0 => 2,
+    with_digits(value, digits(value))
+}
+
+/// As [`told`], but never as if it were the limit that it stands beside, where it is not.
+#[must_use]
+pub(super) fn beside(value: f64, limit: f64) -> String {
+    let mut digits = digits(value);
+    let is_blurred = |digits| with_digits(value, digits) == with_digits(limit, digits);
+    while digits < 9 && value.to_bits() != limit.to_bits() && is_blurred(digits) {
+        digits += 1;
+    }
+    with_digits(value, digits)
+}
+
+fn digits(value: f64) -> usize {
+    match value.abs() {
+        size if size >= 100.0 => 0,
+        size if size >= 10.0 => 1,
+        size if size >= 1.0 => 2,
         _ => 3,
-    };
+    }
+}
+
+fn with_digits(value: f64, digits: usize) -> String {
+    let size = value.abs();
     let text = format!("{size:.digits$}");
     let (whole, rest) = text.split_once('.').unwrap_or((&text, ""));
     let whole = whole.parse().map_or_else(|_| whole.to_owned(), table::grouped);
@@ -175,6 +193,15 @@ mod tests {
             assert_eq!(told(value), expected);
         }
         assert_eq!(told(-1.5), "−1.5");
+    }
+
+    #[test]
+    fn beside_a_limit_a_number_is_told_apart_from_it() {
+        let cases = [(1.204, 1.2, "1.204"), (1.2, 1.2, "1.2"), (1.31, 1.2, "1.31"), (89.96, 90.0, "89.96")];
+        for (value, limit, expected) in cases {
+            assert_eq!(beside(value, limit), expected);
+        }
+        assert_eq!([beside(0.0004, 0.0), beside(40.04, 40.0)], ["0.0004", "40.04"]);
     }
 
     #[test]

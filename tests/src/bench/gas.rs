@@ -1,7 +1,7 @@
 //! Gas for each stake and redeem, few and many at once: the facilitator beside a straight script that proves the gateway
 //! once for a height, and one that proves it for each message.
 //!
-//! Figures, of stakes of the largest number: `count`, `proofs` and `heights` of the facilitator, `facilitator`, `once` and
+//! Figures, of stakes of the largest number: `count`, `proofs` and `heights` of the facilitator, `once.heights`, `facilitator`, `once` and
 //! `each`: gas for each.
 
 use super::{
@@ -83,7 +83,7 @@ pub(super) async fn run(settings: &Settings) -> Result<Chapter> {
         }
     }
     let last = rows.iter().rfind(|row| row.kind == Kind::Stake).context("no sizes")?;
-    let own = last.runs.first().context("no run")?;
+    let (own, once) = (last.runs.first().context("no run")?, last.runs.get(1).context("no run")?);
     let chapter = Chapter::new("gas", "Gas of stakes and redeems")
         .text(format!(
             "Gas of all transactions of the worker keys on both chains, for each request; so many asked for at once, blocks \
@@ -95,6 +95,7 @@ pub(super) async fn run(settings: &Settings) -> Result<Chapter> {
         .figure("count", last.count as f64)
         .figure("proofs", own.proofs as f64)
         .figure("heights", own.heights as f64)
+        .figure("once.heights", once.heights as f64)
         .figure("facilitator", last.gas(0)?)
         .figure("once", last.gas(1)?)
         .figure("each", last.gas(2)?);

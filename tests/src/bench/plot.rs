@@ -222,14 +222,28 @@ impl Plot {
     }
 }
 
+/// The pieces of a line that are joined. One without dots on a linear axis is a series with a point at each step: where
+/// points are missing there was nothing, and they are not bridged.
+fn pieces<'a>(line: &'a Line, x: &Scale) -> Vec<&'a [(f64, f64)]> {
+    if x.is_log || line.points.len() <= DOTS {
+        return vec![&line.points];
+    }
+    let steps = || line.points.windows(2).filter_map(|pair| Some(pair.last()?.0 - pair.first()?.0));
+    let step = steps().fold(f64::INFINITY, f64::min);
+    line.points.chunk_by(|one, next| next.0 - one.0 <= step * 1.5).collect()
+}
+
 fn draw(svg: &mut String, line: &Line, (colour, dash): (&str, &str), x: &Scale, y: &Scale) -> Result<()> {
     let places: Vec<(f64, f64)> = line.points.iter().map(|(right, up)| (x.at(*right), y.at(*up))).collect();
-    let path: Vec<String> = places.iter().map(|(right, up)| format!("{right:.1},{up:.1}")).collect();
-    writeln!(
-        svg,
-        "<polyline points=\"{}\" fill=\"none\" stroke=\"{colour}\" stroke-width=\"2\" stroke-dasharray=\"{dash}\"/>",
-        path.join(" ")
-    )?;
+    for piece in pieces(line, x) {
+        let place = |(right, up): &(f64, f64)| format!("{:.1},{:.1}", x.at(*right), y.at(*up));
+        let path: Vec<String> = piece.iter().map(place).collect();
+        writeln!(
+            svg,
+            "<polyline points=\"{}\" fill=\"none\" stroke=\"{colour}\" stroke-width=\"2\" stroke-dasharray=\"{dash}\"/>",
+            path.join(" ")
+        )?;
+    }
     if places.len() <= DOTS {
         for (right, up) in places {
             writeln!(svg, "<circle cx=\"{right:.1}\" cy=\"{up:.1}\" r=\"3.5\" fill=\"{colour}\"/>")?;
@@ -263,6 +277,15 @@ mod tests {
         }
         assert_eq!(svg.matches("<circle").count(), 3);
         assert_eq!(svg.matches("<polyline").count(), 1);
+    }
+
+    #[test]
+    fn a_series_is_not_joined_where_points_are_missing() {
+        let points: Vec<(f64, f64)> = (0..60).filter(|x| !(20..30).contains(x)).map(|x| (f64::from(x), 1.0)).collect();
+        let mut series = plot(&points, Axis::linear("gwei"));
+        assert_eq!(series.svg().unwrap().matches("<polyline").count(), 1);
+        series.x = Axis::linear("block");
+        assert_eq!(series.svg().unwrap().matches("<polyline").count(), 2);
     }
 
     #[test]

@@ -57,15 +57,17 @@ struct Restart {
     finished: Duration,
     all_calls: [Counts; 2],
     memory: Memory,
+    /// From the first child on: once the keys are open.
+    opened: Memory,
     /// Unfinished requests then.
     left: usize,
 }
 
 /// Restarts with so many unfinished requests each, and with the most of them and keys as strong as `init` makes them.
 ///
-/// Figures: `rows` and `few`, the most and the fewest requests; `sent_s` and `open_mib` with the most and strong keys,
-/// `weak.sent_s` and `parent_mib` with the most and weak ones, which take no memory to open; `few.sent_s` and
-/// `few.parent_mib` with the fewest.
+/// Figures: `rows` and `few`, the most and the fewest requests; `sent_s`, `open_mib` and `parent_mib`, the last one
+/// from the first child on, with the most and strong keys; `weak.sent_s` with the most and weak ones; `few.sent_s` and
+/// `few.parent_mib` with the fewest and weak ones.
 ///
 /// # Errors
 /// When a world fails, or a real stake does not end as it must.
@@ -86,7 +88,7 @@ fn chapter(all: &[Restart]) -> Result<Chapter> {
     let (few, strong) = (all.first().context("no restart")?, all.last().context("no restart")?);
     let header: Vec<String> = all.iter().map(Restart::title).collect();
     let header: Vec<&str> = std::iter::once("").chain(header.iter().map(String::as_str)).collect();
-    let most_mib = |one: &Restart| one.memory.parent.resident_kib as f64 / 1024.0;
+    let mib = |memory: &Memory| memory.parent.resident_kib as f64 / 1024.0;
     let weak: Vec<&Restart> = all.iter().filter(|one| one.light_kdf).collect();
     let light = weak.last().copied().context("no restart")?;
     let line = |name: &str, of: fn(&Restart) -> f64| Line {
@@ -136,11 +138,11 @@ fn chapter(all: &[Restart]) -> Result<Chapter> {
         .figure("rows", strong.rows as f64)
         .figure("few", few.rows as f64)
         .figure("sent_s", strong.sent.as_secs_f64())
-        .figure("open_mib", most_mib(strong))
+        .figure("open_mib", mib(&strong.memory))
         .figure("weak.sent_s", light.sent.as_secs_f64())
-        .figure("parent_mib", most_mib(light))
+        .figure("parent_mib", mib(&strong.opened))
         .figure("few.sent_s", few.sent.as_secs_f64())
-        .figure("few.parent_mib", most_mib(few)))
+        .figure("few.parent_mib", mib(&few.opened)))
 }
 
 fn total(counts: &[Counts; 2]) -> u64 {
@@ -174,6 +176,7 @@ fn rows(all: &[Restart]) -> Vec<Vec<String>> {
         line("until the real stakes are complete", &|one| milliseconds(one.finished)),
         line("RPC calls until then", &|one| calls(&one.all_calls)),
         line("parent's memory at most, resident", &|one| format!("{} KiB", grouped(one.memory.parent.resident_kib))),
+        line("the same from the first child on", &|one| format!("{} KiB", grouped(one.opened.parent.resident_kib))),
         line("requests unfinished then", &|one| grouped(one.left as u64)),
     ]
 }
@@ -210,12 +213,13 @@ async fn restart(rows: usize, light_kdf: bool) -> Result<Restart> {
     };
     let parent_kib = process::usage(parent)?.resident_kib;
     let calls = since(&world, &before);
+    // A worker sent it, so both are known.
+    let Children { first: child, cpu_seconds: child_cpu, worker, watch: later } = children.await??;
     verify::wait_finished(&world.devnet, &stakes, END_LIMIT).await?;
     let finished = start.elapsed();
-    let (all_calls, memory) = (since(&world, &before), watch.stop());
+    let (all_calls, memory, opened) = (since(&world, &before), watch.stop(), later.stop());
     daemon.kill().await?;
     verify::finished(&world.devnet, &stakes).await?;
-    let Children { first: child, cpu_seconds: child_cpu, worker } = children.await??;
     Ok(Restart {
         rows,
         light_kdf,
@@ -229,6 +233,7 @@ async fn restart(rows: usize, light_kdf: bool) -> Result<Restart> {
         finished,
         all_calls,
         memory,
+        opened,
         left: backlog::unfinished(&world).await?,
     })
 }
@@ -238,11 +243,13 @@ fn since(world: &World, before: &[Counts; 2]) -> [Counts; 2] {
     [now[0].since(&before[0]), now[1].since(&before[1])]
 }
 
-/// When the first child was there, the parent's processor time by then, and when the first worker was.
+/// When the first child was there, the parent's processor time by then, who looks from then on, and when the first worker
+/// was.
 struct Children {
     first: Duration,
     cpu_seconds: f64,
     worker: Duration,
+    watch: Watch,
 }
 
 fn first_children(parent: u32, start: Instant) -> Result<Children> {
@@ -254,9 +261,10 @@ fn first_children(parent: u32, start: Instant) -> Result<Children> {
         Ok(start.elapsed())
     };
     let first = wait(&|_| true)?;
+    let watch = Watch::start(parent);
     let cpu_seconds = process::usage(parent)?.cpu_seconds;
     let worker = wait(&|pid| process::command_line(*pid).contains(" worker "))?;
-    Ok(Children { first, cpu_seconds, worker })
+    Ok(Children { first, cpu_seconds, worker, watch })
 }
 
 /// When the first transaction came to a proxy.

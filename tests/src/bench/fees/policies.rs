@@ -45,7 +45,8 @@ pub(super) fn explained() -> String {
     format!(
         "The product's policy is the one that ships, with its defaults: tip {} gwei, cap {} gwei, a replacement after {} blocks \
          with a raise of {} %. \"Exactly\" offers the same tip and is never replaced; `eth_gasPrice` is what the node answered \
-         at that block.",
+         at that block. What was paid is of the included alone: a policy that never gets some of them in, which are those that \
+         would have cost most, looks cheaper by that; the plot has gaps there.",
         gwei(limits.priority),
         gwei(limits.cap),
         settings.resend_after_blocks,
@@ -76,7 +77,7 @@ impl Policy {
             Self::Exact => "base fee and tip exactly",
             Self::GasPrice => "eth_gasPrice, legacy",
             Self::TwiceGasPrice => "twice eth_gasPrice, legacy",
-            Self::Cap => "fixed high price, legacy",
+            Self::Cap => "the product's cap as fixed price, legacy",
         }
     }
 
