@@ -14,6 +14,9 @@ use std::{
 /// What the report itself changes: no reason to call the code changed.
 const OWN: [&str; 4] = [":!README.md", ":!docs/src/benchmarks.md", ":!docs/src/benchmarks.json", ":!docs/src/images"];
 
+/// Behind a commit that files differ from.
+const CHANGED: &str = ", changed";
+
 /// The machine and the versions.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -36,6 +39,8 @@ pub struct Machine {
     pub node: String,
     /// The contracts.
     pub contracts: String,
+    /// Whether the product is another one than was built with the benchmark: that of `$FACILITATOR`.
+    pub is_foreign: bool,
     /// Commit of the code, with `, changed` where files differ from it.
     pub commit: String,
 }
@@ -84,8 +89,20 @@ impl Machine {
             build: if cfg!(debug_assertions) { "debug" } else { "release" }.to_owned(),
             node: format!("Node.js {}", told_by(Path::new("node"), &["--version"])?),
             contracts: format!("{} {}", text("name")?, text("version")?),
-            commit: if changes.is_empty() { commit } else { format!("{commit}, changed") },
+            is_foreign: std::env::var_os("FACILITATOR").is_some(),
+            commit: if changes.is_empty() { commit } else { format!("{commit}{CHANGED}") },
         })
+    }
+
+    /// Checks that it tells of the product as it ships, built from a commit.
+    ///
+    /// # Errors
+    /// What it tells of instead.
+    pub(super) fn ships(&self) -> Result<()> {
+        ensure!(self.build == "release", "a {} build, not a release", self.build);
+        ensure!(!self.commit.ends_with(CHANGED), "files differ from the commit: {}", self.commit);
+        ensure!(!self.is_foreign, "$FACILITATOR names another product");
+        Ok(())
     }
 
     /// Its rows in the report.
@@ -98,6 +115,7 @@ impl Machine {
             ("nodes", self.anvil.clone()),
             ("contracts", self.contracts.clone()),
             ("compiler", format!("{}, {} build", self.rustc, self.build)),
+            ("product", if self.is_foreign { "of $FACILITATOR" } else { "built with the benchmark" }.to_owned()),
             ("for the comparison", self.node.clone()),
             ("commit", self.commit.clone()),
         ];

@@ -18,19 +18,19 @@ mod race;
 mod report;
 mod restart;
 mod scan;
+mod settings;
 mod stakes;
 mod workers;
 
 pub use chapter::{Block, Chapter, Table};
 pub use machine::Machine;
 pub use plot::{Axis, Line, Plot};
-pub use report::{Report, between_marks};
+pub use report::{Report, UNMEASURED, between_marks};
+pub use settings::Settings;
 
-use self::race::Race;
 use crate::{
     anvil::Mining,
     devnet::DevnetOptions,
-    kind::Kind,
     rpc_proxy::Fault,
     world::{World, WorldOptions},
 };
@@ -109,50 +109,6 @@ impl Part {
             .into_iter()
             .find(|part| part.name() == name)
             .with_context(|| format!("no part {name}; there are {names}"))
-    }
-}
-
-/// How much is to be measured.
-#[derive(Debug, Clone)]
-pub struct Settings {
-    /// Numbers of stakes at once.
-    pub sizes: Vec<usize>,
-    /// Runs of each number of stakes, whose median counts.
-    pub runs: usize,
-    /// Time between two blocks; zero for a block with each transaction.
-    pub block_time: Duration,
-    /// How often the nodes are asked for the newest block.
-    pub poll: Duration,
-    /// Blocks until a block counts as final.
-    pub confirmations: u64,
-    /// Most worker processes at one time, unless it is the default.
-    pub max_workers: Option<u64>,
-    /// Numbers of stakes and redeems whose gas is compared.
-    pub gas_sizes: Vec<usize>,
-    /// Blocks of the series over which fee policies are played.
-    pub fee_blocks: usize,
-    /// Starts of a process in each way.
-    pub starts: usize,
-    /// Deaths of workers.
-    pub deaths: usize,
-    /// Deaths of the parent.
-    pub parents: usize,
-    /// Numbers of unfinished requests at a restart.
-    pub rows: Vec<usize>,
-    /// Blocks of the chain that is read.
-    pub blocks: u64,
-    /// Stakes of several instances.
-    pub shared: usize,
-    /// Deaths of one of two instances.
-    pub takeovers: usize,
-    /// Decides who dies when, and how the load of the fees swings.
-    pub seed: u64,
-}
-
-impl Settings {
-    fn race(&self, kind: Kind, count: usize) -> Race {
-        let Self { block_time, poll, confirmations, max_workers, .. } = *self;
-        Race { kind, count, block_time, poll, confirmations, max_workers }
     }
 }
 

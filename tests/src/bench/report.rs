@@ -7,12 +7,15 @@ use super::{
     Part, aims,
     chapter::{Block, Chapter, Table},
     machine::{self, Machine},
+    settings::Settings,
 };
 use anyhow::{Context as _, Result, ensure};
 use serde::{Deserialize, Serialize};
 use std::{
     collections::BTreeSet,
     fs,
+    io::Write as _,
+    os::unix::fs::PermissionsExt as _,
     path::Path,
     time::{SystemTime, UNIX_EPOCH},
 };
@@ -25,6 +28,14 @@ const OURS: &str = "bench-";
 /// Where the README's table stands.
 const BEGIN: &str = "<!-- benchmarks: written by scripts/bench --book -->\n";
 const END: &str = "<!-- benchmarks: end -->\n";
+/// The page while no report is committed.
+pub const UNMEASURED: &str = "\
+<!-- Written by scripts/bench from benchmarks.json. -->
+# Benchmarks
+
+What a facilitator must cost, what it was measured to cost, and what a comparison in the same run costs: `scripts/bench --book` \
+measures all of it and writes this page, on which nothing stands until then; `scripts/bench --help` tells the parts.
+";
 
 /// All chapters, measured on one machine at one commit.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -32,6 +43,8 @@ const END: &str = "<!-- benchmarks: end -->\n";
 pub struct Report {
     /// Where it was measured.
     pub machine: Machine,
+    /// How much was measured.
+    pub settings: Settings,
     /// When it was begun, seconds since 1970.
     pub begun: u64,
     /// What was found.
@@ -43,9 +56,9 @@ impl Report {
     ///
     /// # Errors
     /// When the clock is before 1970.
-    pub fn new(machine: Machine) -> Result<Self> {
+    pub fn new(machine: Machine, settings: Settings) -> Result<Self> {
         let begun = SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs();
-        Ok(Self { machine, begun, chapters: Vec::new() })
+        Ok(Self { machine, settings, begun, chapters: Vec::new() })
     }
 
     /// The one that was written into a folder.
@@ -61,10 +74,11 @@ impl Report {
     /// The one of a folder that some parts are to be measured anew for.
     ///
     /// # Errors
-    /// When it can't be read, or was measured elsewhere or at another commit: a report tells of one machine and one commit.
-    pub fn go_on(folder: &Path, machine: Machine) -> Result<Self> {
+    /// When it can't be read, or was measured elsewhere, at another commit or otherwise: a report tells of one machine, one
+    /// commit and one manner.
+    pub fn go_on(folder: &Path, machine: Machine, settings: Settings) -> Result<Self> {
         if !folder.join(VALUES).exists() {
-            return Self::new(machine);
+            return Self::new(machine, settings);
         }
         let report = Self::read(folder)?;
         ensure!(
@@ -73,6 +87,7 @@ impl Report {
             folder.display(),
             report.machine
         );
+        ensure!(report.settings.is_like(&settings), "the report in {} has other settings", folder.display());
         Ok(report)
     }
 
@@ -90,16 +105,39 @@ impl Report {
         self.chapters.iter().find(|chapter| chapter.part == part)
     }
 
-    /// Writes values, page and plots into a folder.
+    /// Writes the values alone into a folder, so that what was measured is not lost where it can't be shown.
+    ///
+    /// # Errors
+    /// When they can't be written.
+    pub fn keep(&self, folder: &Path) -> Result<()> {
+        fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
+        let mut file = tempfile::NamedTempFile::new_in(folder)?;
+        file.write_all((serde_json::to_string_pretty(self)? + "\n").as_bytes())?;
+        file.as_file().set_permissions(fs::Permissions::from_mode(0o644))?;
+        file.persist(folder.join(VALUES)).with_context(|| format!("cannot write {VALUES}"))?;
+        Ok(())
+    }
+
+    /// Writes values, page and plots into a folder: all, or what stood there stays.
     ///
     /// # Errors
     /// When a figure is missing, a plot can't be drawn, or a file can't be written.
     pub fn write(&self, folder: &Path) -> Result<()> {
+        // All is made before anything is written.
+        let (pictures, page) = (self.pictures()?, self.page()?);
         let images = folder.join(IMAGES);
         fs::create_dir_all(&images).with_context(|| format!("cannot make {}", images.display()))?;
-        // The values first: what was measured is not lost where it can't be shown.
-        fs::write(folder.join(VALUES), serde_json::to_string_pretty(self)? + "\n")?;
-        let pictures = self.pictures()?;
+        let staged = tempfile::TempDir::new_in(folder)?;
+        fs::create_dir(staged.path().join(IMAGES))?;
+        self.keep(staged.path())?;
+        fs::write(staged.path().join(PAGE), page)?;
+        for (name, svg) in &pictures {
+            fs::write(staged.path().join(name), svg)?;
+        }
+        let names = pictures.iter().map(|(name, _)| name.as_str()).chain([PAGE, VALUES]);
+        for name in names {
+            fs::rename(staged.path().join(name), folder.join(name))?;
+        }
         for entry in fs::read_dir(&images)? {
             let path = entry?.path();
             let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
@@ -108,10 +146,6 @@ impl Report {
                 fs::remove_file(path)?;
             }
         }
-        for (name, svg) in pictures {
-            fs::write(folder.join(name), svg)?;
-        }
-        fs::write(folder.join(PAGE), self.page()?)?;
         Ok(())
     }
 
@@ -168,11 +202,20 @@ impl Report {
         Ok(page)
     }
 
+    /// Checks what is known before anything is measured: whether it can be a report of the product as it ships.
+    ///
+    /// # Errors
+    /// Why it can't.
+    pub fn is_worthy(&self) -> Result<()> {
+        self.machine.ships().and_then(|()| self.settings.suffice()).context("no report for the book")
+    }
+
     /// What stands in the README between its marks.
     ///
     /// # Errors
-    /// When an aim was not measured, or not as it is meant.
+    /// When an aim was not measured, or not as it is meant, or anything of a trial: a debug build, fewer samples.
     pub fn readme(&self) -> Result<String> {
+        self.is_worthy()?;
         aims::complete(self)?;
         Ok(format!(
             "{}\nMeasured on {} ({}, {} cores, {} build) by `scripts/bench --book`; all figures, plots and the method stand in the \
@@ -220,7 +263,8 @@ mod tests {
             system: text.clone(),
             anvil: text.clone(),
             rustc: text.clone(),
-            build: text.clone(),
+            build: "release".into(),
+            is_foreign: false,
             node: text.clone(),
             contracts: text.clone(),
             commit: text,
@@ -237,8 +281,9 @@ mod tests {
             lines,
         };
         let scan = Chapter::new("scan", "Reading").text("so").table(&["x"], vec![vec!["1".into()]]).plot(plot);
-        let scan = scan.figure("percent", 93.4).figure("rate", 12_345.0).figure("bare", 13_000.0);
-        Report { machine: machine(), begun: 1_790_000_000, chapters: vec![scan] }
+        let scan =
+            scan.figure("blocks", 100_001.0).figure("percent", 93.4).figure("rate", 12_345.0).figure("bare", 13_000.0);
+        Report { machine: machine(), settings: Settings::default(), begun: 1_790_000_000, chapters: vec![scan] }
     }
 
     #[test]
@@ -247,7 +292,7 @@ mod tests {
         report.write(folder.path()).unwrap();
         let page = fs::read_to_string(folder.path().join(PAGE)).unwrap();
         for part in [
-            "| scanning | ≥ 90 % of the rate of a bare loop of the same calls | 93.4 %: 12 345 blocks/s |",
+            "| scanning 100 001 blocks | ≥ 90 % of the rate of a bare loop of the same calls | 93.4 %: 12 345 blocks/s |",
             "| bare loop: 13 000 blocks/s | yes |",
             "| processor | Some CPU, 2 cores |",
             "Measured on 2026-09-21",
@@ -264,10 +309,34 @@ mod tests {
     #[test]
     fn an_aim_that_is_missed_says_so_and_one_without_its_figure_is_an_error() {
         let mut report = report();
-        report.put(Chapter::new("scan", "Reading").figure("percent", 89.9).figure("rate", 1.0).figure("bare", 1.0));
+        let scan = || Chapter::new("scan", "Reading").figure("blocks", 10.0);
+        report.put(scan().figure("percent", 89.9).figure("rate", 1.0).figure("bare", 1.0));
         assert!(report.page().unwrap().contains("| no |"));
-        report.put(Chapter::new("scan", "Reading").figure("percent", 93.0));
+        report.put(scan().figure("percent", 93.0));
         assert_eq!(report.page().unwrap_err().to_string(), "part scan has not measured rate");
+    }
+
+    #[test]
+    fn a_trial_is_no_report_for_the_readme() {
+        let why = |report: Report| format!("{:#}", report.readme().unwrap_err());
+        let on = |machine| why(Report { machine, ..report() });
+        assert!(on(Machine { build: "debug".into(), ..machine() }).ends_with("a debug build, not a release"));
+        assert!(on(Machine { commit: "ab, changed".into(), ..machine() }).contains("files differ from the commit"));
+        assert!(on(Machine { is_foreign: true, ..machine() }).ends_with("$FACILITATOR names another product"));
+        let settings = Settings { runs: 1, ..Settings::default() };
+        assert_eq!(why(Report { settings, ..report() }), "no report for the book: --runs 1: at least 3");
+    }
+
+    #[test]
+    fn what_can_not_be_shown_leaves_the_old_report_as_it_was() {
+        let (mut report, folder) = (report(), tempfile::TempDir::new().unwrap());
+        report.write(folder.path()).unwrap();
+        let old = Report::read(folder.path()).unwrap();
+        report.put(Chapter::new("scan", "Reading"));
+        assert!(report.write(folder.path()).is_err());
+        assert_eq!(Report::read(folder.path()).unwrap(), old);
+        assert!(folder.path().join("images/bench-scan.svg").exists());
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 3);
     }
 
     #[test]
@@ -288,10 +357,13 @@ mod tests {
         let parts: Vec<&str> = report.chapters.iter().map(|chapter| chapter.part.as_str()).collect();
         assert_eq!(parts, ["stakes", "gas", "scan", "instances"]);
         let folder = tempfile::TempDir::new().unwrap();
-        assert!(Report::go_on(folder.path(), machine()).unwrap().chapters.is_empty());
+        let go_on = |machine| Report::go_on(folder.path(), machine, Settings::default());
+        assert!(go_on(machine()).unwrap().chapters.is_empty());
         let empty = Report { chapters: vec![], ..report };
         empty.write(folder.path()).unwrap();
-        assert_eq!(Report::go_on(folder.path(), machine()).unwrap(), empty);
-        assert!(Report::go_on(folder.path(), Machine { cores: 3, ..machine() }).is_err());
+        assert_eq!(go_on(machine()).unwrap(), empty);
+        assert!(go_on(Machine { cores: 3, ..machine() }).is_err());
+        let less = Settings { runs: 1, ..Settings::default() };
+        assert!(Report::go_on(folder.path(), machine(), less).is_err());
     }
 }

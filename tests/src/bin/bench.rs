@@ -30,9 +30,12 @@ Measures, and prints, all parts or those named:
   instances  100 stakes (--shared N) by 1, 2 and 5 instances on one PostgreSQL server, and from the SIGKILL of one of two
              until the other has its work: 5 deaths (--takeovers N)
 --seed N decides who dies when and how the load of the fees swings; what processes do just then is the machine's choice.
---report FOLDER writes benchmarks.md with its plots, and benchmarks.json with the values; after each part, so that what
-  was measured is not lost. With --only the other parts stay as they are, if they are of the same machine and commit.
---book reports into docs/src and writes the README's table; that needs all parts.
+--report FOLDER writes benchmarks.md with its plots at the end, and benchmarks.json with the values after each part, so
+  that what was measured is not lost. With --only the other parts stay as they are, if they are of the same machine, commit
+  and settings.
+--book reports into docs/src and writes the README's table; that needs all parts, no fewer samples than the default, a
+  release build and no files that differ from the commit. Values are kept in target/bench until all are there: what a run
+  that failed has measured is gone on with by --book --only.
 --render writes page, plots and table anew from the values alone.";
 
 /// Options with a value, beside those that choose what is done.
@@ -53,25 +56,34 @@ const NUMBERS: [&str; 12] = [
 const OTHERS: [&str; 6] = ["--sizes", "--gas-sizes", "--rows", "--seed", "--only", "--report"];
 
 fn settings(arguments: &Arguments) -> Result<Settings> {
+    let full = Settings::default();
     let number = |name: &str, default| arguments.number(name, default);
-    let count = |name: &str, default| anyhow::Ok(usize::try_from(arguments.number(name, default)?)?);
-    let milliseconds = |name: &str, default| anyhow::Ok(Duration::from_millis(arguments.number(name, default)?));
+    // Of nothing there is nothing to tell.
+    let count = |name: &str, default: usize| {
+        let count = usize::try_from(arguments.number(name, default as u64)?)?;
+        ensure!(count > 0, "{name} 0: at least 1");
+        anyhow::Ok(count)
+    };
+    let milliseconds = |name: &str, default: Duration| {
+        let default = u64::try_from(default.as_millis())?;
+        anyhow::Ok(Duration::from_millis(arguments.number(name, default)?))
+    };
     Ok(Settings {
-        sizes: arguments.numbers("--sizes", &[1, 10, 100, 1_000])?,
-        runs: count("--runs", 3)?.max(1),
-        block_time: milliseconds("--block-time-ms", 1_000)?,
-        poll: milliseconds("--poll-ms", 200)?,
-        confirmations: number("--confirmations", 0)?,
+        sizes: arguments.numbers("--sizes", &full.sizes)?,
+        runs: count("--runs", full.runs)?,
+        block_time: milliseconds("--block-time-ms", full.block_time)?,
+        poll: milliseconds("--poll-ms", full.poll)?,
+        confirmations: number("--confirmations", full.confirmations)?,
         max_workers: Some(number("--max-workers", 0)?).filter(|most| *most > 0),
-        gas_sizes: arguments.numbers("--gas-sizes", &[1, 10, 100])?,
-        fee_blocks: count("--fee-blocks", 800)?,
-        starts: count("--starts", 60)?.max(1),
-        deaths: count("--deaths", 60)?,
-        parents: count("--parents", 15)?,
-        rows: arguments.numbers("--rows", &[10, 100, 1_000, 10_000])?,
-        blocks: number("--blocks", 100_000)?,
-        shared: count("--shared", 100)?,
-        takeovers: count("--takeovers", 5)?,
+        gas_sizes: arguments.numbers("--gas-sizes", &full.gas_sizes)?,
+        fee_blocks: count("--fee-blocks", full.fee_blocks)?,
+        starts: count("--starts", full.starts)?,
+        deaths: count("--deaths", full.deaths)?,
+        parents: count("--parents", full.parents)?,
+        rows: arguments.numbers("--rows", &full.rows)?,
+        blocks: number("--blocks", full.blocks)?,
+        shared: count("--shared", full.shared)?,
+        takeovers: count("--takeovers", full.takeovers)?,
         seed: number("--seed", SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs())?,
     })
 }
@@ -95,22 +107,37 @@ impl Target {
         })
     }
 
+    /// Where values are kept while it is measured: the book's report stays as it is until a new one is whole.
+    fn work(&self) -> PathBuf {
+        match self.readme {
+            Some(_) => artifacts::repository().join("target/bench"),
+            None => self.folder.clone(),
+        }
+    }
+
     fn write(&self, report: &Report) -> Result<()> {
+        if self.readme.is_some() {
+            // Whether there is a table is known before anything of the old report is replaced.
+            report.readme()?;
+        }
         report.write(&self.folder)?;
-        self.readme.as_deref().map_or(Ok(()), |readme| report.write_readme(readme))
+        self.readme.as_deref().map_or(Ok(()), |readme| report.write_readme(readme))?;
+        say(&format!("written into {}", self.folder.display()));
+        Ok(())
     }
 }
 
-async fn measure(parts: &[Part], settings: &Settings, mut report: Report, folder: Option<&Path>) -> Result<Report> {
+async fn measure(parts: &[Part], mut report: Report, work: Option<&Path>) -> Result<Report> {
     let all = Instant::now();
+    let settings = report.settings.clone();
     for (index, part) in parts.iter().enumerate() {
         say(&format!("part {} of {}: {}", index + 1, parts.len(), part.name()));
         let start = Instant::now();
-        let chapter = bench::run(*part, settings).await?;
+        let chapter = bench::run(*part, &settings).await?;
         println!("{chapter}");
         report.put(chapter);
-        if let Some(folder) = folder {
-            report.write(folder)?;
+        if let Some(work) = work {
+            report.keep(work)?;
         }
         let (took, whole) = (start.elapsed().as_secs(), all.elapsed().as_secs());
         say(&format!("part {} took {took} s, {whole} s since the start", part.name()));
@@ -135,13 +162,16 @@ async fn main() -> Result<()> {
         None => Part::ALL.to_vec(),
         Some(names) => names.split(',').map(Part::named).collect::<Result<_>>()?,
     };
-    let settings = settings(&arguments)?;
-    let machine = Machine::read()?;
-    let folder = target.as_ref().map(|target| target.folder.as_path());
-    let report = match folder.filter(|_| only.is_some()) {
-        Some(folder) => Report::go_on(folder, machine)?,
-        None => Report::new(machine)?,
+    let (settings, machine) = (settings(&arguments)?, Machine::read()?);
+    let work = target.as_ref().map(Target::work);
+    let report = match work.as_deref().filter(|_| only.is_some()) {
+        Some(work) => Report::go_on(work, machine, settings)?,
+        None => Report::new(machine, settings)?,
     };
-    let report = measure(&parts, &settings, report, folder).await?;
+    if arguments.has("--book") {
+        // Before half an hour is spent on it.
+        report.is_worthy()?;
+    }
+    let report = measure(&parts, report, work.as_deref()).await?;
     target.map_or(Ok(()), |target| target.write(&report))
 }
