@@ -46,9 +46,11 @@ impl Chain {
         (earliest..at).filter(|number| self.0.get(number).is_some_and(|block| !block.is_full)).count() as u64
     }
 
-    /// The first block after a moment.
-    fn after(&self, timestamp: u64) -> Option<u64> {
-        self.0.iter().find(|(_, block)| block.timestamp > timestamp).map(|(number, _)| *number)
+    /// Blocks with room that passed after a moment of the other chain until that of `at`; none where no block came after it:
+    /// then `at` is of the same second.
+    fn lost_since(&self, timestamp: u64, at: u64) -> u64 {
+        let after = self.0.iter().find(|(_, block)| block.timestamp > timestamp).map(|(number, _)| *number);
+        after.map_or(0, |earliest| self.lost(earliest, at))
     }
 
     fn timestamp(&self, number: u64) -> Option<u64> {
@@ -89,12 +91,11 @@ impl Late {
             let when = declared + confirmations;
             let root = anchored.iter().find(|(height, _)| **height >= when).map(|(_, block)| *block);
             let root = root.context("no state root was anchored for a stake")?;
-            let known = auxiliary.timestamp(confirmed + confirmations).and_then(|moment| origin.after(moment));
-            let known = known.context("no origin block came after a stake's final confirmation")?;
+            let known = auxiliary.timestamp(confirmed + confirmations).context("a confirmation that is not final")?;
             let lost = [
                 origin.lost(stake.block + confirmations + 1, declared),
                 auxiliary.lost(root + confirmations + 1, confirmed),
-                origin.lost(known, source),
+                origin.lost_since(known, source),
                 auxiliary.lost(confirmed + confirmations + 1, target),
             ];
             for (counts, lost) in late.steps.iter_mut().zip(lost) {
@@ -139,4 +140,17 @@ async fn anchored(devnet: &Devnet, from: u64) -> Result<BTreeMap<u64, u64>> {
         }
     }
     Ok(anchored)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_block_is_lost_where_none_came_after_the_moment() {
+        let block = |timestamp| Block { timestamp, is_full: false };
+        let chain = Chain(BTreeMap::from([(5, block(10)), (6, block(11)), (7, block(12))]));
+        let lost = |moment| chain.lost_since(moment, 7);
+        assert_eq!([lost(9), lost(10), lost(11), lost(12), lost(13)], [2, 1, 0, 0, 0]);
+    }
 }
