@@ -281,7 +281,7 @@ mod tests {
 
     #[test]
     fn a_series_is_not_joined_where_points_are_missing() {
-        let points: Vec<(f64, f64)> = (0..60).filter(|x| !(20..30).contains(x)).map(|x| (f64::from(x), 1.0)).collect();
+        let points: Vec<(f64, f64)> = (1..61).filter(|x| !(20..30).contains(x)).map(|x| (f64::from(x), 1.0)).collect();
         let mut series = plot(&points, Axis::linear("gwei"));
         assert_eq!(series.svg().unwrap().matches("<polyline").count(), 1);
         series.x = Axis::linear("block");
