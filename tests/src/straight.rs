@@ -30,9 +30,12 @@ const PROVE_GAS: u64 = 400_000;
 const CONFIRM_GAS: u64 = 640_000;
 const PROGRESS_SOURCE_GAS: u64 = 200_000;
 const PROGRESS_TARGET_GAS: u64 = 250_000;
-/// Blocks in which nothing moves until all that waits is sent again: a node that makes a block while it takes in hundreds
+/// Transactions of one HTTP request: nodes take bodies of at most 2 MB.
+const GROUP: usize = 200;
+/// Blocks in which nothing moves until the first that wait are sent again, and how many of them: a node that makes a block while it takes in hundreds
 /// of transactions of one account may lose one, and those behind it wait for ever.
 const LOST_AFTER: u64 = 3;
+const AGAIN: usize = 10;
 /// Longest time for all requests.
 const LIMIT: Duration = Duration::from_secs(600);
 
@@ -158,8 +161,8 @@ impl Lane {
             self.moved = Some(head);
         } else if head >= moved + LOST_AFTER {
             self.moved = Some(head);
-            let again = self.waiting.iter().map(|sent| json!([sent.signed.raw])).collect();
-            // Those that the node knows it refuses.
+            // The one that was lost has the lowest nonce of all that wait; those that the node knows it refuses.
+            let again = self.waiting.iter().take(AGAIN).map(|sent| json!([sent.signed.raw])).collect();
             node.each("eth_sendRawTransaction", again).await?;
         }
         Ok(mined)
@@ -168,7 +171,9 @@ impl Lane {
     async fn send(&mut self, node: &Node, batch: Batch) -> Result<()> {
         let sent: Vec<Sent> = batch.into_iter().map(|(step, request, signed)| Sent { step, request, signed }).collect();
         let transactions: Vec<Signed> = sent.iter().map(|sent| sent.signed.clone()).collect();
-        node.send_signed(&transactions).await?;
+        for some in transactions.chunks(GROUP) {
+            node.send_signed(some).await?;
+        }
         self.waiting.extend(sent);
         self.moved = None;
         Ok(())
