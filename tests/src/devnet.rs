@@ -16,7 +16,8 @@ use tokio::sync::Mutex;
 
 /// Height at which a whitelisted worker's time ends: never, for a test.
 const FAR_HEIGHT: u64 = 1_000_000_000;
-/// Payments that are sent at one time: of two thousand at once a node had mined 824 after two minutes.
+/// Payments that are sent at one time: a node that makes a block while it takes in hundreds of transactions of one
+/// account may lose one.
 const GROUP: usize = 200;
 /// Gas for a plain transfer, and for the owner's calls.
 const TRANSFER_GAS: u64 = 21_000;

@@ -1,7 +1,8 @@
 //! A straight script that plays the facilitator: the lower bound that the product is measured against.
 //!
 //! It is handed everything beforehand (the requests, the contracts, fixed limits of gas), finds nothing out, keeps
-//! nothing and survives nothing. It does keep the law that no secret is revealed before the confirmation is mined.
+//! nothing and survives nothing, but sends again what a node has lost. It does keep the law that no secret is revealed
+//! before the confirmation is mined.
 
 use crate::{
     account::Account,
@@ -16,6 +17,7 @@ use crate::{
 };
 use anyhow::{Context as _, Result, bail, ensure};
 use facilitator_eth::{B256, U256, keccak256, tx::Signed};
+use serde_json::json;
 use std::{
     collections::BTreeMap,
     time::{Duration, Instant},
@@ -28,6 +30,12 @@ const PROVE_GAS: u64 = 400_000;
 const CONFIRM_GAS: u64 = 640_000;
 const PROGRESS_SOURCE_GAS: u64 = 200_000;
 const PROGRESS_TARGET_GAS: u64 = 250_000;
+/// Transactions of one HTTP request: nodes take bodies of at most 2 MB.
+const GROUP: usize = 200;
+/// Blocks in which nothing moves until the first that wait are sent again, and how many of them: a node that makes a block while it takes in hundreds
+/// of transactions of one account may lose one, and those behind it wait for ever.
+const LOST_AFTER: u64 = 3;
+const AGAIN: usize = 10;
 /// Longest time for all requests.
 const LIMIT: Duration = Duration::from_secs(600);
 
@@ -110,13 +118,15 @@ type Batch = Vec<(Step, usize, Signed)>;
 struct Sent {
     step: Step,
     request: usize,
-    hash: B256,
+    signed: Signed,
 }
 
 /// The transactions of one chain that are not mined yet.
 #[derive(Default)]
 struct Lane {
     head: u64,
+    /// The newest block when something was last seen to move.
+    moved: Option<u64>,
     waiting: Vec<Sent>,
 }
 
@@ -128,7 +138,7 @@ impl Lane {
             return Ok(vec![]);
         }
         self.head = head;
-        let hashes: Vec<B256> = self.waiting.iter().map(|sent| sent.hash).collect();
+        let hashes: Vec<B256> = self.waiting.iter().map(|sent| sent.signed.hash).collect();
         let receipts = node.receipts(&hashes).await?;
         let mut mined = Vec::new();
         let mut waiting = Vec::new();
@@ -138,7 +148,7 @@ impl Lane {
                 continue;
             };
             if !receipt.success {
-                bail!("{:?} reverted: {}", sent.step, node.reason(sent.hash).await);
+                bail!("{:?} reverted: {}", sent.step, node.reason(sent.signed.hash).await);
             }
             let (count, gas) = outcome.gas.entry(sent.step).or_default();
             *count += 1;
@@ -146,15 +156,26 @@ impl Lane {
             mined.push((sent.step, sent.request, receipt));
         }
         self.waiting = waiting;
+        let moved = *self.moved.get_or_insert(head);
+        if !mined.is_empty() {
+            self.moved = Some(head);
+        } else if head >= moved + LOST_AFTER {
+            self.moved = Some(head);
+            // The one that was lost has the lowest nonce of all that wait; those that the node knows it refuses.
+            let again = self.waiting.iter().take(AGAIN).map(|sent| json!([sent.signed.raw])).collect();
+            node.each("eth_sendRawTransaction", again).await?;
+        }
         Ok(mined)
     }
 
-    async fn send(&mut self, node: &Node, signed: Batch) -> Result<()> {
-        let (marks, transactions): (Vec<_>, Vec<_>) =
-            signed.into_iter().map(|(step, request, signed)| ((step, request), signed)).unzip();
-        let hashes = node.send_signed(&transactions).await?;
-        let sent = marks.into_iter().zip(hashes).map(|((step, request), hash)| Sent { step, request, hash });
+    async fn send(&mut self, node: &Node, batch: Batch) -> Result<()> {
+        let sent: Vec<Sent> = batch.into_iter().map(|(step, request, signed)| Sent { step, request, signed }).collect();
+        let transactions: Vec<Signed> = sent.iter().map(|sent| sent.signed.clone()).collect();
+        for some in transactions.chunks(GROUP) {
+            node.send_signed(some).await?;
+        }
         self.waiting.extend(sent);
+        self.moved = None;
         Ok(())
     }
 }
