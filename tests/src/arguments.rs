@@ -39,6 +39,16 @@ impl Arguments {
         value.parse().with_context(|| format!("{name} {value} is no number"))
     }
 
+    /// The numbers that were given for `name`, with commas between them, else `default`.
+    ///
+    /// # Errors
+    /// When one of them is no number.
+    pub fn numbers(&self, name: &str, default: &[usize]) -> Result<Vec<usize>> {
+        let Some(words) = self.word(name) else { return Ok(default.to_vec()) };
+        let number = |word: &str| word.parse().with_context(|| format!("{name} {words}: {word} is no number"));
+        words.split(',').map(number).collect()
+    }
+
     /// The word that was given for `name`.
     #[must_use]
     pub fn word(&self, name: &str) -> Option<&str> {

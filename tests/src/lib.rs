@@ -3,8 +3,8 @@
 //!
 //! What is checked here is checked from outside: calls, events and proofs are spelled out again from the contracts'
 //! signatures instead of taken from the product, so that a mistake there cannot hide itself. Only the primitives of
-//! `facilitator_eth` and the JSON-RPC client of `facilitator_chain` are shared with it, and its store where the
-//! benchmark fills a database.
+//! `facilitator_eth` and the JSON-RPC client of `facilitator_chain` are shared with it, its store where the benchmark
+//! fills a database, and its fee policy where the benchmark plays that.
 
 pub mod account;
 pub mod anchoring;
@@ -48,6 +48,7 @@ pub mod skipped;
 pub mod small_disk;
 pub mod soak;
 pub mod stakers;
+mod steps;
 pub mod straight;
 pub mod stranger;
 pub mod table;

@@ -6,7 +6,6 @@ use crate::{
     devnet::{Devnet, Side},
     process::{self, Usage},
     rpc_proxy::Counts,
-    table,
 };
 use anyhow::{Context as _, Result, ensure};
 use std::{
@@ -53,10 +52,15 @@ impl Spread {
         self.0.get(rank - 1).copied()
     }
 
-    /// `[p50, p99, max]` in ms, as cells of a table.
+    /// Columns of [`Spread::cells`], behind one that says what was measured. Of the number of samples that are taken p99
+    /// would be the largest one.
+    pub const COLUMNS: [&str; 5] = ["from the death", "p50", "p90", "max", "n"];
+
+    /// p50, p90 and max in ms, and the number of samples, as cells of a table.
     #[must_use]
-    pub fn cells(&self) -> [String; 3] {
-        [50, 99, 100].map(|percent| self.percentile(percent).map_or("-".to_owned(), milliseconds))
+    pub fn cells(&self) -> [String; 4] {
+        let at = |percent| self.percentile(percent).map_or("-".to_owned(), milliseconds);
+        [at(50), at(90), at(100), self.count().to_string()]
     }
 }
 
@@ -124,6 +128,7 @@ fn larger(one: Usage, other: Usage) -> Usage {
         cpu_seconds: one.cpu_seconds.max(other.cpu_seconds),
         peak_kib: one.peak_kib.max(other.peak_kib),
         resident_kib: one.resident_kib.max(other.resident_kib),
+        // None where no look could see it.
         private_kib: one.private_kib.max(other.private_kib),
     }
 }
@@ -154,16 +159,23 @@ pub fn cpu_seconds(pid: u32) -> Result<f64> {
     Ok(process::usage(pid)?.cpu_seconds + children.map(|usage| usage.cpu_seconds).sum::<f64>())
 }
 
+/// Columns of [`calls_rows`].
+pub const CALLS: [&str; 3] = ["for each stake", "origin", "auxiliary"];
+
 /// The calls of both chains by method, and their HTTP requests by what is called in them, for each of `stakes`.
 #[must_use]
-pub fn calls_table(counts: &[Counts; 2], stakes: usize) -> String {
+pub fn calls_rows(counts: &[Counts; 2], stakes: usize) -> Vec<Vec<String>> {
     let [origin, auxiliary] = counts;
     let mut rows = by_name(&origin.calls, &auxiliary.calls, stakes);
     rows.push(vec!["all calls".into(), per(origin.total(), stakes), per(auxiliary.total(), stakes)]);
-    rows.push(vec![String::new(); 3]);
-    rows.extend(by_name(&origin.kinds, &auxiliary.kinds, stakes));
+    rows.extend(by_name(&origin.kinds, &auxiliary.kinds, stakes).into_iter().map(|mut row| {
+        if let Some(name) = row.first_mut() {
+            name.insert_str(0, "HTTP: ");
+        }
+        row
+    }));
     rows.push(vec!["all HTTP requests".into(), per(origin.requests, stakes), per(auxiliary.requests, stakes)]);
-    table::layout(&["for each stake", "origin", "auxiliary"], &rows)
+    rows
 }
 
 fn by_name(origin: &BTreeMap<String, u64>, auxiliary: &BTreeMap<String, u64>, stakes: usize) -> Vec<Vec<String>> {
@@ -231,6 +243,6 @@ mod tests {
         }
         let at = |percent| spread.percentile(percent).map(|duration| duration.as_millis());
         assert_eq!([at(0), at(50), at(99), at(100)], [Some(1), Some(100), Some(198), Some(200)]);
-        assert_eq!(spread.cells(), ["100.0 ms", "198.0 ms", "200.0 ms"]);
+        assert_eq!(spread.cells(), ["100.0 ms", "180.0 ms", "200.0 ms", "200"]);
     }
 }

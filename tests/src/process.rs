@@ -3,6 +3,7 @@
 //! Reads only; ends nothing.
 
 use anyhow::{Context as _, Result};
+use nix::sys::resource::{UsageWho, getrusage};
 use std::{
     fs,
     time::{Duration, Instant},
@@ -20,8 +21,8 @@ pub struct Usage {
     pub peak_kib: u64,
     /// Resident memory now, in KiB.
     pub resident_kib: u64,
-    /// Memory that it shares with nobody now, in KiB.
-    pub private_kib: u64,
+    /// Memory that it shares with nobody now, in KiB; none where this process may not look.
+    pub private_kib: Option<u64>,
 }
 
 /// The fields of `/proc/<pid>/stat` behind the name, which may hold blanks itself: the first one is the state.
@@ -77,9 +78,12 @@ pub fn command_line(pid: u32) -> String {
     String::from_utf8_lossy(&text).replace('\0', " ").trim_end().to_owned()
 }
 
-fn kib(text: &str, field: &str) -> u64 {
-    let line = text.lines().find(|line| line.starts_with(field));
-    line.and_then(|line| line.split_whitespace().nth(1)?.parse().ok()).unwrap_or(0)
+fn field(text: &str, name: &str) -> Option<u64> {
+    text.lines().find(|line| line.starts_with(name))?.split_whitespace().nth(1)?.parse().ok()
+}
+
+fn kib(text: &str, name: &str) -> u64 {
+    field(text, name).unwrap_or(0)
 }
 
 /// What a living process used until now.
@@ -91,13 +95,31 @@ pub fn usage(pid: u32) -> Result<Usage> {
     // utime, stime, cutime and cstime are fields 14 to 17 of the whole line, two before the first one here.
     let ticks: f64 = fields.iter().skip(11).take(4).filter_map(|field| field.parse::<f64>().ok()).sum();
     let status = fs::read_to_string(format!("/proc/{pid}/status"))?;
-    let rollup = fs::read_to_string(format!("/proc/{pid}/smaps_rollup")).unwrap_or_default();
+    let rollup = fs::read_to_string(format!("/proc/{pid}/smaps_rollup")).ok();
+    let private = |rollup: String| Some(field(&rollup, "Private_Clean:")? + field(&rollup, "Private_Dirty:")?);
     Ok(Usage {
         cpu_seconds: ticks / TICKS_PER_SECOND,
         peak_kib: kib(&status, "VmHWM:"),
         resident_kib: kib(&status, "VmRSS:"),
-        private_kib: kib(&rollup, "Private_Clean:") + kib(&rollup, "Private_Dirty:"),
+        private_kib: rollup.and_then(private),
     })
+}
+
+/// Processor time of this process, and of those that it has waited for with all that they have waited for: to the
+/// microsecond, where `/proc/<pid>/stat` counts ticks of ten milliseconds.
+///
+/// # Errors
+/// Never met.
+pub fn own_cpu() -> Result<Duration> {
+    let mut all = Duration::ZERO;
+    for who in [UsageWho::RUSAGE_SELF, UsageWho::RUSAGE_CHILDREN] {
+        let usage = getrusage(who)?;
+        for time in [usage.user_time(), usage.system_time()] {
+            all += Duration::from_secs(u64::try_from(time.tv_sec())?)
+                + Duration::from_micros(u64::try_from(time.tv_usec())?);
+        }
+    }
+    Ok(all)
 }
 
 /// Bytes that a living process has written, to pipes and files alike. `None` when it has ended, or this process may not
@@ -131,4 +153,24 @@ pub async fn all_gone(pids: &[u32], limit: Duration) -> bool {
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
     true
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn memory_that_can_not_be_seen_is_not_none_at_all() {
+        let rollup = "Private_Clean:         12 kB\nPrivate_Dirty:          0 kB\n";
+        assert_eq!((field(rollup, "Private_Clean:"), field(rollup, "Private_Dirty:")), (Some(12), Some(0)));
+        assert_eq!(field("", "Private_Clean:"), None);
+        assert!(usage(std::process::id()).unwrap().private_kib.unwrap() > 0);
+    }
+
+    #[test]
+    fn processor_time_is_finer_than_a_tick_and_counts_who_was_waited_for() {
+        let before = own_cpu().unwrap();
+        assert!(std::process::Command::new("true").status().unwrap().success());
+        assert!(own_cpu().unwrap() > before);
+    }
 }

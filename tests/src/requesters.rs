@@ -13,15 +13,20 @@ use crate::{
     treasury,
 };
 use anyhow::{Context as _, Result};
-use facilitator_eth::{Address, B256, Bytes, U256, keccak256};
+use facilitator_eth::{Address, B256, Bytes, U256, keccak256, tx::Signed};
 use serde_json::json;
 
 /// Gas for a request; the first one of an account creates its proxy and takes about 728,000.
 const REQUEST_GAS: u64 = 800_000;
 const CALL_GAS: u64 = 120_000;
 
+/// Transactions that are sent at one time.
+const GROUP: usize = 200;
+
 /// What each of them has to ask with, whole tokens.
 const PURSE: u64 = 1000;
+/// Most that is asked for by default beyond ten tokens: the purse must do for it.
+const SPREAD: usize = 900;
 
 /// What somebody asks for.
 #[derive(Debug, Clone, Copy)]
@@ -118,8 +123,7 @@ impl Requesters {
             }
             signed.push(account.sign(token, approve.clone(), CALL_GAS)?);
         }
-        let hashes = node.send_signed(&signed).await?;
-        node.mined(&hashes, Pace::Hurried).await?;
+        mined(node, &signed, Pace::Hurried).await?;
         Ok(Self { kind, pair, accounts })
     }
 
@@ -145,13 +149,13 @@ impl Requesters {
         self.accounts.len()
     }
 
-    /// What the account of this index asks for by default: a few tokens, each another amount, at a price of gas that
+    /// What the account of this index asks for by default: a few tokens, each of 900 another amount, at a price of gas that
     /// leaves a reward of a good half of a token.
     #[must_use]
     pub fn ask(&self, _devnet: &Devnet, index: usize) -> Ask {
         let sender = self.accounts.get(index).map(|account| account.address).unwrap_or_default();
         Ask {
-            amount: tokens(10).saturating_add(tokens(1).saturating_mul(U256::from(index as u64))),
+            amount: tokens(10).saturating_add(tokens(1).saturating_mul(U256::from((index % SPREAD) as u64))),
             beneficiary: Address::from_word(&keccak256([sender.as_bytes().as_slice(), b"beneficiary"].concat())),
             gas_price: U256::from(1_000_000_000_000u64),
             gas_limit: U256::from(2_000_000u64),
@@ -191,8 +195,7 @@ impl Requesters {
             );
             signed.push(self.account(*index)?.sign(pool, call(name, &arguments), REQUEST_GAS)?);
         }
-        let hashes = node.send_signed(&signed).await?;
-        let receipts = node.mined(&hashes, pace).await?;
+        let receipts = mined(node, &signed, pace).await?;
         let made = asks.iter().zip(&receipts);
         made.map(|((index, ask), receipt)| made_by(self.account(*index)?.address, *ask, receipt)).collect()
     }
@@ -241,6 +244,16 @@ impl Requesters {
     fn account(&self, index: usize) -> Result<&Account> {
         self.accounts.get(index).with_context(|| format!("no account {index}"))
     }
+}
+
+/// Sends transactions and waits for all of them, some at a time: so that the waiting costs little beside the rest.
+async fn mined(node: &Node, signed: &[Signed], pace: Pace) -> Result<Vec<Receipt>> {
+    let mut receipts = Vec::with_capacity(signed.len());
+    for some in signed.chunks(GROUP) {
+        let hashes = node.send_signed(some).await?;
+        receipts.extend(node.mined(&hashes, pace).await?);
+    }
+    Ok(receipts)
 }
 
 /// The request that a receipt tells of.

@@ -1,19 +1,23 @@
 //! A straight script that plays the facilitator: the lower bound that the product is measured against.
 //!
 //! It is handed everything beforehand (the requests, the contracts, fixed limits of gas), finds nothing out, keeps
-//! nothing and survives nothing. It does keep the law that no secret is revealed before the confirmation is mined.
+//! nothing and survives nothing, but sends again what a node has lost. It does keep the law that no secret is revealed
+//! before the confirmation is mined.
 
 use crate::{
     account::Account,
-    calls::{address, bytes, call, read_uint, uint, word},
-    devnet::Devnet,
+    calls::{address, call, read_uint, uint},
+    devnet::{Devnet, Side},
     events::{self, Event},
+    kind::Kind,
     node::{Node, Receipt},
     proof,
-    stakers::Stake,
+    requesters::Request,
+    steps,
 };
 use anyhow::{Context as _, Result, bail, ensure};
-use facilitator_eth::{Address, B256, Bytes, U256, keccak256, tx::Signed};
+use facilitator_eth::{B256, U256, keccak256, tx::Signed};
+use serde_json::json;
 use std::{
     collections::BTreeMap,
     time::{Duration, Instant},
@@ -24,15 +28,21 @@ const APPROVE_GAS: u64 = 60_000;
 const ACCEPT_GAS: u64 = 550_000;
 const PROVE_GAS: u64 = 400_000;
 const CONFIRM_GAS: u64 = 640_000;
-const PROGRESS_STAKE_GAS: u64 = 200_000;
-const PROGRESS_MINT_GAS: u64 = 250_000;
-/// Longest time for all stakes.
-const LIMIT: Duration = Duration::from_secs(300);
+const PROGRESS_SOURCE_GAS: u64 = 200_000;
+const PROGRESS_TARGET_GAS: u64 = 250_000;
+/// Transactions of one HTTP request: nodes take bodies of at most 2 MB.
+const GROUP: usize = 200;
+/// Blocks in which nothing moves until the first that wait are sent again, and how many of them: a node that makes a block while it takes in hundreds
+/// of transactions of one account may lose one, and those behind it wait for ever.
+const LOST_AFTER: u64 = 3;
+const AGAIN: usize = 10;
+/// Longest time for all requests.
+const LIMIT: Duration = Duration::from_secs(600);
 
 /// The steps that cost gas.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Step {
-    /// Allowance for the bounties.
+    /// Allowance for the bounties of stakes.
     Approve,
     /// Acceptance of a request.
     Accept,
@@ -41,9 +51,18 @@ pub enum Step {
     /// Confirmation of a message.
     Confirm,
     /// Source leg.
-    ProgressStake,
+    ProgressSource,
     /// Target leg.
-    ProgressMint,
+    ProgressTarget,
+}
+
+/// How often the source gateway is proven.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Manner {
+    /// Once for all messages that are confirmed at a height.
+    OncePerHeight,
+    /// Before each confirmation, as a script does that knows only its own message.
+    ForEachMessage,
 }
 
 /// What a run took.
@@ -83,22 +102,31 @@ impl Workers {
             auxiliary: Account::named("straight auxiliary", devnet.auxiliary.chain_id)?,
         })
     }
+
+    const fn on(&self, side: Side) -> &Account {
+        match side {
+            Side::Origin => &self.origin,
+            Side::Auxiliary => &self.auxiliary,
+        }
+    }
 }
 
-/// Signed transactions, what they are for, and the stakes that they are for.
+/// Signed transactions, what they are for, and the requests that they are for.
 type Batch = Vec<(Step, usize, Signed)>;
 
-/// A transaction under way and the stake that it is for.
+/// A transaction under way and the request that it is for.
 struct Sent {
     step: Step,
-    stake: usize,
-    hash: B256,
+    request: usize,
+    signed: Signed,
 }
 
 /// The transactions of one chain that are not mined yet.
 #[derive(Default)]
 struct Lane {
     head: u64,
+    /// The newest block when something was last seen to move.
+    moved: Option<u64>,
     waiting: Vec<Sent>,
 }
 
@@ -110,7 +138,7 @@ impl Lane {
             return Ok(vec![]);
         }
         self.head = head;
-        let hashes: Vec<B256> = self.waiting.iter().map(|sent| sent.hash).collect();
+        let hashes: Vec<B256> = self.waiting.iter().map(|sent| sent.signed.hash).collect();
         let receipts = node.receipts(&hashes).await?;
         let mut mined = Vec::new();
         let mut waiting = Vec::new();
@@ -120,33 +148,55 @@ impl Lane {
                 continue;
             };
             if !receipt.success {
-                bail!("{:?} reverted: {}", sent.step, node.reason(sent.hash).await);
+                bail!("{:?} reverted: {}", sent.step, node.reason(sent.signed.hash).await);
             }
             let (count, gas) = outcome.gas.entry(sent.step).or_default();
             *count += 1;
             *gas += receipt.gas_used;
-            mined.push((sent.step, sent.stake, receipt));
+            mined.push((sent.step, sent.request, receipt));
         }
         self.waiting = waiting;
+        let moved = *self.moved.get_or_insert(head);
+        if !mined.is_empty() {
+            self.moved = Some(head);
+        } else if head >= moved + LOST_AFTER {
+            self.moved = Some(head);
+            // The one that was lost has the lowest nonce of all that wait; those that the node knows it refuses.
+            let again = self.waiting.iter().take(AGAIN).map(|sent| json!([sent.signed.raw])).collect();
+            node.each("eth_sendRawTransaction", again).await?;
+        }
         Ok(mined)
     }
 
-    async fn send(&mut self, node: &Node, signed: Batch) -> Result<()> {
-        let (marks, transactions): (Vec<_>, Vec<_>) =
-            signed.into_iter().map(|(step, stake, signed)| ((step, stake), signed)).unzip();
-        let hashes = node.send_signed(&transactions).await?;
-        let sent = marks.into_iter().zip(hashes).map(|((step, stake), hash)| Sent { step, stake, hash });
+    async fn send(&mut self, node: &Node, batch: Batch) -> Result<()> {
+        let sent: Vec<Sent> = batch.into_iter().map(|(step, request, signed)| Sent { step, request, signed }).collect();
+        let transactions: Vec<Signed> = sent.iter().map(|sent| sent.signed.clone()).collect();
+        for some in transactions.chunks(GROUP) {
+            node.send_signed(some).await?;
+        }
         self.waiting.extend(sent);
+        self.moved = None;
         Ok(())
     }
+}
+
+/// How a run is to be.
+#[derive(Debug, Clone, Copy)]
+pub struct Options {
+    /// How often the nodes are looked at.
+    pub poll: Duration,
+    /// How often the source gateway is proven.
+    pub manner: Manner,
 }
 
 /// One run.
 struct Run<'a> {
     devnet: &'a Devnet,
     workers: &'a Workers,
-    stakes: &'a [Stake],
-    /// Messages, and the origin block that declared each, as far as known.
+    kind: Kind,
+    manner: Manner,
+    requests: &'a [Request],
+    /// Messages, and the source block that declared each, as far as known.
     declared: Vec<Option<(B256, u64)>>,
     /// Declared, not yet proven.
     unproven: Vec<usize>,
@@ -154,172 +204,159 @@ struct Run<'a> {
     outcome: Outcome,
 }
 
-/// Carries all stakes to their end through `origin` and `auxiliary`, which may be proxies of the devnet's nodes.
-/// The workers must be enrolled, and somebody must anchor the origin's state roots.
+/// Carries all requests, of one direction, to their end through nodes of origin and auxiliary chain, which may be
+/// proxies of the devnet's. The workers must be enrolled, and somebody must anchor the source chain's state roots.
 ///
 /// # Errors
-/// When a transaction reverts or the stakes take longer than five minutes.
+/// When a transaction reverts, the requests are of two directions, or they take longer than ten minutes.
 pub async fn run(
     devnet: &Devnet,
-    (origin, auxiliary): (&Node, &Node),
+    nodes: [&Node; 2],
     workers: &Workers,
-    stakes: &[Stake],
-    poll: Duration,
+    requests: &[Request],
+    options: Options,
 ) -> Result<Outcome> {
     let start = Instant::now();
+    let Some(kind) = requests.first().map(|request| request.kind) else { return Ok(Outcome::default()) };
+    ensure!(requests.iter().all(|request| request.kind == kind), "requests of both directions");
+    let [origin, auxiliary] = nodes;
+    let (source_node, target_node) = kind.pick((origin, auxiliary), (auxiliary, origin));
     let mut run = Run {
         devnet,
         workers,
-        stakes,
-        declared: vec![None; stakes.len()],
+        kind,
+        manner: options.manner,
+        requests,
+        declared: vec![None; requests.len()],
         unproven: vec![],
         done: 0,
         outcome: Outcome::default(),
     };
     let (mut source, mut target) = (Lane::default(), Lane::default());
-    source.send(origin, run.accepts()?).await?;
-    while run.done < 2 * stakes.len() {
-        ensure!(start.elapsed() < LIMIT, "only {} of {} legs done", run.done, 2 * stakes.len());
-        for (step, stake, receipt) in source.look(origin, &mut run.outcome).await? {
-            run.note_origin(step, stake, &receipt)?;
+    source.send(source_node, run.accepts()?).await?;
+    while run.done < 2 * requests.len() {
+        ensure!(start.elapsed() < LIMIT, "only {} of {} legs done", run.done, 2 * requests.len());
+        for (step, request, receipt) in source.look(source_node, &mut run.outcome).await? {
+            run.note_source(step, request, &receipt)?;
         }
-        if let Some(height) = run.provable(auxiliary).await? {
-            let signed = run.proofs(origin, height).await?;
-            target.send(auxiliary, signed).await?;
+        if let Some(height) = run.provable(target_node).await? {
+            let signed = run.proofs(source_node, height).await?;
+            target.send(target_node, signed).await?;
         }
-        let mined = target.look(auxiliary, &mut run.outcome).await?;
-        run.done += mined.iter().filter(|(step, ..)| *step == Step::ProgressMint).count();
+        let mined = target.look(target_node, &mut run.outcome).await?;
+        run.done += mined.iter().filter(|(step, ..)| *step == Step::ProgressTarget).count();
         let confirmed: Vec<usize> =
-            mined.iter().filter(|(step, ..)| *step == Step::Confirm).map(|(_, stake, _)| *stake).collect();
+            mined.iter().filter(|(step, ..)| *step == Step::Confirm).map(|(_, request, _)| *request).collect();
         if !confirmed.is_empty() {
-            let (on_origin, on_auxiliary) = run.progresses(&confirmed)?;
-            tokio::try_join!(source.send(origin, on_origin), target.send(auxiliary, on_auxiliary))?;
+            let (on_source, on_target) = run.progresses(&confirmed)?;
+            tokio::try_join!(source.send(source_node, on_source), target.send(target_node, on_target))?;
         }
-        tokio::time::sleep(poll).await;
+        // The pause is for what is still to come.
+        if run.done < 2 * requests.len() {
+            tokio::time::sleep(options.poll).await;
+        }
     }
     run.outcome.wall = start.elapsed();
     Ok(run.outcome)
 }
 
-fn secret(stake: &Stake) -> B256 {
-    keccak256([stake.transaction.0.as_slice(), b"straight"].concat())
+fn secret(request: &Request) -> B256 {
+    keccak256([request.transaction.0.as_slice(), b"straight"].concat())
 }
 
 impl Run<'_> {
-    fn stake(&self, index: usize) -> Result<&Stake> {
-        self.stakes.get(index).with_context(|| format!("no stake {index}"))
+    fn request(&self, index: usize) -> Result<&Request> {
+        self.requests.get(index).with_context(|| format!("no request {index}"))
     }
 
     fn message(&self, index: usize) -> Result<(B256, u64)> {
-        self.declared.get(index).copied().flatten().with_context(|| format!("stake {index} is not declared"))
+        self.declared.get(index).copied().flatten().with_context(|| format!("request {index} is not declared"))
     }
 
-    /// One allowance for all bounties, then all acceptances.
+    /// All acceptances: of stakes behind one allowance for all bounties, of redeems each with its bounty as coin.
     fn accepts(&self) -> Result<Batch> {
-        let origin = &self.devnet.contracts.origin;
-        let worker = &self.workers.origin;
-        let bounties = self.devnet.options.deploy.gateway_bounty.saturating_mul(U256::from(self.stakes.len() as u64));
-        let approve = call("approve(address,uint256)", &[address(origin.composer), uint(bounties)]);
-        let mut signed = vec![(Step::Approve, 0, worker.sign(origin.base_token, approve, APPROVE_GAS)?)];
-        for (index, stake) in self.stakes.iter().enumerate() {
-            let ask = &stake.ask;
-            let arguments = [
-                uint(ask.amount),
-                address(ask.beneficiary),
-                uint(ask.gas_price),
-                uint(ask.gas_limit),
-                uint(stake.nonce),
-                address(stake.sender),
-                address(ask.gateway),
-                word(keccak256(secret(stake))),
-            ];
-            let signature = "acceptStakeRequest(uint256,address,uint256,uint256,uint256,address,address,bytes32)";
-            signed.push((Step::Accept, index, worker.sign(origin.composer, call(signature, &arguments), ACCEPT_GAS)?));
+        let (worker, pool) = (self.workers.on(self.kind.source()), self.kind.pool(self.devnet));
+        let deploy = &self.devnet.options.deploy;
+        let mut signed = Vec::new();
+        if self.kind == Kind::Stake {
+            let bounties = deploy.gateway_bounty.saturating_mul(U256::from(self.requests.len() as u64));
+            let approve = call("approve(address,uint256)", &[address(pool), uint(bounties)]);
+            let token = self.devnet.contracts.origin.base_token;
+            signed.push((Step::Approve, 0, worker.sign(token, approve, APPROVE_GAS)?));
+        }
+        let coin = self.kind.pick(U256::ZERO, deploy.cogateway_bounty);
+        for (index, request) in self.requests.iter().enumerate() {
+            let accept = steps::accept(request, secret(request));
+            signed.push((Step::Accept, index, worker.sign_paying(pool, accept, ACCEPT_GAS, coin)?));
         }
         Ok(signed)
     }
 
-    fn note_origin(&mut self, step: Step, stake: usize, receipt: &Receipt) -> Result<()> {
+    fn note_source(&mut self, step: Step, request: usize, receipt: &Receipt) -> Result<()> {
         match step {
-            Step::ProgressStake => self.done += 1,
+            Step::ProgressSource => self.done += 1,
             Step::Accept => {
                 for log in &receipt.logs {
                     if let Some(Event::Declared { message, .. }) = events::read(log)?
-                        && let Some(place) = self.declared.get_mut(stake)
+                        && let Some(place) = self.declared.get_mut(request)
                     {
                         *place = Some((message, receipt.block));
-                        self.unproven.push(stake);
+                        self.unproven.push(request);
                     }
                 }
             }
-            Step::Approve | Step::Prove | Step::Confirm | Step::ProgressMint => {}
+            Step::Approve | Step::Prove | Step::Confirm | Step::ProgressTarget => {}
         }
         Ok(())
     }
 
     /// The newest anchored height when it holds a message that is not proven yet.
-    async fn provable(&self, auxiliary: &Node) -> Result<Option<u64>> {
+    async fn provable(&self, target: &Node) -> Result<Option<u64>> {
         let oldest = self.unproven.iter().filter_map(|index| self.message(*index).ok()).map(|(_, block)| block).min();
         let Some(oldest) = oldest else { return Ok(None) };
-        let latest = call("getLatestStateRootBlockHeight()", &[]);
-        let latest = auxiliary.view(self.devnet.contracts.auxiliary.anchor, latest).await?;
+        let contracts = &self.devnet.contracts;
+        let anchor = self.kind.pick(contracts.auxiliary.anchor, contracts.origin.anchor);
+        let latest = target.view(anchor, call("getLatestStateRootBlockHeight()", &[])).await?;
         Ok(read_uint(&latest)?.to_u64().filter(|height| *height >= oldest))
     }
 
-    /// One proof of the gateway and the confirmations of all messages that stand at `height`.
-    async fn proofs(&mut self, origin: &Node, height: u64) -> Result<Batch> {
+    /// The proofs of the gateway and the confirmations of all messages that stand at `height`.
+    async fn proofs(&mut self, source: &Node, height: u64) -> Result<Batch> {
         let mut ready = Vec::new();
         for index in std::mem::take(&mut self.unproven) {
             let (_, block) = self.message(index)?;
             if block <= height { ready.push(index) } else { self.unproven.push(index) }
         }
         let messages = ready.iter().map(|index| Ok(self.message(*index)?.0)).collect::<Result<Vec<B256>>>()?;
-        let proof = proof::of_outbox(origin, self.devnet.contracts.origin.gateway, &messages, height).await?;
-        let cogateway = self.devnet.contracts.auxiliary.cogateway;
-        let worker = &self.workers.auxiliary;
-        let arguments = [uint(height), bytes(proof.account.0.clone()), bytes(proof.account_nodes.0.clone())];
-        let prove = call("proveGateway(uint256,bytes,bytes)", &arguments);
-        let mut signed = vec![(Step::Prove, 0, worker.sign(cogateway, prove, PROVE_GAS)?)];
-        for (index, nodes) in ready.into_iter().zip(proof.storage_nodes) {
-            let data = confirm(self.stake(index)?, height, &nodes);
-            signed.push((Step::Confirm, index, worker.sign(cogateway, data, CONFIRM_GAS)?));
+        let pair = self.devnet.contracts.first();
+        let proof = proof::of_outbox(source, pair.box_on(self.kind.source()), &messages, height).await?;
+        let (gateway, worker) = (pair.box_on(self.kind.target()), self.workers.on(self.kind.target()));
+        let mut signed = Vec::new();
+        for (index, nodes) in ready.into_iter().zip(&proof.storage_nodes) {
+            if signed.is_empty() || self.manner == Manner::ForEachMessage {
+                signed.push((Step::Prove, index, worker.sign(gateway, steps::prove(height, &proof), PROVE_GAS)?));
+            }
+            let request = self.request(index)?;
+            let confirm = steps::confirm(request, secret(request), height, nodes);
+            signed.push((Step::Confirm, index, worker.sign(gateway, confirm, CONFIRM_GAS)?));
         }
         Ok(signed)
     }
 
-    /// Both legs of the confirmed stakes: origin, auxiliary.
+    /// Both legs of confirmed requests: source, target.
     fn progresses(&self, confirmed: &[usize]) -> Result<(Batch, Batch)> {
-        let gateway = self.devnet.contracts.origin.gateway;
-        let cogateway = self.devnet.contracts.auxiliary.cogateway;
-        let leg = |worker: &Account, to: Address, signature: &str, gas: u64, index: usize| {
-            let arguments = [word(self.message(index)?.0), word(secret(self.stake(index)?))];
-            worker.sign(to, call(signature, &arguments), gas)
-        };
-        let (mut on_origin, mut on_auxiliary) = (Vec::new(), Vec::new());
+        let (kind, pair) = (self.kind, self.devnet.contracts.first());
+        let (mut on_source, mut on_target) = (Vec::new(), Vec::new());
         for index in confirmed.iter().copied() {
-            let (origin, auxiliary) = (&self.workers.origin, &self.workers.auxiliary);
-            let source = leg(origin, gateway, "progressStake(bytes32,bytes32)", PROGRESS_STAKE_GAS, index)?;
-            let target = leg(auxiliary, cogateway, "progressMint(bytes32,bytes32)", PROGRESS_MINT_GAS, index)?;
-            on_origin.push((Step::ProgressStake, index, source));
-            on_auxiliary.push((Step::ProgressMint, index, target));
+            let (message, secret) = (self.message(index)?.0, secret(self.request(index)?));
+            let (source, target) = (kind.source(), kind.target());
+            let data = steps::progress_source(kind, message, secret);
+            let signed = self.workers.on(source).sign(pair.box_on(source), data, PROGRESS_SOURCE_GAS)?;
+            on_source.push((Step::ProgressSource, index, signed));
+            let data = steps::progress_target(kind, message, secret);
+            let signed = self.workers.on(target).sign(pair.box_on(target), data, PROGRESS_TARGET_GAS)?;
+            on_target.push((Step::ProgressTarget, index, signed));
         }
-        Ok((on_origin, on_auxiliary))
+        Ok((on_source, on_target))
     }
-}
-
-fn confirm(stake: &Stake, height: u64, nodes: &Bytes) -> Bytes {
-    let ask = &stake.ask;
-    let arguments = [
-        address(stake.proxy),
-        uint(stake.nonce),
-        address(ask.beneficiary),
-        uint(ask.amount),
-        uint(ask.gas_price),
-        uint(ask.gas_limit),
-        word(keccak256(secret(stake))),
-        uint(height),
-        bytes(nodes.0.clone()),
-    ];
-    let signature = "confirmStakeIntent(address,uint256,address,uint256,uint256,uint256,bytes32,uint256,bytes)";
-    call(signature, &arguments)
 }

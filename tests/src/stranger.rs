@@ -11,6 +11,7 @@ use crate::{
     node::{Node, Pace, Receipt},
     proof,
     requesters::Request,
+    steps,
     straight::Workers,
 };
 use anyhow::{Context as _, Result, ensure};
@@ -122,22 +123,10 @@ impl Stranger {
     /// # Errors
     /// When a transaction fails.
     pub async fn accept(&self, devnet: &Devnet, request: &Request) -> Result<Message> {
-        let (kind, ask) = (request.kind, &request.ask);
+        let kind = request.kind;
         let (account, pool) = (self.account(kind.source()), kind.pool(devnet));
         let secret = secret(request.proxy, request.nonce);
-        let arguments = [
-            uint(ask.amount),
-            address(ask.beneficiary),
-            uint(ask.gas_price),
-            uint(ask.gas_limit),
-            uint(request.nonce),
-            address(request.sender),
-            address(ask.gateway),
-            word(keccak256(secret)),
-        ];
-        let name = kind.pick("acceptStakeRequest", "acceptRedeemRequest");
-        let accept =
-            call(&format!("{name}(uint256,address,uint256,uint256,uint256,address,address,bytes32)"), &arguments);
+        let accept = steps::accept(request, secret);
         let options = &devnet.options.deploy;
         let signed = match kind {
             Kind::Stake => {
@@ -159,8 +148,9 @@ impl Stranger {
         let kind = message.request.kind;
         let height = anchored(devnet, kind.source(), message.declared).await?;
         let proof = self.of_outbox(devnet, message, height).await?;
-        let confirm = confirm(message, height, proof.storage_nodes.first().context("no storage proof")?);
-        let receipts = self.call_box(devnet, kind.target(), vec![prove(height, &proof), confirm]).await?;
+        let nodes = proof.storage_nodes.first().context("no storage proof")?;
+        let confirm = steps::confirm(&message.request, message.secret, height, nodes);
+        let receipts = self.call_box(devnet, kind.target(), vec![steps::prove(height, &proof), confirm]).await?;
         Ok(receipts.last().context("no receipt")?.block)
     }
 
@@ -176,8 +166,8 @@ impl Stranger {
     /// When the transaction fails.
     pub async fn progress_source(&self, devnet: &Devnet, message: &Message) -> Result<()> {
         let kind = message.request.kind;
-        let name = kind.pick("progressStake", "progressRedeem");
-        self.call_box(devnet, kind.source(), vec![with_secret(name, message)]).await.map(drop)
+        let progress = steps::progress_source(kind, message.hash, message.secret);
+        self.call_box(devnet, kind.source(), vec![progress]).await.map(drop)
     }
 
     /// Progresses the target leg with the secret.
@@ -186,8 +176,8 @@ impl Stranger {
     /// When the transaction fails.
     pub async fn progress_target(&self, devnet: &Devnet, message: &Message) -> Result<()> {
         let kind = message.request.kind;
-        let name = kind.pick("progressMint", "progressUnstake");
-        self.call_box(devnet, kind.target(), vec![with_secret(name, message)]).await.map(drop)
+        let progress = steps::progress_target(kind, message.hash, message.secret);
+        self.call_box(devnet, kind.target(), vec![progress]).await.map(drop)
     }
 
     /// Progresses the source leg by proof of the confirmation in block `confirmed`.
@@ -208,7 +198,7 @@ impl Stranger {
         let height = anchored(devnet, kind.source(), reverted).await?;
         let proof = self.of_outbox(devnet, message, height).await?;
         let name = kind.pick("confirmRevertStakeIntent", "confirmRevertRedeemIntent");
-        let calls = vec![prove(height, &proof), of_revert(name, message.hash, &proof, height)?];
+        let calls = vec![steps::prove(height, &proof), of_revert(name, message.hash, &proof, height)?];
         let receipts = self.call_box(devnet, kind.target(), calls).await?;
         Ok(receipts.last().context("no receipt")?.block)
     }
@@ -234,7 +224,7 @@ impl Stranger {
         let height = anchored(devnet, kind.target(), since).await?;
         let inbox = devnet.contracts.first().box_on(kind.target());
         let proof = proof::of_inbox(devnet.node(kind.target()), inbox, message.hash, height).await?;
-        let calls = vec![prove(height, &proof), make(&proof, height)?];
+        let calls = vec![steps::prove(height, &proof), make(&proof, height)?];
         self.call_box(devnet, kind.source(), calls).await.map(drop)
     }
 
@@ -247,43 +237,9 @@ impl Stranger {
         let height = anchored(devnet, kind.source(), message.declared).await?;
         let proof = self.of_outbox(devnet, message, height).await?;
         let name = kind.pick("progressMintWithProof", "progressUnstakeWithProof");
-        let calls = vec![prove(height, &proof), with_proof(name, message.hash, &proof, height)?];
+        let calls = vec![steps::prove(height, &proof), with_proof(name, message.hash, &proof, height)?];
         self.call_box(devnet, kind.target(), calls).await.map(drop)
     }
-}
-
-fn prove(height: u64, proof: &proof::Proof) -> Bytes {
-    let arguments = [uint(height), bytes(proof.account.0.clone()), bytes(proof.account_nodes.0.clone())];
-    call("proveGateway(uint256,bytes,bytes)", &arguments)
-}
-
-/// Height and hash lock stand in the other order where a redeem is confirmed.
-fn confirm(message: &Message, height: u64, nodes: &Bytes) -> Bytes {
-    let Request { kind, proxy, nonce, ask, .. } = &message.request;
-    let mut arguments = vec![
-        address(*proxy),
-        uint(*nonce),
-        address(ask.beneficiary),
-        uint(ask.amount),
-        uint(ask.gas_price),
-        uint(ask.gas_limit),
-    ];
-    let (lock, height, nodes) = (word(keccak256(message.secret)), uint(height), bytes(nodes.0.clone()));
-    let signature = match kind {
-        Kind::Stake => {
-            arguments.extend([lock, height, nodes]);
-            "confirmStakeIntent(address,uint256,address,uint256,uint256,uint256,bytes32,uint256,bytes)"
-        }
-        Kind::Redeem => {
-            arguments.extend([height, lock, nodes]);
-            "confirmRedeemIntent(address,uint256,address,uint256,uint256,uint256,uint256,bytes32,bytes)"
-        }
-    };
-    call(signature, &arguments)
-}
-
-fn with_secret(function: &str, message: &Message) -> Bytes {
-    call(&format!("{function}(bytes32,bytes32)"), &[word(message.hash), word(message.secret)])
 }
 
 /// With the message at Declared in the other box.

@@ -6,32 +6,40 @@ use facilitator_tests::{
     anchoring::{Anchoring, Policy},
     anvil::{Anvil, AnvilOptions, Mining},
     devnet::{Devnet, DevnetOptions, Funds},
+    kind::Kind,
     node::{Node, Pace},
+    requesters::Requesters,
     rpc_proxy::{Fault, RpcProxy},
-    stakers::Stakers,
-    straight::{self, Step, Workers},
+    straight::{self, Manner, Options, Step, Workers},
     verify,
 };
 use serde_json::json;
 use std::time::Duration;
 
-async fn straight_run(options: DevnetOptions, count: usize) -> Result<straight::Outcome> {
+/// Chooses how state roots are anchored so that both directions end where each transaction makes a block.
+const fn policy(kind: Kind) -> Policy {
+    Policy { every_blocks: 1, depth: 0, only_from: Some(kind.source()) }
+}
+
+async fn straight_run(options: DevnetOptions, kind: Kind, count: usize, manner: Manner) -> Result<straight::Outcome> {
     let devnet = Devnet::start(options).await?;
     let workers = Workers::new(&devnet)?;
     let funds = Funds::default();
     devnet.enroll(&[workers.origin.address], &[workers.auxiliary.address], funds).await?;
-    let _anchoring = Anchoring::start(&devnet, Policy::default());
-    let stakers = Stakers::new(&devnet, 0, count).await?;
-    let stakes = stakers.request_all(&devnet, Pace::Hurried).await?;
-    let nodes = (&devnet.origin, &devnet.auxiliary);
-    let outcome = straight::run(&devnet, nodes, &workers, &stakes, Duration::from_millis(20)).await?;
+    let requesters = Requesters::at(&devnet, kind, devnet.contracts.first(), 0, count).await?;
+    let _anchoring = Anchoring::start(&devnet, policy(kind));
+    let requests = requesters.request_all(&devnet, Pace::Hurried).await?;
+    let (nodes, poll) = ([&devnet.origin, &devnet.auxiliary], Duration::from_millis(20));
+    let outcome = straight::run(&devnet, nodes, &workers, &requests, Options { poll, manner }).await?;
 
-    let ledger = verify::finished(&devnet, &stakes).await?;
-    verify::one_proof_per_height(&ledger)?;
+    let ledger = verify::finished(&devnet, &requests).await?;
+    if manner == Manner::OncePerHeight {
+        verify::one_proof_per_height(&ledger)?;
+    }
     assert_eq!(verify::bounty_balances(&devnet, &[workers.origin.address]).await?, [funds.bounty]);
-    assert!(ledger.lives.values().all(|life| life.reward > U256::ZERO));
+    assert!(requests.iter().all(|one| ledger.life(one).is_some_and(|(_, life)| life.reward > U256::ZERO)));
     let count = count as u64;
-    for step in [Step::Accept, Step::Confirm, Step::ProgressStake, Step::ProgressMint] {
+    for step in [Step::Accept, Step::Confirm, Step::ProgressSource, Step::ProgressTarget] {
         assert_eq!(outcome.gas[&step].0, count, "{step:?}");
     }
     Ok(outcome)
@@ -39,7 +47,21 @@ async fn straight_run(options: DevnetOptions, count: usize) -> Result<straight::
 
 #[tokio::test]
 async fn a_straight_script_finishes_ten_stakes() -> Result<()> {
-    straight_run(DevnetOptions::default(), 10).await.map(|_| ())
+    straight_run(DevnetOptions::default(), Kind::Stake, 10, Manner::OncePerHeight).await.map(|_| ())
+}
+
+/// Blocks each quarter of a second, so that several messages stand at one height.
+fn paced() -> DevnetOptions {
+    DevnetOptions { mining: Mining::Every(Duration::from_millis(250)), ..DevnetOptions::default() }
+}
+
+#[tokio::test]
+async fn a_straight_script_finishes_ten_redeems_and_proves_as_often_as_it_is_told() -> Result<()> {
+    let once = straight_run(paced(), Kind::Redeem, 10, Manner::OncePerHeight).await?;
+    let each = straight_run(paced(), Kind::Redeem, 10, Manner::ForEachMessage).await?;
+    assert!(once.gas[&Step::Prove].0 < 10 && each.gas[&Step::Prove].0 == 10, "{once:?} {each:?}");
+    assert!(once.total_gas() < each.total_gas(), "{once:?} {each:?}");
+    Ok(())
 }
 
 #[tokio::test]
@@ -49,7 +71,7 @@ async fn stakes_cross_on_a_chain_without_a_base_fee() -> Result<()> {
         hardfork: Some("berlin".into()),
         ..DevnetOptions::default()
     };
-    straight_run(options, 2).await.map(|_| ())
+    straight_run(options, Kind::Stake, 2, Manner::OncePerHeight).await.map(|_| ())
 }
 
 #[tokio::test]

@@ -1,17 +1,16 @@
-//! How many blocks each step of some stakes was mined later than it could have been: beyond what confirmations, anchoring
-//! and full blocks force.
+//! How many blocks each step of some requests was mined later than it could have been: beyond what confirmations,
+//! anchoring and full blocks force.
 
 use crate::{
     devnet::{Devnet, Side},
     events::{self, Event},
     node::{Node, quantity},
     requesters::Request,
-    table,
     verify::{Ledger, Life, Place},
 };
 use anyhow::{Context as _, Result};
 use serde_json::json;
-use std::{collections::BTreeMap, fmt};
+use std::collections::BTreeMap;
 
 /// Part of its limit of gas from which on a block counts as full, percent.
 const FULL: u64 = 90;
@@ -47,9 +46,11 @@ impl Chain {
         (earliest..at).filter(|number| self.0.get(number).is_some_and(|block| !block.is_full)).count() as u64
     }
 
-    /// The first block after a moment.
-    fn after(&self, timestamp: u64) -> Option<u64> {
-        self.0.iter().find(|(_, block)| block.timestamp > timestamp).map(|(number, _)| *number)
+    /// Blocks with room that passed after a moment of the other chain until that of `at`; none where no block came after it:
+    /// then `at` is of the same second.
+    fn lost_since(&self, timestamp: u64, at: u64) -> u64 {
+        let after = self.0.iter().find(|(_, block)| block.timestamp > timestamp).map(|(number, _)| *number);
+        after.map_or(0, |earliest| self.lost(earliest, at))
     }
 
     fn timestamp(&self, number: u64) -> Option<u64> {
@@ -60,10 +61,13 @@ impl Chain {
 /// For each step how many stakes lost how many blocks.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Late {
-    steps: BTreeMap<usize, BTreeMap<u64, u64>>,
+    steps: [BTreeMap<u64, u64>; 4],
+    stakes: usize,
 }
 
 const STEPS: [&str; 4] = ["accept", "confirm", "progress source", "progress target"];
+/// Of [`Late::rows`].
+pub(super) const HEADER: [&str; 5] = ["stakes whose step lost so many blocks", "0", "1", "2", "3 or more"];
 
 impl Late {
     /// Reads it from the chains, for stakes that are all finished; `from`: blocks before any of them, origin and auxiliary.
@@ -80,27 +84,43 @@ impl Late {
         let (origin, auxiliary) =
             tokio::try_join!(Chain::read(&devnet.origin, from[0]), Chain::read(&devnet.auxiliary, from[1]))?;
         let anchored = anchored(devnet, from[1]).await?;
-        let mut late = Self::default();
+        let mut late = Self { stakes: stakes.len(), ..Self::default() };
         for stake in stakes {
             let (_, life) = ledger.life(stake).context("a stake without a message")?;
             let [declared, confirmed, source, target] = places(life).context("a stake that is not finished")?;
             let when = declared + confirmations;
             let root = anchored.iter().find(|(height, _)| **height >= when).map(|(_, block)| *block);
             let root = root.context("no state root was anchored for a stake")?;
-            let known = auxiliary.timestamp(confirmed + confirmations).and_then(|moment| origin.after(moment));
-            let known = known.context("no origin block came after a stake's final confirmation")?;
+            let known = auxiliary.timestamp(confirmed + confirmations).context("a confirmation that is not final")?;
             let lost = [
                 origin.lost(stake.block + confirmations + 1, declared),
                 auxiliary.lost(root + confirmations + 1, confirmed),
-                origin.lost(known, source),
+                origin.lost_since(known, source),
                 auxiliary.lost(confirmed + confirmations + 1, target),
             ];
-            for (step, lost) in lost.into_iter().enumerate() {
-                let counts = late.steps.entry(step).or_default();
-                *counts.entry(lost.min(COLUMNS - 1)).or_default() += 1;
+            for (counts, lost) in late.steps.iter_mut().zip(lost) {
+                *counts.entry(lost).or_default() += 1;
             }
         }
         Ok(late)
+    }
+
+    /// Blocks that a stake lost in the mean: on the origin, on the auxiliary chain.
+    pub(super) fn means(&self) -> [f64; 2] {
+        let lost = |counts: &BTreeMap<u64, u64>| counts.iter().map(|(blocks, stakes)| blocks * stakes).sum::<u64>();
+        let [accept, confirm, source, target] = self.steps.each_ref().map(lost);
+        [accept + source, confirm + target].map(|lost| lost as f64 / self.stakes.max(1) as f64)
+    }
+
+    /// A row for each step: its name, then how many stakes lost no block, one, two, and more.
+    pub(super) fn rows(&self) -> Vec<Vec<String>> {
+        let row = |(counts, name): (&BTreeMap<u64, u64>, &str)| {
+            let none_or_few = (0..COLUMNS - 1).map(|blocks| counts.get(&blocks).copied().unwrap_or(0));
+            let more = counts.range(COLUMNS - 1..).map(|(_, stakes)| stakes).sum();
+            let counts = none_or_few.chain([more]).map(|count: u64| count.to_string());
+            [name.to_owned()].into_iter().chain(counts).collect()
+        };
+        self.steps.iter().zip(STEPS).map(row).collect()
     }
 }
 
@@ -122,15 +142,15 @@ async fn anchored(devnet: &Devnet, from: u64) -> Result<BTreeMap<u64, u64>> {
     Ok(anchored)
 }
 
-impl fmt::Display for Late {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let row = |(step, name): (usize, &&str)| {
-            let counts = self.steps.get(&step);
-            let count = |blocks| counts.and_then(|counts| counts.get(&blocks)).copied().unwrap_or(0).to_string();
-            [(*name).to_owned()].into_iter().chain((0..COLUMNS).map(count)).collect()
-        };
-        let rows: Vec<Vec<String>> = STEPS.iter().enumerate().map(row).collect();
-        let header = ["stakes whose step lost so many blocks", "0", "1", "2", "3 or more"];
-        write!(f, "{}", table::layout(&header, &rows))
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_block_is_lost_where_none_came_after_the_moment() {
+        let block = |timestamp| Block { timestamp, is_full: false };
+        let chain = Chain(BTreeMap::from([(5, block(10)), (6, block(11)), (7, block(12))]));
+        let lost = |moment| chain.lost_since(moment, 7);
+        assert_eq!([lost(9), lost(10), lost(11), lost(12), lost(13)], [2, 1, 0, 0, 0]);
     }
 }

@@ -4,13 +4,12 @@
 //! written. A worker that is given nothing to do writes its hello and a heartbeat; one that has written more than that by
 //! a question has taken up its request.
 
-use super::{END_LIMIT, IN_FLIGHT, busy_world};
+use super::{END_LIMIT, IN_FLIGHT, busy_world, chapter::Chapter};
 use crate::{
     kind::Kind,
     measure::{self, Spread, milliseconds},
     operator, process,
     soak::feeder::Feeder,
-    table,
 };
 use anyhow::{Context as _, Result, ensure};
 use facilitator_dice::Rng;
@@ -20,7 +19,7 @@ use nix::{
 };
 use std::{
     collections::HashSet,
-    fmt, fs,
+    fs,
     path::PathBuf,
     process::{Command, Stdio},
     thread,
@@ -42,7 +41,7 @@ const QUESTION: u64 = 48;
 
 /// What was measured.
 #[derive(Debug)]
-pub struct Deaths {
+struct Deaths {
     /// Until the next worker's process was there.
     started: Spread,
     /// Until it had asked its first question.
@@ -57,33 +56,29 @@ pub struct Deaths {
     bare: Duration,
 }
 
-impl fmt::Display for Deaths {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(
-            f,
-            "worker killed (SIGKILL) in the midst of its work, {} stakes in flight, {} deaths:",
-            IN_FLIGHT,
-            self.started.count()
-        )?;
-        let row = |name: &str, spread: &Spread| {
-            let [p50, p99, max] = spread.cells();
-            vec![name.to_owned(), p50, p99, max]
-        };
+impl Deaths {
+    fn chapter(&self, seed: u64) -> Chapter {
+        let row = |name: &str, spread: &Spread| [vec![name.to_owned()], spread.cells().to_vec()].concat();
         let bare = milliseconds(self.bare);
-        let rows = [
+        let rows = vec![
             row("until the next worker is started", &self.started),
             row("until it has taken up the request", &self.question),
-            vec![format!("a worker by itself, to its hello, {STARTS} starts"), bare, "-".into(), "-".into()],
+            vec!["a worker by itself, to its hello".into(), bare, "-".into(), "-".into(), STARTS.to_string()],
         ];
-        f.write_str(&table::layout(&["from the death", "p50", "p99", "max"], &rows))?;
-        writeln!(
-            f,
-            "without a successor after {} s: {}; dead after their last word: {}; {} stakes ended exactly once",
-            PATIENCE.as_secs(),
-            self.abandoned,
-            self.parked,
-            self.stakes
-        )
+        Chapter::new("deaths", "Death of a worker")
+            .text(format!(
+                "Worker killed (SIGKILL) in the midst of its work, {IN_FLIGHT} stakes in flight, {} times (seed {seed}).",
+                self.started.count()
+            ))
+            .table(&Spread::COLUMNS, rows)
+            .text(format!(
+                "n: the deaths after which it was seen; a successor whose first question can't be seen, or which ended before it, is \
+                 not among them. Without a successor after {} s: {}; dead after their last word: {}; {} stakes ended exactly once.",
+                PATIENCE.as_secs(),
+                self.abandoned,
+                self.parked,
+                self.stakes
+            ))
     }
 }
 
@@ -91,7 +86,7 @@ impl fmt::Display for Deaths {
 ///
 /// # Errors
 /// When the world fails, or a stake does not end as it must.
-pub async fn run(samples: usize, seed: u64) -> Result<Deaths> {
+pub(super) async fn run(samples: usize, seed: u64) -> Result<Chapter> {
     // A child checks that its parent is the one it was told.
     let own = std::process::id().to_string();
     let role = ["__role", "worker", own.as_str()];
@@ -126,7 +121,7 @@ pub async fn run(samples: usize, seed: u64) -> Result<Deaths> {
     world.finish(&daemon, &stakes, END_LIMIT).await?;
     found.stakes = stakes.len();
     world.operator.stop(daemon).await?;
-    Ok(found)
+    Ok(found.chapter(seed))
 }
 
 struct Hunter {

@@ -1,6 +1,10 @@
 //! What more instances of one operator are worth, and how soon the others have the work of one that was killed.
 
-use super::END_LIMIT;
+use super::{
+    END_LIMIT,
+    chapter::{Chapter, told},
+    say,
+};
 use crate::{
     anchoring::{Anchoring, Policy},
     anvil::Mining,
@@ -11,15 +15,12 @@ use crate::{
     operator::Operator,
     postgres::Postgres,
     requesters::Requesters,
-    table, verify,
+    verify,
     world::{Database, World, WorldOptions},
 };
 use anyhow::{Context as _, Result, ensure};
 use serde_json::json;
-use std::{
-    fmt,
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 
 /// Numbers of instances that are compared.
 const INSTANCES: [usize; 3] = [1, 2, 5];
@@ -35,6 +36,8 @@ const LOOK: Duration = Duration::from_millis(50);
 struct Crowd {
     instances: usize,
     took: Duration,
+    /// Until their rows said so too.
+    complete: Duration,
     /// Times that a request was taken up.
     claims: u64,
     /// Transactions that were sent, each for a step.
@@ -43,30 +46,39 @@ struct Crowd {
 
 /// What was measured.
 #[derive(Debug, Default)]
-pub struct Instances {
+struct Instances {
     requests: usize,
     crowds: Vec<Crowd>,
     takeovers: Spread,
 }
 
-impl fmt::Display for Instances {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+impl Instances {
+    fn chapter(&self) -> Chapter {
         let one = self.crowds.first().map_or(0.0, |crowd| crowd.took.as_secs_f64());
-        writeln!(f, "{} stakes at once, blocks of {BLOCK_TIME:?}, on one PostgreSQL server:", self.requests)?;
         let row = |crowd: &Crowd| {
             let seconds = crowd.took.as_secs_f64();
-            let each = |count: u64| format!("{:.1}", f64::from(u32::try_from(count).unwrap_or(u32::MAX)) / seconds);
-            let ratio = format!("{:.2}", seconds / one);
-            vec![crowd.instances.to_string(), format!("{seconds:.1}"), ratio, each(crowd.claims), each(crowd.steps)]
+            let each = |count: u64| told(count as f64 / crowd.complete.as_secs_f64());
+            let ratio = told(seconds / one);
+            vec![crowd.instances.to_string(), told(seconds), ratio, each(crowd.claims), each(crowd.steps)]
         };
-        let rows: Vec<Vec<String>> = self.crowds.iter().map(row).collect();
-        f.write_str(&table::layout(&["instances", "seconds", "to one", "claims/s", "steps/s"], &rows))?;
-        writeln!(f, "\none of two instances killed (SIGKILL) with work in hand, {} times:", self.takeovers.count())?;
         let cells = self.takeovers.cells().to_vec();
-        let rows = [[vec!["until all its work is free for the other, ms".to_owned()], cells].concat()];
-        f.write_str(&table::layout(&["from the death", "p50", "p99", "max"], &rows))?;
         let worst = self.takeovers.percentile(100).unwrap_or_default();
-        writeln!(f, "{:.2} heartbeats of {HEARTBEAT:?} at most", worst.as_secs_f64() / HEARTBEAT.as_secs_f64())
+        Chapter::new("instances", "Several instances")
+            .text(format!("{} stakes at once, blocks every {BLOCK_TIME:?}, on one PostgreSQL server; seconds until both legs of all \
+                 are on the chains, rates until all rows are complete.", self.requests))
+            .table(
+                &["instances", "seconds", "to one", "claims/s", "transactions/s"],
+                self.crowds.iter().map(row).collect(),
+            )
+            .text(format!("One of two instances killed (SIGKILL) with work in hand, {} times.", self.takeovers.count()))
+            .table(
+                &Spread::COLUMNS,
+                vec![[vec!["until all its work is free for the other".to_owned()], cells].concat()],
+            )
+            .text(format!(
+                "{} heartbeats of {HEARTBEAT:?} at most.",
+                told(worst.as_secs_f64() / HEARTBEAT.as_secs_f64())
+            ))
     }
 }
 
@@ -74,15 +86,17 @@ impl fmt::Display for Instances {
 ///
 /// # Errors
 /// When a world fails or a stake does not end as it must.
-pub async fn run(requests: usize, takeovers: usize) -> Result<Instances> {
+pub(super) async fn run(requests: usize, takeovers: usize) -> Result<Chapter> {
     let mut found = Instances { requests, ..Instances::default() };
     for instances in INSTANCES {
+        say(&format!("{requests} stakes, {instances} instances"));
         found.crowds.push(crowd(instances, requests).await?);
     }
-    for _ in 0..takeovers {
+    for number in 1..=takeovers {
+        say(&format!("takeover {number} of {takeovers}"));
         found.takeovers.push(takeover().await?);
     }
-    Ok(found)
+    Ok(found.chapter())
 }
 
 fn options() -> WorldOptions {
@@ -109,15 +123,16 @@ async fn crowd(instances: usize, requests: usize) -> Result<Crowd> {
     let stakes = stakers.request_all(&world.devnet, Pace::Natural).await?;
     verify::wait_finished(&world.devnet, &stakes, END_LIMIT).await?;
     let took = begun.elapsed();
-    verify::finished(&world.devnet, &stakes).await?;
     let complete = |rows: &[crate::operator::RequestRow]| rows.iter().all(|row| row.state == "COMPLETE");
     world.operator.wait_requests(END_LIMIT, complete).await?;
+    let complete = begun.elapsed();
+    verify::finished(&world.devnet, &stakes).await?;
     let postgres = server(&world)?;
     let number = |sql: &str| -> Result<u64> { Ok(postgres.sql(sql)?.parse()?) };
     let claims = number("SELECT COALESCE(SUM(claim_seq), 0)::bigint FROM requests")?;
     let steps = number("SELECT COUNT(*) FROM transactions WHERE nonce IS NOT NULL")?;
     stop(daemons).await?;
-    Ok(Crowd { instances, took, claims, steps })
+    Ok(Crowd { instances, took, complete, claims, steps })
 }
 
 async fn stop(daemons: Vec<(&Operator, Daemon)>) -> Result<()> {

@@ -1,7 +1,7 @@
 //! From the death of the parent to that of its last child.
 
-use super::{END_LIMIT, IN_FLIGHT, busy_world};
-use crate::{kind::Kind, measure::Spread, process, soak::feeder::Feeder, table};
+use super::{END_LIMIT, IN_FLIGHT, busy_world, chapter::Chapter};
+use crate::{kind::Kind, measure::Spread, process, soak::feeder::Feeder};
 use anyhow::{Context as _, Result, ensure};
 use facilitator_dice::Rng;
 use nix::{
@@ -9,7 +9,6 @@ use nix::{
     unistd::Pid,
 };
 use std::{
-    fmt,
     process::{Command, Stdio},
     thread,
     time::{Duration, Instant},
@@ -24,7 +23,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 
 /// What was measured.
 #[derive(Debug, Default)]
-pub struct Orphans {
+struct Orphans {
     /// Until the last child was gone.
     gone: Spread,
     /// A lone process, killed itself.
@@ -36,14 +35,18 @@ pub struct Orphans {
     stakes: usize,
 }
 
-impl fmt::Display for Orphans {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+impl Orphans {
+    fn chapter(&self, seed: u64) -> Chapter {
         let Self { gone, bare, children, workers, stakes } = self;
-        writeln!(f, "parent killed (SIGKILL) while workers are at work, {} deaths:", gone.count())?;
         let row = |name: &str, spread: &Spread| [vec![name.to_owned()], spread.cells().to_vec()].concat();
-        let rows = [row("until no child is alive", gone), row("a lone process (sleep), killed itself", bare)];
-        f.write_str(&table::layout(&["from the death", "p50", "p99", "max"], &rows))?;
-        writeln!(f, "{children} children, {workers} of them workers; {stakes} stakes ended exactly once")
+        let rows = vec![row("until no child is alive", gone), row("a lone process (sleep), killed itself", bare)];
+        Chapter::new("parent", "Death of the parent")
+            .text(format!(
+                "Parent killed (SIGKILL) while workers are at work, {} times (seed {seed}); {children} children, {workers} of \
+                 them workers. {stakes} stakes were under way and ended exactly once.",
+                gone.count()
+            ))
+            .table(&Spread::COLUMNS, rows)
     }
 }
 
@@ -51,7 +54,7 @@ impl fmt::Display for Orphans {
 ///
 /// # Errors
 /// When the world fails, a child outlives its parent for long, or a stake does not end as it must.
-pub async fn run(samples: usize, seed: u64) -> Result<Orphans> {
+pub(super) async fn run(samples: usize, seed: u64) -> Result<Chapter> {
     let mut dice = Rng::new(seed);
     let mut found = Orphans::default();
     for _ in 0..samples {
@@ -84,7 +87,7 @@ pub async fn run(samples: usize, seed: u64) -> Result<Orphans> {
     world.finish(&daemon, &stakes, END_LIMIT).await?;
     found.stakes = stakes.len();
     world.operator.stop(daemon).await?;
-    Ok(found)
+    Ok(found.chapter(seed))
 }
 
 /// Kills a parent and waits until no process that it started is alive.

@@ -3,7 +3,12 @@
 //! The facilitator died by SIGKILL with all requests accepted and waiting for a state root; while it was away the root was
 //! anchored. So the restart wakes every one of them at once, and the oldest, which are real, have a transaction to send.
 
-use super::{END_LIMIT, backlog};
+use super::{
+    END_LIMIT, backlog,
+    chapter::Chapter,
+    plot::{Axis, Line, Plot},
+    say,
+};
 use crate::{
     anchoring,
     devnet::Side,
@@ -12,19 +17,18 @@ use crate::{
     process,
     rpc_proxy::{Counts, Fault, RpcProxy},
     stakers::Stakers,
-    table::{self, grouped},
+    table::grouped,
     verify,
     world::{World, WorldOptions},
 };
-use anyhow::{Result, ensure};
+use anyhow::{Context as _, Result, ensure};
 use std::{
-    fmt,
     sync::{Arc, Mutex, PoisonError},
     time::{Duration, Instant},
 };
 
 /// Stakes on the chains; the others are rows only.
-pub const REAL: usize = 10;
+const REAL: usize = 10;
 /// Longest wait for the first transaction, and for rows to be as they must be.
 const LIMIT: Duration = Duration::from_secs(60);
 /// Pause between two looks.
@@ -32,7 +36,7 @@ const LOOK: Duration = Duration::from_millis(2);
 
 /// One restart.
 #[derive(Debug)]
-pub struct Restart {
+struct Restart {
     /// Unfinished requests at the start.
     rows: usize,
     /// Whether the keys were quickly opened.
@@ -53,62 +57,128 @@ pub struct Restart {
     finished: Duration,
     all_calls: [Counts; 2],
     memory: Memory,
+    /// From the first child on: once the keys are open.
+    opened: Memory,
     /// Unfinished requests then.
     left: usize,
 }
 
-/// The restarts of one run, to be compared.
-#[derive(Debug)]
-pub struct Restarts(Vec<Restart>);
-
-impl fmt::Display for Restarts {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(
-            f,
-            "restart after a SIGKILL, all requests woken by what happened meanwhile; key stores are weak (--light-kdf) but for \
-             \"real keys\":"
-        )?;
-        let calls = |counts: &[Counts; 2]| {
-            let requests: u64 = counts.iter().map(|counts| counts.requests).sum();
-            let calls: u64 = counts.iter().map(Counts::total).sum();
-            format!("{} in {} HTTP", grouped(calls), grouped(requests))
-        };
-        let line = |name: &str, cell: &dyn Fn(&Restart) -> String| {
-            [vec![name.to_owned()], self.0.iter().map(cell).collect()].concat()
-        };
-        let rows = [
-            line("until the first child is started (the keys are open)", &|one| milliseconds(one.child)),
-            line("processor time of the parent until then", &|one| format!("{:.2} s", one.child_cpu)),
-            line("until the line `ready`", &|one| milliseconds(one.ready)),
-            line("until the first worker", &|one| milliseconds(one.worker)),
-            line("until the first transaction is sent (first step)", &|one| milliseconds(one.sent)),
-            line("RPC calls until then", &|one| calls(&one.calls)),
-            line("parent's memory then, resident", &|one| format!("{} KiB", grouped(one.parent_kib))),
-            line("until the real stakes are complete", &|one| milliseconds(one.finished)),
-            line("RPC calls until then", &|one| calls(&one.all_calls)),
-            line("parent's memory at most, resident", &|one| {
-                format!("{} KiB", grouped(one.memory.parent.resident_kib))
-            }),
-            line("requests unfinished then", &|one| grouped(one.left as u64)),
-        ];
-        let title = |one: &Restart| {
-            let keys = if one.light_kdf { "" } else { ", real keys" };
-            format!("{} requests{keys}", grouped(one.rows as u64))
-        };
-        let header: Vec<String> = self.0.iter().map(title).collect();
-        let header: Vec<&str> = std::iter::once("").chain(header.iter().map(String::as_str)).collect();
-        f.write_str(&table::layout(&header, &rows))
-    }
-}
-
-/// Restarts with the real stakes alone, with so many requests that there are `rows`, and with these and keys as strong as
-/// `init` makes them.
+/// Restarts with so many unfinished requests each, and with the most of them and keys as strong as `init` makes them.
+///
+/// Figures: `rows` and `few`, the most and the fewest requests; `sent_s`, `open_mib` and `parent_mib`, the last one
+/// from the first child on, with the most and strong keys; `weak.sent_s` with the most and weak ones; `few.sent_s` and
+/// `few.parent_mib` with the fewest and weak ones.
 ///
 /// # Errors
 /// When a world fails, or a real stake does not end as it must.
-pub async fn run(rows: usize) -> Result<Restarts> {
-    let rows = rows.max(REAL);
-    Ok(Restarts(vec![restart(REAL, true).await?, restart(rows, true).await?, restart(rows, false).await?]))
+pub(super) async fn run(rows: &[usize]) -> Result<Chapter> {
+    let mut sizes: Vec<usize> = rows.iter().map(|rows| (*rows).max(REAL)).collect();
+    sizes.sort_unstable();
+    sizes.dedup();
+    let most = sizes.last().copied().context("no numbers of requests")?;
+    let mut all = Vec::new();
+    for (rows, light_kdf) in sizes.into_iter().map(|rows| (rows, true)).chain([(most, false)]) {
+        say(&format!("restart with {rows} requests, {}", if light_kdf { "weak keys" } else { "strong keys" }));
+        all.push(restart(rows, light_kdf).await?);
+    }
+    chapter(&all)
+}
+
+fn chapter(all: &[Restart]) -> Result<Chapter> {
+    let (few, strong) = (all.first().context("no restart")?, all.last().context("no restart")?);
+    let header: Vec<String> = all.iter().map(Restart::title).collect();
+    let header: Vec<&str> = std::iter::once("").chain(header.iter().map(String::as_str)).collect();
+    let mib = |memory: &Memory| memory.parent.resident_kib as f64 / 1024.0;
+    let weak: Vec<&Restart> = all.iter().filter(|one| one.light_kdf).collect();
+    let light = weak.last().copied().context("no restart")?;
+    let line = |name: &str, of: fn(&Restart) -> f64| Line {
+        name: name.to_owned(),
+        points: weak.iter().map(|one| (one.rows as f64, of(one))).collect(),
+    };
+    let plot = |name: &str, title: &str, y: Axis, lines: Vec<Line>| Plot {
+        name: format!("bench-restart-{name}"),
+        title: title.to_owned(),
+        x: Axis::log("unfinished requests"),
+        y,
+        lines,
+    };
+    Ok(Chapter::new("restart", "Restart with unfinished requests")
+        .text(format!(
+            "Killed (SIGKILL) with all requests accepted and waiting for a state root, which was anchored meanwhile: the \
+             restart wakes all of them at once. {REAL} of them are real; the others are rows that the next worker finds \
+             unknown to the chains. Key stores are weak (`--light-kdf`) but in the last column: strong ones take 256 MiB each to \
+             open, before anything else is done."
+        ))
+        .table(&header, rows(all))
+        .plot(plot(
+            "time",
+            "Restart, weak keys",
+            Axis::log("seconds"),
+            vec![
+                line("line `ready`", |one| one.ready.as_secs_f64()),
+                line("first worker", |one| one.worker.as_secs_f64()),
+                line("first transaction", |one| one.sent.as_secs_f64()),
+            ],
+        ))
+        .plot(plot(
+            "memory",
+            "Memory of the parent, resident",
+            Axis::linear("MiB"),
+            vec![
+                line("at the first transaction", |one| one.parent_kib as f64 / 1024.0),
+                line("at most", |one| one.memory.parent.resident_kib as f64 / 1024.0),
+            ],
+        ))
+        .plot(plot(
+            "calls",
+            "RPC calls until the first transaction",
+            Axis::log("calls"),
+            vec![line("calls", |one| total(&one.calls) as f64), line("HTTP requests", |one| http(&one.calls) as f64)],
+        ))
+        .figure("rows", strong.rows as f64)
+        .figure("few", few.rows as f64)
+        .figure("sent_s", strong.sent.as_secs_f64())
+        .figure("open_mib", mib(&strong.memory))
+        .figure("weak.sent_s", light.sent.as_secs_f64())
+        .figure("parent_mib", mib(&strong.opened))
+        .figure("few.sent_s", few.sent.as_secs_f64())
+        .figure("few.parent_mib", mib(&few.opened)))
+}
+
+fn total(counts: &[Counts; 2]) -> u64 {
+    counts.iter().map(Counts::total).sum()
+}
+
+fn http(counts: &[Counts; 2]) -> u64 {
+    counts.iter().map(|counts| counts.requests).sum()
+}
+
+impl Restart {
+    fn title(&self) -> String {
+        let keys = if self.light_kdf { "" } else { ", strong keys" };
+        format!("{} requests{keys}", grouped(self.rows as u64))
+    }
+}
+
+fn rows(all: &[Restart]) -> Vec<Vec<String>> {
+    let calls = |counts: &[Counts; 2]| format!("{} in {} HTTP", grouped(total(counts)), grouped(http(counts)));
+    let line = |name: &str, cell: &dyn Fn(&Restart) -> String| {
+        [vec![name.to_owned()], all.iter().map(cell).collect()].concat()
+    };
+    vec![
+        line("until the first child is started (the keys are open)", &|one| milliseconds(one.child)),
+        line("processor time of the parent until then", &|one| format!("{:.2} s", one.child_cpu)),
+        line("until the line `ready`", &|one| milliseconds(one.ready)),
+        line("until the first worker", &|one| milliseconds(one.worker)),
+        line("until the first transaction is sent (first step)", &|one| milliseconds(one.sent)),
+        line("RPC calls until then", &|one| calls(&one.calls)),
+        line("parent's memory then, resident", &|one| format!("{} KiB", grouped(one.parent_kib))),
+        line("until the real stakes are complete", &|one| milliseconds(one.finished)),
+        line("RPC calls until then", &|one| calls(&one.all_calls)),
+        line("parent's memory at most, resident", &|one| format!("{} KiB", grouped(one.memory.parent.resident_kib))),
+        line("the same from the first child on", &|one| format!("{} KiB", grouped(one.opened.parent.resident_kib))),
+        line("requests unfinished then", &|one| grouped(one.left as u64)),
+    ]
 }
 
 async fn restart(rows: usize, light_kdf: bool) -> Result<Restart> {
@@ -143,12 +213,13 @@ async fn restart(rows: usize, light_kdf: bool) -> Result<Restart> {
     };
     let parent_kib = process::usage(parent)?.resident_kib;
     let calls = since(&world, &before);
+    // A worker sent it, so both are known.
+    let Children { first: child, cpu_seconds: child_cpu, worker, watch: later } = children.await??;
     verify::wait_finished(&world.devnet, &stakes, END_LIMIT).await?;
     let finished = start.elapsed();
-    let (all_calls, memory) = (since(&world, &before), watch.stop());
+    let (all_calls, memory, opened) = (since(&world, &before), watch.stop(), later.stop());
     daemon.kill().await?;
     verify::finished(&world.devnet, &stakes).await?;
-    let Children { first: child, cpu_seconds: child_cpu, worker } = children.await??;
     Ok(Restart {
         rows,
         light_kdf,
@@ -162,6 +233,7 @@ async fn restart(rows: usize, light_kdf: bool) -> Result<Restart> {
         finished,
         all_calls,
         memory,
+        opened,
         left: backlog::unfinished(&world).await?,
     })
 }
@@ -171,11 +243,13 @@ fn since(world: &World, before: &[Counts; 2]) -> [Counts; 2] {
     [now[0].since(&before[0]), now[1].since(&before[1])]
 }
 
-/// When the first child was there, the parent's processor time by then, and when the first worker was.
+/// When the first child was there, the parent's processor time by then, who looks from then on, and when the first worker
+/// was.
 struct Children {
     first: Duration,
     cpu_seconds: f64,
     worker: Duration,
+    watch: Watch,
 }
 
 fn first_children(parent: u32, start: Instant) -> Result<Children> {
@@ -187,9 +261,10 @@ fn first_children(parent: u32, start: Instant) -> Result<Children> {
         Ok(start.elapsed())
     };
     let first = wait(&|_| true)?;
+    let watch = Watch::start(parent);
     let cpu_seconds = process::usage(parent)?.cpu_seconds;
     let worker = wait(&|pid| process::command_line(*pid).contains(" worker "))?;
-    Ok(Children { first, cpu_seconds, worker })
+    Ok(Children { first, cpu_seconds, worker, watch })
 }
 
 /// When the first transaction came to a proxy.

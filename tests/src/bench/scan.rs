@@ -1,19 +1,22 @@
 //! Reading a long chain from its first block, beside a bare loop of the same calls.
 
-use super::LATENCY;
+use super::{
+    LATENCY,
+    chapter::{Chapter, told},
+    say,
+};
 use crate::{
     anvil::Mining,
     devnet::{DevnetOptions, Side},
     history,
     node::Node,
-    rpc_proxy::{Counts, Fault},
+    rpc_proxy::Fault,
     table,
     world::{World, WorldOptions},
 };
 use anyhow::{Context as _, Result, ensure};
 use serde_json::{Value as Json, json};
 use std::{
-    fmt,
     sync::{Arc, Mutex, PoisonError},
     time::{Duration, Instant},
 };
@@ -29,34 +32,44 @@ const LIMIT: Duration = Duration::from_secs(600);
 const LOOK: Duration = Duration::from_millis(2);
 
 /// What was measured.
-#[derive(Debug)]
-pub struct Scan {
+struct Scan {
     blocks: u64,
     facilitator: Duration,
     bare: Duration,
-    calls: Counts,
-    bare_calls: Counts,
+    calls: [u64; 2],
+    bare_calls: [u64; 2],
 }
 
-impl fmt::Display for Scan {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { blocks, facilitator, bare, calls, bare_calls } = self;
-        writeln!(f, "{blocks} blocks from the first one on, a node {} ms away:", LATENCY.as_millis())?;
-        let row = |name: &str, took: Duration, calls: &Counts| {
-            let rate = u128::from(*blocks) * 1_000 / took.as_millis().max(1);
-            vec![
-                name.to_owned(),
-                format!("{} ms", took.as_millis()),
-                format!("{rate} blocks/s"),
-                calls.total().to_string(),
-                calls.requests.to_string(),
-            ]
+impl Scan {
+    fn rate(&self, took: Duration) -> f64 {
+        self.blocks as f64 / took.as_secs_f64()
+    }
+
+    fn chapter(&self) -> Chapter {
+        let row = |name: &str, took: Duration, calls: [u64; 2]| {
+            let rate = told(self.rate(took));
+            let [calls, http] = calls.map(|count| count.to_string());
+            vec![name.to_owned(), told(took.as_secs_f64()), rate, calls, http]
         };
-        let rows =
-            [row("facilitator, to the stored checkpoint", *facilitator, calls), row("bare loop", *bare, bare_calls)];
-        f.write_str(&table::layout(&["", "time", "rate", "calls", "requests"], &rows))?;
-        let percent = bare.as_millis() * 100 / facilitator.as_millis().max(1);
-        writeln!(f, "{percent} % of the bare loop's rate")
+        let rows = vec![
+            row("facilitator, to the stored checkpoint", self.facilitator, self.calls),
+            row("bare loop", self.bare, self.bare_calls),
+        ];
+        let percent = self.rate(self.facilitator) * 100.0 / self.rate(self.bare);
+        Chapter::new("scan", "Reading a long chain")
+            .text(format!(
+                "{} blocks from the first one on, the node {} ms away: from the first `eth_getLogs` to the stored checkpoint, \
+                 beside a bare loop of the same calls, one after the other, which does nothing with the answers. Calls are counted \
+                 from the same moment on; what the facilitator asks before it (chain, contracts, keys) is left out of both.",
+                table::grouped(self.blocks),
+                LATENCY.as_millis()
+            ))
+            .table(&["", "seconds", "blocks/s", "calls", "HTTP requests"], rows)
+            .text(format!("{} % of the bare loop's rate.", told(percent)))
+            .figure("blocks", self.blocks as f64)
+            .figure("percent", percent)
+            .figure("rate", self.rate(self.facilitator))
+            .figure("bare", self.rate(self.bare))
     }
 }
 
@@ -64,7 +77,7 @@ impl fmt::Display for Scan {
 ///
 /// # Errors
 /// When the world fails, or the facilitator does not come to the end.
-pub async fn run(blocks: u64) -> Result<Scan> {
+pub(super) async fn run(blocks: u64) -> Result<Chapter> {
     let devnet = DevnetOptions { mining: Mining::OnDemand, ..DevnetOptions::default() };
     let world =
         World::new(WorldOptions { devnet, confirmations: 6, anchoring: None, ..WorldOptions::default() }).await?;
@@ -76,7 +89,7 @@ pub async fn run(blocks: u64) -> Result<Scan> {
     let proxy = &world.origin_proxy;
     proxy.set_rule(|_| Fault::Delay(LATENCY));
 
-    let before = proxy.counts();
+    say(&format!("the facilitator reads {head} blocks"));
     let first = first_logs(&world);
     let daemon = world.operator.spawn()?;
     let limit = Instant::now() + LIMIT;
@@ -89,27 +102,42 @@ pub async fn run(blocks: u64) -> Result<Scan> {
         ensure!(Instant::now() < limit, "not read to the end: {}", daemon.log_tail());
         tokio::time::sleep(LOOK).await;
     };
-    let calls = proxy.counts().since(&before);
-    let began = first.lock().unwrap_or_else(PoisonError::into_inner).context("nothing was read")?;
+    let seen = first.lock().unwrap_or_else(PoisonError::into_inner).context("nothing was read")?;
     world.operator.stop(daemon).await?;
 
+    say("a bare loop reads them");
     proxy.set_rule(|_| Fault::Delay(LATENCY));
     let before = proxy.counts();
     let start = Instant::now();
     bare(&Node::new(&proxy.url, world.devnet.origin.chain_id)?, &world, head).await?;
     let bare = start.elapsed();
     let bare_calls = proxy.counts().since(&before);
-    Ok(Scan { blocks: head + 1, facilitator: reached - began, bare, calls, bare_calls })
+    let bare_calls = [bare_calls.total(), bare_calls.requests];
+    Ok(Scan { blocks: head + 1, facilitator: reached - seen.began, bare, calls: seen.counts, bare_calls }.chapter())
 }
 
-/// When the first logs were asked for.
-fn first_logs(world: &World) -> Arc<Mutex<Option<Instant>>> {
+/// What was asked of the node from the first logs on.
+#[derive(Debug, Clone, Copy)]
+struct Seen {
+    began: Instant,
+    /// Calls and HTTP requests.
+    counts: [u64; 2],
+}
+
+/// Notes when the first logs are asked for, and counts from then on, that request included.
+fn first_logs(world: &World) -> Arc<Mutex<Option<Seen>>> {
     let first = Arc::new(Mutex::new(None));
     let noted = Arc::clone(&first);
     world.origin_proxy.set_rule(move |request| {
+        let mut noted = noted.lock().unwrap_or_else(PoisonError::into_inner);
         if request.methods.iter().any(|method| method == "eth_getLogs") {
-            noted.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert_with(Instant::now);
+            noted.get_or_insert_with(|| Seen { began: Instant::now(), counts: [0; 2] });
         }
+        if let Some(seen) = noted.as_mut() {
+            seen.counts[0] += request.methods.len() as u64;
+            seen.counts[1] += 1;
+        }
+        drop(noted);
         Fault::Delay(LATENCY)
     });
     first

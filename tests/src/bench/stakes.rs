@@ -1,273 +1,229 @@
-//! What the facilitator needs for many stakes at once, beside a straight script on the same kind of devnet in the same
-//! run, and beside what others were measured to need.
+//! What the facilitator needs for few and for many stakes at once, beside a straight script on the same kind of devnet in
+//! the same run.
+//!
+//! Figures, of the aims' number of stakes where it is among the sizes, else of the largest size: `stakes`, and for
+//! `facilitator.` and `straight.` the medians of what [`Measured::numbers`] names.
 
-use super::blocks::Late;
-use crate::{
-    anchoring::{Anchoring, Policy},
-    anvil::Mining,
-    devnet::{Devnet, DevnetOptions, Funds, Side},
-    measure::{self, Memory, Watch, per},
-    node::{Node, Pace},
-    operator,
-    rpc_proxy::{Counts, RpcProxy},
-    stakers::Stakers,
-    straight::{self, Workers},
-    table,
-    verify::{self, Spent},
-    world::{World, WorldOptions},
+use super::{
+    Settings,
+    blocks::HEADER,
+    chapter::{Chapter, median, told},
+    plot::{Axis, Line, Plot},
+    race::{self, Measured, Racer},
+    say,
 };
+use crate::{kind::Kind, measure, straight::Manner, table};
 use anyhow::{Context as _, Result};
-use facilitator_eth::Address;
-use std::{
-    fmt,
-    path::Path,
-    time::{Duration, Instant},
-};
 
-/// Longest time for all stakes.
-const LIMIT: Duration = Duration::from_secs(600);
-/// Starts that are measured.
-const STARTS: usize = 31;
+/// The number of stakes that the aims speak of.
+pub(super) const AIM: usize = 100;
+/// From so many stakes on one run is enough: its minutes are an average by themselves.
+const ONCE_FROM: usize = 1_000;
 
-/// What others were measured to need for a stake: mosaic-contracts 0.12.0, anvil 1.7.1, two cores.
-const OTHERS: [[&str; 8]; 3] = [
-    ["mosaic.js, one after the other", "1 s", "10/10", "60 s", "52", "52", "2.2", "120"],
-    ["mosaic.js, all at once", "none", "1/10", "-", "-", "-", "-", "-"],
-    ["straight script in JavaScript", "1 s", "100/100", "7.4 s", "23.8", "0.52", "1.0", "125"],
-];
+const RACERS: [Racer; 2] = [Racer::Straight(Manner::OncePerHeight), Racer::Facilitator];
 
-/// One run's result.
-#[derive(Debug)]
-struct Measured {
-    name: &'static str,
-    stakes: usize,
-    finished: usize,
-    wall: Duration,
-    counts: [Counts; 2],
-    spent: [Spent; 2],
-    proofs: usize,
-    late: Late,
-    cpu_seconds: Option<f64>,
-    memory: Option<Memory>,
+/// The runs of one racer with so many stakes.
+struct Runs {
+    count: usize,
+    racer: Racer,
+    runs: Vec<Measured>,
 }
 
-impl Measured {
-    fn row(&self, blocks: &str) -> Vec<String> {
-        let calls = self.counts.iter().map(Counts::total).sum();
-        let requests = self.counts.iter().map(|counts| counts.requests).sum();
+impl Runs {
+    fn median(&self, name: &str) -> Option<f64> {
+        median(self.runs.iter().filter_map(|run| run.numbers().get(name).copied()))
+    }
+
+    fn cell(&self, name: &str) -> String {
+        self.median(name).map_or("-".to_owned(), told)
+    }
+
+    /// The run whose wall time is the median, or the one below it.
+    fn middle(&self) -> Result<&Measured> {
+        let mut runs: Vec<&Measured> = self.runs.iter().collect();
+        runs.sort_by_key(|run| run.wall);
+        runs.get(runs.len().saturating_sub(1) / 2).copied().context("no run")
+    }
+
+    fn row(&self) -> Vec<String> {
+        let walls = self.runs.iter().map(|run| run.wall.as_secs_f64());
+        let (least, most) = (walls.clone().reduce(f64::min), walls.reduce(f64::max));
+        let finished = self.runs.iter().map(|run| run.finished).sum::<usize>();
         vec![
-            self.name.to_owned(),
-            blocks.to_owned(),
-            format!("{}/{}", self.finished, self.stakes),
-            format!("{:.1} s", self.wall.as_secs_f64()),
-            per(calls, self.stakes),
-            per(requests, self.stakes),
-            self.cpu_seconds.map_or("-".to_owned(), |seconds| format!("{seconds:.1}")),
-            self.memory.map_or("-".to_owned(), |memory| (memory.all_kib / 1024).to_string()),
+            self.count.to_string(),
+            self.racer.name().to_owned(),
+            format!("{finished}/{}", self.count * self.runs.len()),
+            self.cell("wall_s"),
+            format!("{}–{}", told(least.unwrap_or_default()), told(most.unwrap_or_default())),
+            self.cell("calls"),
+            self.cell("http"),
+            self.cell("gas"),
+            self.cell("lost_origin"),
+            self.cell("lost_auxiliary"),
         ]
     }
 }
 
-impl fmt::Display for Measured {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let gas: u64 = self.spent.iter().map(|spent| spent.gas).sum();
-        let reverted: u64 = self.spent.iter().map(|spent| spent.reverted).sum();
-        writeln!(f, "\n{}: {} of {} in {:.2} s", self.name, self.finished, self.stakes, self.wall.as_secs_f64())?;
-        writeln!(f, "{}", measure::calls_table(&self.counts, self.stakes))?;
-        let per_stake = |spent: &Spent| table::grouped(spent.gas / self.stakes.max(1) as u64);
-        let [origin, auxiliary] = &self.spent;
-        writeln!(
-            f,
-            "gas for each stake: {} ({} origin, {} auxiliary); {} transactions, {reverted} reverted, {} gateway proofs",
-            table::grouped(gas / self.stakes.max(1) as u64),
-            per_stake(origin),
-            per_stake(auxiliary),
-            origin.transactions + auxiliary.transactions,
-            self.proofs,
-        )?;
-        writeln!(f, "{}", self.late)?;
-        let (Some(cpu), Some(memory)) = (self.cpu_seconds, self.memory) else { return Ok(()) };
-        writeln!(f, "processor: {cpu:.2} s, of all processes")?;
-        writeln!(
-            f,
-            "memory: parent {} KiB at most; a worker {} KiB at most, {} KiB of it private; all {} KiB; {} workers seen",
-            table::grouped(memory.parent.peak_kib),
-            table::grouped(memory.worker.peak_kib),
-            table::grouped(memory.worker.private_kib),
-            table::grouped(memory.all_kib),
-            memory.workers,
-        )
-    }
-}
+const COLUMNS: [&str; 10] = [
+    "stakes",
+    "",
+    "finished",
+    "wall, s",
+    "least–most",
+    "calls a stake",
+    "HTTP a stake",
+    "gas a stake",
+    "blocks lost, origin",
+    "blocks lost, auxiliary",
+];
 
-/// The two sides of the comparison.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Racer {
-    /// The straight script.
-    Straight,
-    /// The facilitator.
-    Facilitator,
-}
-
-/// What was measured of those that ran.
-#[derive(Debug)]
-pub struct Stakes {
-    measured: Vec<Measured>,
-    blocks: String,
-    /// A bare process and a worker, to their first bytes; none where the facilitator did not run.
-    starts: Option<[Duration; 2]>,
-}
-
-impl fmt::Display for Stakes {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.measured.iter().try_for_each(|one| one.fmt(f))?;
-        if let Some([bare, worker]) = self.starts {
-            writeln!(f, "\nstart of a process to its first byte, median of {STARTS}:")?;
-            writeln!(f, "  /bin/echo             {:.2} ms", bare.as_secs_f64() * 1e3)?;
-            writeln!(f, "  worker, to its hello  {:.2} ms", worker.as_secs_f64() * 1e3)?;
-        }
-        let others = OTHERS.iter().map(|row| row.iter().map(|cell| (*cell).to_owned()).collect());
-        let rows: Vec<Vec<String>> = self.measured.iter().map(|one| one.row(&self.blocks)).chain(others).collect();
-        let header = ["", "blocks", "finished", "wall", "calls/stake", "HTTP/stake", "CPU s", "RSS MiB"];
-        write!(f, "\n{}", table::layout(&header, &rows))
-    }
-}
-
-/// Measures one side, or one after the other.
+/// Measures both racers with each number of stakes.
 ///
 /// # Errors
 /// When a world fails, or a stake does not end as it must.
-pub async fn run(settings: &Settings, only: Option<Racer>) -> Result<Stakes> {
-    let mut measured = Vec::new();
-    if only != Some(Racer::Facilitator) {
-        measured.push(straight(settings).await?);
+pub(super) async fn run(settings: &Settings) -> Result<Chapter> {
+    let mut all = Vec::new();
+    for count in settings.sizes.iter().copied() {
+        let times = if count >= ONCE_FROM { 1 } else { settings.runs };
+        let mut both = RACERS.map(|racer| Runs { count, racer, runs: Vec::new() });
+        // By turns, so that a slow minute of the machine does not fall on one of them alone.
+        for number in 1..=times {
+            for runs in &mut both {
+                say(&format!("{count} stakes, {}, run {number} of {times}", runs.racer.name()));
+                runs.runs.push(race::run(runs.racer, &settings.race(Kind::Stake, count)).await?);
+            }
+        }
+        all.push(both);
     }
-    if only != Some(Racer::Straight) {
-        measured.push(facilitator(settings).await?);
-    }
-    let starts = if only == Some(Racer::Straight) { None } else { Some(starts()?) };
-    let blocks = match settings.devnet().mining {
-        Mining::Every(time) => format!("{} s", time.as_secs_f64()),
-        Mining::Auto | Mining::OnDemand => "none".to_owned(),
+    chapter(settings, &all)
+}
+
+fn chapter(settings: &Settings, all: &[[Runs; 2]]) -> Result<Chapter> {
+    let aim = all.iter().find(|[runs, _]| runs.count == AIM).or(all.last()).context("no sizes")?;
+    let rows = all.iter().flatten().map(Runs::row).collect();
+    let chapter = Chapter::new("stakes", "Stakes beside a straight script")
+        .text(format!(
+            "So many stakes asked for at once, blocks every {} s, {} confirmations, heads asked for every {} ms; the same \
+             contracts, a fresh pair of nodes for each run. Medians; runs of each number: {}, one from {} stakes on. The straight \
+             script is handed the requests, contracts and limits of gas beforehand, keeps nothing and survives nothing. \
+             The clock starts when the last request is mined; the facilitator, which runs already, has seen the first one \
+             by then (see \"head start\"). Its calls and its processor time, which is counted in steps of 10 ms for each process, go \
+             on until its own rows are complete. A block is lost where a step was mined later than confirmations, anchoring and \
+             full blocks force, summed over a stake's two steps on the chain.",
+            settings.block_time.as_secs_f64(),
+            settings.confirmations,
+            settings.poll.as_millis(),
+            settings.runs,
+            table::grouped(ONCE_FROM as u64),
+        ))
+        .table(&COLUMNS, rows)
+        .text(
+            "The facilitator by the straight script, and what it took of the machine; memory is resident, so that what processes \
+             share counts once for each of them:",
+        )
+        .table(&OWN, all.iter().map(own).collect::<Result<_>>()?);
+    let chapter = plots(chapter, all);
+    details(figures(chapter, aim)?, aim)
+}
+
+const OWN: [&str; 9] = [
+    "stakes",
+    "wall, ratio",
+    "calls, ratio",
+    "gas, ratio",
+    "processor, ms a stake",
+    "worker starts a stake",
+    "all processes, MiB",
+    "parent, MiB",
+    "head start, s",
+];
+
+fn own([straight, own]: &[Runs; 2]) -> Result<Vec<String>> {
+    let ratio = |name: &str| {
+        let (ours, theirs) = (own.median(name).context("no run")?, straight.median(name).context("no run")?);
+        anyhow::Ok(told(ours / theirs))
     };
-    Ok(Stakes { measured, blocks, starts })
+    let milliseconds = own.median("cpu_s").map_or("-".to_owned(), |seconds| told(seconds * 1e3));
+    Ok(vec![
+        own.count.to_string(),
+        ratio("wall_s")?,
+        ratio("calls")?,
+        ratio("gas")?,
+        milliseconds,
+        own.cell("starts"),
+        own.cell("all_mib"),
+        own.cell("parent_mib"),
+        own.cell("ahead_s"),
+    ])
 }
 
-/// How the comparison is to be.
-#[derive(Debug, Clone, Copy)]
-pub struct Settings {
-    /// Stakes, all asked for at once.
-    pub stakes: usize,
-    /// Time between two blocks; zero for a block with each transaction.
-    pub block_time: Duration,
-    /// How often the nodes are asked for the newest block.
-    pub poll: Duration,
-    /// Blocks until a block counts as final.
-    pub confirmations: u64,
-    /// Most worker processes at one time, unless it is the default.
-    pub max_workers: Option<u64>,
-}
-
-impl Settings {
-    fn devnet(&self) -> DevnetOptions {
-        let mining = if self.block_time.is_zero() { Mining::Auto } else { Mining::Every(self.block_time) };
-        DevnetOptions { mining, ..DevnetOptions::default() }
+fn figures(mut chapter: Chapter, aim: &[Runs; 2]) -> Result<Chapter> {
+    for runs in aim {
+        let who = match runs.racer {
+            Racer::Straight(_) => "straight",
+            Racer::Facilitator => "facilitator",
+        };
+        for name in runs.middle()?.numbers().into_keys() {
+            chapter = chapter.figure(format!("{who}.{name}"), runs.median(name).context("no run")?);
+        }
+        chapter = chapter.figure("stakes", runs.count as f64);
     }
-
-    fn policy() -> Policy {
-        Policy { only_from: Some(Side::Origin), ..Policy::default() }
-    }
+    Ok(chapter)
 }
 
-async fn spent(devnet: &Devnet, workers: [&[Address]; 2], heads: [u64; 2]) -> Result<[Spent; 2]> {
-    let [origin, auxiliary] = workers;
-    let spent = tokio::try_join!(
-        verify::spent(&devnet.origin, origin, heads[0] + 1),
-        verify::spent(&devnet.auxiliary, auxiliary, heads[1] + 1)
-    )?;
-    Ok([spent.0, spent.1])
-}
-
-async fn straight(settings: &Settings) -> Result<Measured> {
-    let devnet = Devnet::start(settings.devnet()).await?;
-    let workers = Workers::new(&devnet)?;
-    devnet.enroll(&[workers.origin.address], &[workers.auxiliary.address], Funds::default()).await?;
-    let proxies = (RpcProxy::start(&devnet.origin.url).await?, RpcProxy::start(&devnet.auxiliary.url).await?);
-    let origin = Node::new(&proxies.0.url, devnet.origin.chain_id)?;
-    let auxiliary = Node::new(&proxies.1.url, devnet.auxiliary.chain_id)?;
-    let stakers = Stakers::new(&devnet, 0, settings.stakes).await?;
-    let _anchoring = Anchoring::start(&devnet, Settings::policy());
-    let stakes = stakers.request_all(&devnet, Pace::Hurried).await?;
-    let heads = measure::heads(&devnet).await?;
-    let outcome = straight::run(&devnet, (&origin, &auxiliary), &workers, &stakes, settings.poll).await?;
-    let ledger = verify::finished(&devnet, &stakes).await?;
-    let spent = spent(&devnet, [&[workers.origin.address], &[workers.auxiliary.address]], heads).await?;
-    // It waits for no confirmations.
-    let late = Late::read(&devnet, &stakes, &ledger, 0, heads).await?;
-    Ok(Measured {
-        name: "straight script",
-        stakes: stakes.len(),
-        finished: ledger.progress(&stakes).finished,
-        wall: outcome.wall,
-        counts: [proxies.0.counts(), proxies.1.counts()],
-        spent,
-        proofs: ledger.proven.len(),
-        late,
-        cpu_seconds: None,
-        memory: None,
-    })
-}
-
-async fn facilitator(settings: &Settings) -> Result<Measured> {
-    let options = WorldOptions {
-        devnet: settings.devnet(),
-        anchoring: Some(Settings::policy()),
-        confirmations: settings.confirmations,
-        poll: settings.poll,
-        ..WorldOptions::default()
+/// The curves: of both, or of the facilitator alone.
+fn plots(mut chapter: Chapter, all: &[[Runs; 2]]) -> Chapter {
+    let curve = |name: &str, label: &str, index: usize| {
+        let points = |both: &[Runs; 2]| {
+            let runs = both.get(index)?;
+            Some((runs.count as f64, runs.median(name)?))
+        };
+        Line { name: label.to_owned(), points: all.iter().filter_map(points).collect() }
     };
-    let world = World::new(options).await?;
-    if let Some(most) = settings.max_workers {
-        world.operator.edit_config(|config| config["max_workers"] = most.into())?;
+    let of_both = |name: &str, what: &str| -> Vec<Line> {
+        let label = |who: &str| if what.is_empty() { who.to_owned() } else { format!("{who}, {what}") };
+        let both = ["straight script", "facilitator"].into_iter().enumerate();
+        both.map(|(index, who)| curve(name, &label(who), index)).collect()
+    };
+    let calls = [of_both("calls", "calls"), of_both("http", "HTTP")].concat();
+    let lost = [of_both("lost_origin", "origin"), of_both("lost_auxiliary", "auxiliary")].concat();
+    let memory = vec![curve("all_mib", "all processes", 1), curve("parent_mib", "parent", 1)];
+    let plots = [
+        ("calls", "RPC calls and HTTP requests for each stake", Axis::log("for each stake"), calls),
+        ("wall", "Wall time of all stakes", Axis::log("seconds"), of_both("wall_s", "")),
+        ("gas", "Gas for each stake", Axis::linear("gas"), of_both("gas", "")),
+        ("lost", "Blocks lost by a stake beyond what is forced", Axis::linear("blocks"), lost),
+        ("memory", "Resident memory", Axis::log("MiB"), memory),
+    ];
+    for (name, title, y, lines) in plots {
+        let x = Axis::log("stakes at once");
+        chapter = chapter.plot(Plot { name: format!("bench-{name}"), title: title.to_owned(), x, y, lines });
     }
-    let devnet = &world.devnet;
-    let stakers = Stakers::new(devnet, 0, settings.stakes).await?;
-    let daemon = world.operator.start().await?;
-    let heads = measure::heads(devnet).await?;
-    let before = world.counts();
-    let cpu_before = measure::cpu_seconds(daemon.pid)?;
-    let watch = Watch::start(daemon.pid);
-    let stakes = stakers.request_all(devnet, Pace::Hurried).await?;
-    let start = Instant::now();
-    let outcome = verify::wait_finished(devnet, &stakes, LIMIT).await;
-    let wall = start.elapsed();
-    let counts = world.counts();
-    let cpu_seconds = measure::cpu_seconds(daemon.pid)? - cpu_before;
-    let memory = watch.stop();
-    outcome.with_context(|| daemon.log_tail())?;
-    let ledger = verify::finished(devnet, &stakes).await?;
-    let workers = [world.operator.origin_workers.as_slice(), world.operator.auxiliary_workers.as_slice()];
-    let spent = spent(devnet, workers, heads).await?;
-    let late = Late::read(devnet, &stakes, &ledger, settings.confirmations, heads).await?;
-    world.operator.stop(daemon).await?;
-    Ok(Measured {
-        name: "facilitator",
-        stakes: stakes.len(),
-        finished: ledger.progress(&stakes).finished,
-        wall,
-        counts: [counts[0].since(&before[0]), counts[1].since(&before[1])],
-        spent,
-        proofs: ledger.proven.len(),
-        late,
-        cpu_seconds: Some(cpu_seconds),
-        memory: Some(memory),
-    })
+    chapter
 }
 
-/// A bare process and a worker, to their first bytes.
-fn starts() -> Result<[Duration; 2]> {
-    let bare = measure::first_byte(Path::new("/bin/echo"), &["x"], STARTS)?;
-    // A child checks that its parent is the one it was told.
-    let own = std::process::id().to_string();
-    Ok([bare, measure::first_byte(&operator::binary()?, &["__role", "worker", &own], STARTS)?])
+/// Calls, lost blocks and memory of the middle runs.
+fn details(mut chapter: Chapter, aim: &[Runs; 2]) -> Result<Chapter> {
+    for runs in aim {
+        let run = runs.middle()?;
+        let (name, count) = (runs.racer.name(), run.count);
+        chapter = chapter
+            .text(format!("{name}, {count} stakes: calls by method, and HTTP requests by what is called in them."))
+            .table(&measure::CALLS, measure::calls_rows(&run.counts, count));
+        if let Some(late) = &run.late {
+            chapter = chapter.text(format!("{name}, {count} stakes: blocks lost.")).table(&HEADER, late.rows());
+        }
+        if let Some(daemon) = &run.daemon {
+            let memory = daemon.memory;
+            chapter = chapter.text(format!(
+                "{name}, {count} stakes: parent {} KiB at most; a worker {} KiB at most, {} KiB of it private; all \
+                 processes {} KiB at one time.",
+                table::grouped(memory.parent.peak_kib),
+                table::grouped(memory.worker.peak_kib),
+                memory.worker.private_kib.map_or("-".to_owned(), table::grouped),
+                table::grouped(memory.all_kib),
+            ));
+        }
+    }
+    Ok(chapter)
 }
