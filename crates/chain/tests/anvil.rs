@@ -106,8 +106,7 @@ async fn sequences(fork: &str) {
     let (echo, revert) = (anvil.deploy(ECHO).await, anvil.deploy(REVERT).await);
     let reader = Reader::start(anvil.0.rpc.clone(), ReaderOptions::default());
     for from in [Address([0x77; 20]), echo] {
-        let transaction =
-            |to, data: &[u8]| Query::Call { from: Some(from), to, data: Bytes(data.to_vec()), at: At::Latest };
+        let transaction = |to, data: &[u8]| Query::Trial { from, to, data: Bytes(data.to_vec()), at: At::Latest };
         let before = anvil.0.rpc.stats();
         let queries = (0..24u8).map(|n| transaction(echo, &[1, 2, 3, 4, n])).collect();
         let expected: Vec<_> = (0..24u8).map(|n| Answer::Data(Bytes(vec![1, 2, 3, 4, n]))).collect();

@@ -9,7 +9,10 @@ use facilitator_chain::{
 };
 use facilitator_eth::{Address, B256, Bytes, U256, abi::Revert};
 use serde_json::{Value, json};
-use std::time::Duration;
+use std::{
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
 use stub::{Reply, Stub, each};
 
 /// Length of the reader's init code.
@@ -132,7 +135,7 @@ async fn the_questions_of_many_askers_become_one_request_with_few_calls() {
 /// A transaction of a function of the contract at `to`.
 fn transaction(to: u8, function: u8, argument: u8) -> Query {
     let data = Bytes(vec![function, 0, 0, 0, argument]);
-    Query::Call { from: Some(Address([2; 20])), to: Address([to; 20]), data, at: At::Latest }
+    Query::Trial { from: Address([2; 20]), to: Address([to; 20]), data, at: At::Latest }
 }
 
 fn echo(function: u8, argument: u8) -> Answer {
@@ -181,6 +184,114 @@ async fn a_node_that_tries_out_no_sequences_is_noticed_and_still_answers_all() {
         let most = if lie.is_none() { 1 } else { 3 };
         assert!(stub.counts().1 <= 6 + most, "{lie:?}: {}", stub.counts().1);
     }
+}
+
+/// Questions of all kinds, transactions of one function among them.
+fn of_all_kinds(round: u8) -> (Vec<Query>, Vec<Answer>) {
+    let others = [view(round, 1), view(round, 2), Query::Balance { address: Address([9; 20]), at: At::Latest }];
+    let queries = others.into_iter().chain((2..6).map(|n| transaction(round, 5, n)));
+    let answers = [data(&[1, 1]), data(&[2, 2]), Answer::Number(U256::from(5u64))];
+    (queries.collect(), answers.into_iter().chain((2..6).map(|n| echo(5, n))).collect())
+}
+
+#[tokio::test]
+async fn a_server_that_lets_no_sequence_through_is_noticed_and_spoils_no_other_question() {
+    let quota = || Reply::Json(json!({ "id": null, "error": { "code": -32005, "message": "quota exceeded" } }));
+    let refusals: [(_, fn() -> Reply); 8] = [
+        ("403", || Reply::Status(403, "", "method not in the list".into())),
+        ("404", || Reply::Status(404, "", String::new())),
+        ("429", || Reply::Status(429, "", String::new())),
+        ("429 for long", || Reply::Status(429, "retry-after: 60\r\n", String::new())),
+        ("500", || Reply::Status(500, "", String::new())),
+        ("503", || Reply::Status(503, "", String::new())),
+        ("closed", || Reply::Close),
+        ("quota", quota),
+    ];
+    for (name, refuse) in refusals {
+        let stub = Stub::start(move |body, _| {
+            let has_sequence = stub::calls(body).iter().any(|call| call["method"] == "eth_simulateV1");
+            if has_sequence { refuse() } else { Reply::Json(each(body, node)) }
+        })
+        .await;
+        let reader = reader(&stub);
+        for round in 0..8 {
+            let (queries, expected) = of_all_kinds(round);
+            assert_eq!(reader.ask(queries).await, expected, "{name}");
+        }
+        assert!(stub.counts().1 <= 8 + 3, "{name}: {} requests", stub.counts().1);
+    }
+}
+
+#[tokio::test]
+async fn a_quota_for_sequences_alone_is_noticed() {
+    let stub = Stub::start(|body, _| {
+        Reply::Json(each(body, |method, params| match method {
+            "eth_simulateV1" => Err((-32005, "limit exceeded".into())),
+            _ => node(method, params),
+        }))
+    })
+    .await;
+    let reader = reader(&stub);
+    for round in 0..8 {
+        let (queries, expected) = of_all_kinds(round);
+        assert_eq!(reader.ask(queries).await, expected);
+    }
+    assert!(stub.counts().1 <= 8 + 3, "{} requests", stub.counts().1);
+}
+
+#[tokio::test]
+async fn an_outage_is_told_after_the_usual_attempts_and_says_nothing_about_sequences() {
+    let stub = Stub::start(|body, n| match n {
+        0..12 => Reply::Status(502, "", String::new()),
+        _ => Reply::Json(each(body, node)),
+    })
+    .await;
+    let reader = reader(&stub);
+    for round in 1..=3 {
+        let answers = reader.ask(of_all_kinds(1).0).await;
+        assert!(
+            answers.iter().all(|answer| matches!(answer, Answer::Failed(why) if why.contains("502"))),
+            "{answers:?}"
+        );
+        // One more, in which the transactions were not one sequence.
+        assert_eq!(stub.counts().1, round * (3 + 1));
+    }
+    let (queries, expected) = of_all_kinds(1);
+    assert_eq!(reader.ask(queries).await, expected);
+    let last = stub.requests().pop().unwrap();
+    assert!(stub::calls(&last).iter().any(|call| call["method"] == "eth_simulateV1"), "{last}");
+}
+
+#[tokio::test]
+async fn what_the_former_endpoint_could_not_is_not_laid_to_the_new_one() {
+    let second = honest().await;
+    let switch: Arc<OnceLock<(Reader, Rpc)>> = Arc::default();
+    let known = switch.clone();
+    // The endpoint is exchanged while its answer is under way.
+    let first = Stub::start(move |body, _| {
+        let (reader, rpc) = known.get().unwrap();
+        reader.use_endpoint(rpc.clone());
+        Reply::Json(each(body, |_, _| Err((-32601, "the method does not exist".into()))))
+    })
+    .await;
+    let reader = reader(&first);
+    switch.set((reader.clone(), Rpc::new(&second.url(), RpcOptions::default()).unwrap())).ok().unwrap();
+    for _ in 0..2 {
+        let answers = reader.ask((2..6).map(|n| transaction(1, 5, n)).collect()).await;
+        assert_eq!(answers, (2..6).map(|n| echo(5, n)).collect::<Vec<_>>());
+    }
+    assert_eq!(second.counts().0.get("eth_simulateV1"), Some(&1));
+}
+
+#[tokio::test]
+async fn a_call_that_others_could_help_is_asked_alone() {
+    let stub = honest().await;
+    let data = |n| Bytes(vec![5, 0, 0, 0, n]);
+    let call = |n| Query::Call { from: Some(Address([2; 20])), to: Address([1; 20]), data: data(n), at: At::Latest };
+    let answers = reader(&stub).ask((2..6).map(call).collect()).await;
+    assert_eq!(answers, (2..6).map(|n| echo(5, n)).collect::<Vec<_>>());
+    let (methods, requests) = stub.counts();
+    assert_eq!((methods.get("eth_simulateV1"), methods["eth_call"], requests), (None, 4, 1));
 }
 
 #[tokio::test]

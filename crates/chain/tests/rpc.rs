@@ -191,3 +191,22 @@ async fn no_key_of_the_url_is_ever_shown() {
         }
     }
 }
+
+/// In a process of its own, since certificates are found by variables of the environment.
+#[test]
+fn a_machine_without_certificates_is_told_as_such() {
+    const NAME: &str = "a_machine_without_certificates_is_told_as_such";
+    const CHILD: &str = "FACILITATOR_TEST_WITHOUT_CERTIFICATES";
+    if std::env::var_os(CHILD).is_some() {
+        let error = Rpc::new("https://node.example", RpcOptions::default()).unwrap_err().to_string();
+        let expected = "no client for https://node.example: builder error: \
+                        unexpected error: No CA certificates were loaded from the system";
+        assert!(error.ends_with(expected), "{error}");
+        return;
+    }
+    let mut child = std::process::Command::new(std::env::current_exe().unwrap());
+    child.args(["--exact", NAME]).env(CHILD, "1");
+    let output = child.env("SSL_CERT_FILE", "/nowhere/file").env("SSL_CERT_DIR", "/nowhere/folder").output().unwrap();
+    let told = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success() && told.contains("1 passed"), "{told}");
+}

@@ -22,7 +22,7 @@ use facilitator_protocol::transfer::hunt::HuntPolicy;
 use facilitator_sender::{Head, Submit, SubmitAnswer};
 
 /// Version of all frames of this module; the first thing a child says.
-pub const PROTOCOL_VERSION: u32 = 12;
+pub const PROTOCOL_VERSION: u32 = 13;
 
 /// Names one question of a child, unique within that child, so that answers find their way back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Encode, Decode)]

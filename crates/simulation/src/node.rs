@@ -8,7 +8,7 @@ use crate::world::{Shared, World, lost, pause};
 use facilitator_chain::reader::{Answer, At, Query};
 use facilitator_chain::rpc::RpcError;
 use facilitator_eth::abi::Revert;
-use facilitator_eth::{B256, Bytes, U256, keccak256};
+use facilitator_eth::{Address, B256, Bytes, U256, keccak256};
 use facilitator_protocol::model::Side;
 use facilitator_sender::{Answers, Ask, Head, Question, Receipt, Simulate, Simulation, Success, Trial};
 use facilitator_store::journal::Inclusion;
@@ -215,12 +215,17 @@ pub(crate) fn read(world: &mut World, side: Side, query: &Query) -> Answer {
         At::Block(number) => Some(number),
     };
     let unknown = || Answer::Failed("header not found".to_owned());
+    let from = match query {
+        Query::Call { from, .. } => from.unwrap_or_default(),
+        Query::Trial { from, .. } => *from,
+        Query::Balance { .. } | Query::Code { .. } | Query::Proof { .. } | Query::StateRoot { .. } => Address::ZERO,
+    };
     match query {
-        Query::Call { from, to, data, at } => {
+        Query::Call { to, data, at, .. } | Query::Trial { to, data, at, .. } => {
             let eager = world.mutation == Mutation::ProgressBeforeFinal && asks_inbox(data);
             let at = if eager { At::Latest } else { *at };
             let Some(block) = number(at).and_then(|number| chain.told(number)) else { return unknown() };
-            let call = Call { from: from.unwrap_or_default(), to: *to, value: U256::ZERO, data };
+            let call = Call { from, to: *to, value: U256::ZERO, data };
             let place = Place { side, roots: &world.roots, number: block.number };
             match views::call(&block.state, &place, call) {
                 Ok(data) => Answer::Data(data),

@@ -3,7 +3,7 @@
 //! The handshake goes through the HTTP client of the calls, so that TLS, certificates and credentials are the same.
 
 use crate::{
-    rpc::{Endpoint, RpcError},
+    rpc::{Endpoint, RpcError, no_client},
     types::{Header, parse_checked_header},
 };
 use futures_util::{SinkExt as _, StreamExt as _};
@@ -43,9 +43,7 @@ pub(super) fn client(endpoint: &Endpoint, connect_within: Duration) -> Result<Cl
     if !endpoint.is_tls() {
         builder = builder.tls_certs_only([]);
     }
-    builder
-        .build()
-        .map_err(|e| RpcError::Endpoint { message: format!("no client for {endpoint}: {}", e.without_url()) })
+    builder.build().map_err(|error| no_client(endpoint, error))
 }
 
 /// A subscribed connection.

@@ -59,15 +59,38 @@ struct Job {
 
 struct State {
     rpc: Rpc,
+    /// Counts the endpoints: what is learned of one does not hold for the next.
+    generation: u64,
     final_height: Option<u64>,
     views: Packing,
     trials: Packing,
 }
 
 impl State {
-    fn new(rpc: Rpc, final_height: Option<u64>) -> Self {
+    fn new(rpc: Rpc, generation: u64, final_height: Option<u64>) -> Self {
         let (views, trials) = (Packing::new(packing::MAX_VIEWS), Packing::new(packing::MAX_TRIALS));
-        Self { rpc, final_height, views, trials }
+        Self { rpc, generation, final_height, views, trials }
+    }
+
+    /// Learns from packed calls of the endpoint of this generation.
+    fn learn(&mut self, generation: u64, packs: impl IntoIterator<Item = PackOutcome>) {
+        if generation != self.generation {
+            return;
+        }
+        for outcome in packs {
+            match outcome {
+                PackOutcome::Carried(kind) => self.packing(kind).succeeded(),
+                PackOutcome::Refused(kind, calls) | PackOutcome::Unanswered(kind, calls) => {
+                    let endpoint = self.rpc.endpoint();
+                    tracing::debug!(%endpoint, ?kind, calls, "a packed call was not carried out");
+                    self.packing(kind).failed(calls);
+                }
+                PackOutcome::Unknown(kind) => {
+                    tracing::debug!(endpoint = %self.rpc.endpoint(), ?kind, "the endpoint carries out no packed calls");
+                    self.packing(kind).unable();
+                }
+            }
+        }
     }
 
     fn packing(&mut self, of: Packed) -> &mut Packing {
@@ -94,7 +117,7 @@ impl Reader {
     #[must_use]
     pub fn start(rpc: Rpc, options: ReaderOptions) -> Self {
         let (jobs, queue) = mpsc::channel(MAX_JOBS);
-        let state = Arc::new(Mutex::new(State::new(rpc, None)));
+        let state = Arc::new(Mutex::new(State::new(rpc, 0, None)));
         tokio::spawn(gather(queue, state.clone(), options));
         Self { jobs, state }
     }
@@ -102,7 +125,7 @@ impl Reader {
     /// Asks another endpoint from the next round on.
     pub fn use_endpoint(&self, rpc: Rpc) {
         let mut state = lock(&self.state);
-        *state = State::new(rpc, state.final_height);
+        *state = State::new(rpc, state.generation + 1, state.final_height);
     }
 
     /// Tells the height that [`At::Final`] means from now on. Without one such questions fail.
@@ -187,9 +210,10 @@ async fn ask_all(questions: &[Query], state: &Mutex<State>, options: &ReaderOpti
     let mut answers: Vec<Option<Answer>> = vec![None; questions.len()];
     let mut open: Vec<Open<'_>> =
         questions.iter().enumerate().map(|(slot, query)| Open { slot, query, manner: Manner::Shared }).collect();
+    let mut doubts = Vec::new();
     let mut attempt = 1;
     while !open.is_empty() {
-        let (settled, trouble) = ask_once(&open, state).await;
+        let Asked { settled, trouble, is_doubtful } = ask_once(&open, state, &mut doubts).await;
         let again = attempt < options.attempts;
         let pause = trouble.as_ref().map(|error| pause(error, attempt, options));
         open.retain_mut(|question| match settled.get(&question.slot) {
@@ -205,7 +229,8 @@ async fn ask_all(questions: &[Query], state: &Mutex<State>, options: &ReaderOpti
                 answers[question.slot] = Some(Answer::Failed(error.to_string()));
                 false
             }
-            Some(Settled::Again(_)) => true,
+            // The next round has fewer sequences, so this ends.
+            Some(Settled::Again(_) | Settled::Without) => true,
             None => false,
         });
         if let Some(Some(pause)) = pause {
@@ -213,6 +238,9 @@ async fn ask_all(questions: &[Query], state: &Mutex<State>, options: &ReaderOpti
             if !open.is_empty() {
                 sleep(pause).await;
             }
+        } else if is_doubtful {
+            // It may be the endpoint's trouble all the same.
+            sleep(options.pause).await;
         }
     }
     answers
@@ -237,12 +265,24 @@ fn pause(error: &RpcError, attempt: u32, options: &ReaderOptions) -> Option<Dura
     }
 }
 
-/// One batch for all open questions. The error is of those that must be asked again, if any.
-async fn ask_once(open: &[Open<'_>], state: &Mutex<State>) -> (HashMap<usize, Settled>, Option<RpcError>) {
-    let (rpc, final_height, most) = {
+/// A sequence without an answer, and the generation of the endpoint that gave none.
+type Doubt = (u64, PackOutcome);
+
+/// What one batch has brought.
+struct Asked {
+    settled: HashMap<usize, Settled>,
+    /// The error of those that must be asked again, if any.
+    trouble: Option<RpcError>,
+    /// Whether sequences had no answer: refused, or the endpoint is in trouble.
+    is_doubtful: bool,
+}
+
+/// One batch for all open questions. `doubts` are those of the rounds before; they are resolved once anything is answered.
+async fn ask_once(open: &[Open<'_>], state: &Mutex<State>, doubts: &mut Vec<Doubt>) -> Asked {
+    let (rpc, generation, final_height, most) = {
         let mut state = lock(state);
         let most = Most { views: state.views.begin(), trials: state.trials.begin() };
-        (state.rpc.clone(), state.final_height, most)
+        (state.rpc.clone(), state.generation, state.final_height, most)
     };
     let plan = Plan::new(open, final_height, most);
     let outcomes = match rpc.batch(plan.calls()).await {
@@ -250,24 +290,25 @@ async fn ask_once(open: &[Open<'_>], state: &Mutex<State>) -> (HashMap<usize, Se
         Err(error) => plan.calls().iter().map(|_| Err(error.clone())).collect(),
     };
     let (settled, packs) = plan.settle(outcomes);
-    let mut state = lock(state);
-    for outcome in packs {
-        match outcome {
-            PackOutcome::Carried(kind) => state.packing(kind).succeeded(),
-            PackOutcome::Refused(kind, calls) => {
-                tracing::debug!(endpoint = %rpc.endpoint(), ?kind, calls, "a packed call was not carried out");
-                state.packing(kind).failed(calls);
-            }
-            PackOutcome::Unknown(kind) => {
-                tracing::debug!(endpoint = %rpc.endpoint(), ?kind, "the endpoint carries out no packed calls");
-                state.packing(kind).unable();
-            }
+    let (unanswered, told): (Vec<_>, Vec<_>) =
+        packs.into_iter().partition(|outcome| matches!(outcome, PackOutcome::Unanswered(..)));
+    {
+        let mut state = lock(state);
+        state.learn(generation, told);
+        if settled.iter().any(|(_, settled)| is_of_the_chain(settled)) {
+            doubts.drain(..).for_each(|(generation, outcome)| state.learn(generation, [outcome]));
         }
     }
-    drop(state);
+    let is_doubtful = !unanswered.is_empty();
+    doubts.extend(unanswered.into_iter().map(|outcome| (generation, outcome)));
     let trouble = settled.iter().find_map(|(_, settled)| match settled {
         Settled::Again(error) => Some(error.clone()),
-        Settled::Answer(_) | Settled::Alone => None,
+        Settled::Answer(_) | Settled::Alone | Settled::Without => None,
     });
-    (settled.into_iter().collect(), trouble)
+    Asked { settled: settled.into_iter().collect(), trouble, is_doubtful }
+}
+
+/// Whether the endpoint has answered this, so that it is not in trouble.
+fn is_of_the_chain(settled: &Settled) -> bool {
+    matches!(settled, Settled::Answer(answer) if !matches!(answer, Answer::Failed(_)))
 }

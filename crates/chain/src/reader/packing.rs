@@ -1,7 +1,7 @@
 //! How many questions go into one call: learned from what the endpoint carries out. Pure.
 //!
 //! Invariant: between 1 (nothing is packed) and the most that it was made for. An endpoint that never carried out a packed call is left
-//! alone after a few tries; one that did is tried again.
+//! alone for long after a few tries; one that did is tried again soon.
 
 /// Most view calls in one packed call: with results of up to 300 bytes each it stays below 24 KiB, the largest "contract"
 /// that may be created (EIP-170).
@@ -13,6 +13,8 @@ pub(super) const MAX_TRIALS: usize = 24;
 const GIVE_UP: u32 = 3;
 /// Rounds without packing before an able endpoint is tried again.
 const REST: u32 = 64;
+/// The same for an endpoint that was taken as unable: it may have been syncing, or may have been mended.
+const LONG_REST: u32 = 64 * REST;
 
 /// The present size.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,9 +34,10 @@ impl Packing {
 
     /// The most to pack in the round that begins.
     pub(super) fn begin(&mut self) -> usize {
-        if self.size == 1 && (self.proven || self.failures < GIVE_UP) {
+        if self.size == 1 {
+            let is_able = self.proven || self.failures < GIVE_UP;
             self.rested += 1;
-            if self.rested >= REST {
+            if self.rested >= if is_able { REST } else { LONG_REST } {
                 self.rested = 0;
                 self.size = 2;
             }
@@ -91,5 +94,18 @@ mod tests {
         let mut said_so = Packing::new(MAX_TRIALS);
         said_so.unable();
         assert!((0..10 * REST).all(|_| said_so.begin() == 1));
+    }
+
+    #[test]
+    fn whoever_was_unable_is_tried_again_after_a_long_time() {
+        let mut packing = Packing::new(MAX_TRIALS);
+        packing.unable();
+        for _ in 0..2 {
+            assert_eq!((1..10_000).find(|_| packing.begin() == 2), Some(LONG_REST));
+            packing.failed(2);
+        }
+        assert!((0..LONG_REST).any(|_| packing.begin() == 2));
+        packing.succeeded();
+        assert_eq!(packing.begin(), 4);
     }
 }

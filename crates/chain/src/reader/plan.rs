@@ -2,6 +2,8 @@
 //!
 //! Invariant: every question is part of exactly one call, and every outcome settles all questions of its call: with an
 //! answer, with "ask it alone", or with "ask again". Equal questions have been merged before.
+//! Sequences are sent by a method that a server may refuse as it likes, be it with the whole request: so what no other
+//! question could tell of a server that is down is no answer yet to those that were asked together with a sequence.
 
 use super::{
     multicall::{self, Part},
@@ -45,6 +47,8 @@ pub(super) enum Settled {
     Alone,
     /// The endpoint gave no usable answer.
     Again(RpcError),
+    /// It failed together with a sequence, perhaps for it alone: ask it without one.
+    Without,
 }
 
 /// A transaction to be tried out.
@@ -63,6 +67,20 @@ enum Questions<'a> {
     Proof { address: Address, height: u64, keys: Vec<B256>, slots: Vec<(usize, B256)> },
 }
 
+impl Questions<'_> {
+    fn is_sequence(&self) -> bool {
+        matches!(self, Self::Packed { kind: Packed::Trials, .. })
+    }
+
+    fn slots(&self) -> Vec<usize> {
+        match self {
+            Self::One { slot, .. } => vec![*slot],
+            Self::Packed { slots, .. } => slots.clone(),
+            Self::Proof { slots, .. } => slots.iter().map(|(slot, _)| *slot).collect(),
+        }
+    }
+}
+
 /// The calls of a round with the questions that they answer.
 #[derive(Debug, Default)]
 pub(super) struct Plan<'a> {
@@ -76,8 +94,7 @@ pub(super) struct Plan<'a> {
 pub(super) enum Packed {
     /// Views, by [`multicall`].
     Views,
-    /// Transactions of one function of one contract, by [`trials`]: what one of them leaves behind can't be what lets
-    /// another one succeed.
+    /// Transactions of one function of one contract, by [`trials`]: of [`Query::Trial`] alone.
     Trials,
 }
 
@@ -90,6 +107,8 @@ pub(super) enum PackOutcome {
     Refused(Packed, usize),
     /// The endpoint does not know the method.
     Unknown(Packed),
+    /// No answer to one of so many questions: if the endpoint answers others, that was a refusal.
+    Unanswered(Packed, usize),
 }
 
 /// The most questions that one call may hold.
@@ -119,16 +138,18 @@ impl<'a> Plan<'a> {
                 Query::Call { from: None, .. } if manner == Manner::Shared && most.views > 1 => {
                     views.entry(tag).or_default().push(Open { slot, query, manner });
                 }
-                Query::Call { from: Some(from), to, data, .. } if manner == Manner::Shared && most.trials > 1 => {
+                Query::Trial { from, to, data, .. } if manner == Manner::Shared && most.trials > 1 => {
                     let function = (tag, *to, data.0.get(..4).unwrap_or_default());
                     trials.entry(function).or_default().push(Trial { slot, query, from: *from, data });
                 }
                 Query::Proof { address, key, height } => {
                     proofs.entry((*address, *height)).or_default().push((slot, *key));
                 }
-                Query::Call { .. } | Query::Balance { .. } | Query::Code { .. } | Query::StateRoot { .. } => {
-                    plan.single(slot, query, &tag);
-                }
+                Query::Call { .. }
+                | Query::Trial { .. }
+                | Query::Balance { .. }
+                | Query::Code { .. }
+                | Query::StateRoot { .. } => plan.single(slot, query, &tag),
             }
         }
         views.into_iter().for_each(|(tag, views)| plan.pack(&views, &tag, most.views));
@@ -155,6 +176,9 @@ impl<'a> Plan<'a> {
                     fields["from"] = json!(from);
                 }
                 Call::new("eth_call", json!([fields, tag]))
+            }
+            Query::Trial { from, to, data, .. } => {
+                Call::new("eth_call", json!([{ "from": from, "to": to, "data": data }, tag]))
             }
             Query::Balance { address, .. } => Call::new("eth_getBalance", json!([address, tag])),
             Query::Code { address, .. } => Call::new("eth_getCode", json!([address, tag])),
@@ -219,9 +243,14 @@ impl<'a> Plan<'a> {
 
     /// What `outcomes`, one for each of [`Self::calls`], mean for the questions and for packing.
     pub(super) fn settle(self, outcomes: Vec<Result<Value, RpcError>>) -> (Vec<(usize, Settled)>, Vec<PackOutcome>) {
+        let suspected = suspected(&self.questions, &outcomes);
         let mut settled = self.settled;
         let mut packs = Vec::new();
         for (questions, outcome) in self.questions.into_iter().zip(outcomes) {
+            if !questions.is_sequence() && outcome.as_ref().is_err_and(|error| suspected.contains(error)) {
+                settled.extend(questions.slots().into_iter().map(|slot| (slot, Settled::Without)));
+                continue;
+            }
             match questions {
                 Questions::One { slot, query } => settled.push((slot, settle_one(query, outcome))),
                 Questions::Packed { kind, slots } => settle_pack(kind, &slots, outcome, &mut settled, &mut packs),
@@ -244,11 +273,13 @@ impl<'a> Plan<'a> {
 /// The block's name in JSON-RPC; `None` while no block is final.
 fn tag(query: &Query, final_height: Option<u64>) -> Option<String> {
     match query {
-        Query::Call { at, .. } | Query::Balance { at, .. } | Query::Code { at, .. } => match at {
-            At::Latest => Some("latest".to_owned()),
-            At::Final => final_height.map(quantity),
-            At::Block(height) => Some(quantity(*height)),
-        },
+        Query::Call { at, .. } | Query::Trial { at, .. } | Query::Balance { at, .. } | Query::Code { at, .. } => {
+            match at {
+                At::Latest => Some("latest".to_owned()),
+                At::Final => final_height.map(quantity),
+                At::Block(height) => Some(quantity(*height)),
+            }
+        }
         Query::Proof { height, .. } | Query::StateRoot { height } => Some(quantity(*height)),
     }
 }
@@ -259,7 +290,7 @@ fn quantity(number: u64) -> String {
 
 fn settle_one(query: &Query, outcome: Result<Value, RpcError>) -> Settled {
     let answer = outcome.and_then(|value| match query {
-        Query::Call { .. } => parse_bytes("result of eth_call", &value).map(Answer::Data),
+        Query::Call { .. } | Query::Trial { .. } => parse_bytes("result of eth_call", &value).map(Answer::Data),
         Query::Code { .. } => parse_bytes("code", &value).map(Answer::Data),
         Query::Balance { .. } => parse_quantity("balance", &value).map(Answer::Number),
         Query::Proof { address, key, height } => {
@@ -273,7 +304,7 @@ fn settle_one(query: &Query, outcome: Result<Value, RpcError>) -> Settled {
     });
     match (answer, query) {
         (Ok(answer), _) => Settled::Answer(answer),
-        (Err(error), Query::Call { .. }) => match error.revert() {
+        (Err(error), Query::Call { .. } | Query::Trial { .. }) => match error.revert() {
             Some(revert) => Settled::Answer(Answer::Reverted(revert)),
             None => without_answer(error),
         },
@@ -281,6 +312,14 @@ fn settle_one(query: &Query, outcome: Result<Value, RpcError>) -> Settled {
             without_answer(error)
         }
     }
+}
+
+/// The errors that sequences met and that others of their request may have met for them alone. A timeout is not among
+/// them: whoever is slow is not asked the same at once again.
+fn suspected(questions: &[Questions<'_>], outcomes: &[Result<Value, RpcError>]) -> Vec<RpcError> {
+    let of_sequences = questions.iter().zip(outcomes).filter(|(questions, _)| questions.is_sequence());
+    let errors = of_sequences.filter_map(|(_, outcome)| outcome.as_ref().err());
+    errors.filter(|error| !matches!(error, RpcError::Timeout { .. })).cloned().collect()
 }
 
 /// Errors that will be the same a moment later are answers.
@@ -309,7 +348,15 @@ fn settle_pack(
             Packed::Trials => trials::decode(&value, slots.len()),
         },
         Err(error @ (RpcError::Transport { .. } | RpcError::RateLimited { .. } | RpcError::Denied { .. })) => {
-            settled.extend(slots.iter().map(|slot| (*slot, without_answer(error.clone()))));
+            let settle = |slot: &usize| match kind {
+                // Alone they would be sent by the same method.
+                Packed::Views => (*slot, without_answer(error.clone())),
+                Packed::Trials => (*slot, Settled::Alone),
+            };
+            settled.extend(slots.iter().map(settle));
+            if kind == Packed::Trials {
+                packs.push(PackOutcome::Unanswered(kind, slots.len()));
+            }
             return;
         }
         Err(RpcError::Unsupported { .. }) if kind == Packed::Trials => {

@@ -19,12 +19,24 @@ pub enum At {
 /// One question. Equal questions of one moment are asked once.
 #[derive(Clone, PartialEq, Eq, Hash, Encode, Decode)]
 pub enum Query {
-    /// What a call would return; with `from` also whether a transaction of that account would succeed. Such ones of the
-    /// same function may be tried out one behind the other: for functions of which no call lets another one succeed.
-    /// Without `from` the contract sees some address without rights as its caller, never the same.
+    /// What a call would return; with `from` also whether a transaction of that account would succeed. Without `from` the
+    /// contract sees some address without rights as its caller, never the same.
     Call {
         /// The caller that the contract sees.
         from: Option<Address>,
+        /// The contract.
+        to: Address,
+        /// Selector and arguments.
+        data: Bytes,
+        /// On the state of which block.
+        at: At,
+    },
+    /// As a call with `from`, but those of the same function of a contract may be tried out one behind the other: for
+    /// functions of which no call lets another one succeed. What pays others is none while much hinges on the answer:
+    /// a beneficiary's code may take a payment only because of an earlier one.
+    Trial {
+        /// The caller that the contract sees.
+        from: Address,
         /// The contract.
         to: Address,
         /// Selector and arguments.
@@ -62,6 +74,17 @@ pub enum Query {
     },
 }
 
+impl Query {
+    /// A transaction of `from` that may be tried out behind others of its kind; without an account the plain call.
+    #[must_use]
+    pub fn trial(from: Option<Address>, to: Address, data: Bytes, at: At) -> Self {
+        match from {
+            Some(from) => Self::Trial { from, to, data, at },
+            None => Self::Call { from, to, data, at },
+        }
+    }
+}
+
 impl fmt::Debug for Query {
     /// Never shows call data: the simulation of a progress holds an unlock secret that is not public yet (law 4).
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -69,6 +92,15 @@ impl fmt::Debug for Query {
             Self::Call { from, to, data, at } => {
                 let data = format_args!("[{} bytes]", data.0.len());
                 f.debug_struct("Call").field("from", from).field("to", to).field("data", &data).field("at", at).finish()
+            }
+            Self::Trial { from, to, data, at } => {
+                let data = format_args!("[{} bytes]", data.0.len());
+                f.debug_struct("Trial")
+                    .field("from", from)
+                    .field("to", to)
+                    .field("data", &data)
+                    .field("at", at)
+                    .finish()
             }
             Self::Balance { address, at } => {
                 f.debug_struct("Balance").field("address", address).field("at", at).finish()

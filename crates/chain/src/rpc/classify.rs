@@ -85,7 +85,6 @@ const TIMED_OUT: &[&str] = &[
 const UNSUPPORTED: &[&str] = &[
     "method not found",
     "does not exist/is not available",
-    "is not available",
     "method not supported",
     "unsupported method",
     "method is not whitelisted",
@@ -165,6 +164,12 @@ fn tidy_data(endpoint: &Endpoint, data: Value) -> Value {
     }
 }
 
+/// "Not available" is said of methods, but of a state or a block too, as by a node that still syncs.
+fn is_missing(method: &str, text: &str) -> bool {
+    let of_method = text.contains("method") || text.contains(&method.to_ascii_lowercase());
+    of_method && text.contains("is not available")
+}
+
 /// Turns a JSON-RPC error object into a decision.
 pub(super) fn server_error(endpoint: &Endpoint, method: &str, error: ErrorObject) -> RpcError {
     let message = tidy(endpoint, &error.message);
@@ -176,7 +181,7 @@ pub(super) fn server_error(endpoint: &Endpoint, method: &str, error: ErrorObject
     if error.code == 3 || text.contains("revert") {
         return RpcError::Server { code: error.code, message, data };
     }
-    if error.code == -32601 || any(&text, UNSUPPORTED) {
+    if error.code == -32601 || any(&text, UNSUPPORTED) || is_missing(method, &text) {
         return RpcError::Unsupported { message: format!("{method}: {message}") };
     }
     if logs && any(&text, TOO_MANY_RESULTS) {
@@ -270,6 +275,10 @@ mod tests {
             ("eth_call", -32005, "daily request count exceeded, request rate limited", "rate"),
             ("eth_call", -32007, "50/second request limit reached", "rate"),
             ("eth_getProof", -32601, "the method eth_getProof does not exist/is not available", "unsupported"),
+            ("eth_simulateV1", -32000, "the method is not available on this plan", "unsupported"),
+            ("eth_simulateV1", -32000, "eth_simulateV1 is not available", "unsupported"),
+            ("eth_simulateV1", -32000, "historical state is not available", "server"),
+            ("eth_getProof", -32000, "state at block #5 is not available, node is syncing", "server"),
             ("eth_call", -32003, "response too large", "large"),
             ("eth_call", 3, "execution reverted: block range limit exceeded", "server"),
             ("eth_sendRawTransaction", -32000, "nonce too low", "server"),

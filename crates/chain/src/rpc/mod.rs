@@ -6,6 +6,7 @@
 //! nothing is retried here, except that a batch the server finds too large is cut.
 
 mod classify;
+mod client;
 mod endpoint;
 mod error;
 mod limit;
@@ -15,8 +16,10 @@ pub use endpoint::Endpoint;
 pub use error::RpcError;
 
 use classify::BatchVerdict;
+pub(crate) use client::no_client;
+use client::{client, told};
 use limit::BatchLimit;
-use reqwest::{Client, header, redirect};
+use reqwest::{Client, header};
 use serde_json::Value;
 use std::{
     borrow::Cow,
@@ -362,14 +365,7 @@ impl Rpc {
             let message = format!("gave up after {} ms", self.inner.options.timeout.as_millis());
             return RpcError::Timeout { endpoint, message };
         }
-        let error = error.without_url();
-        let mut message = error.to_string();
-        let mut source = std::error::Error::source(&error);
-        while let Some(cause) = source {
-            message = format!("{message}: {cause}");
-            source = cause.source();
-        }
-        RpcError::Transport { endpoint, message: classify::tidy(&self.inner.endpoint, &message) }
+        RpcError::Transport { endpoint, message: told(&self.inner.endpoint, error) }
     }
 }
 
@@ -395,22 +391,4 @@ fn set(outcomes: &mut [Option<Result<Value, RpcError>>], index: usize, result: R
 fn retry_after(text: &str) -> Option<Duration> {
     let seconds: u64 = text.trim().parse().ok()?;
     Some(Duration::from_secs(seconds).min(MAX_RETRY_AFTER))
-}
-
-fn client(endpoint: &Endpoint, options: &RpcOptions) -> Result<Client, RpcError> {
-    // Fails only if a provider is installed already, which is as good.
-    let _ = rustls::crypto::ring::default_provider().install_default();
-    let mut builder = Client::builder()
-        .timeout(options.timeout)
-        .connect_timeout(options.timeout)
-        // A redirected POST would lose its body or carry credentials to another host.
-        .redirect(redirect::Policy::none())
-        .tcp_nodelay(true)
-        .user_agent(concat!("facilitator/", env!("CARGO_PKG_VERSION")));
-    if !endpoint.is_tls() {
-        builder = builder.tls_certs_only([]);
-    }
-    builder
-        .build()
-        .map_err(|e| RpcError::Endpoint { message: format!("no client for {endpoint}: {}", e.without_url()) })
 }

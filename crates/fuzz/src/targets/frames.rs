@@ -51,6 +51,7 @@ fn queries(rng: &mut Rng) -> Vec<Query> {
     let (address, key) = (Address([7; 20]), B256([8; 32]));
     let all = [
         Query::Call { from: None, to: address, data: Bytes(vec![1; rng.index(100)]), at: At::Final },
+        Query::Trial { from: address, to: address, data: Bytes(vec![1; rng.index(100)]), at: At::Latest },
         Query::Balance { address, at: At::Latest },
         Query::Code { address, at: At::Block(rng.next()) },
         Query::Proof { address, key, height: 5 },

@@ -110,7 +110,7 @@ impl<'a> Exhibit<'a> {
 /// Not a view: it must not be packed with views, so it is asked in the name of an account.
 fn probe(case: &Case, gateway: &GatewaySet, to: Side, height: u64) -> Query {
     let data = gateways::probe_proven(height);
-    Query::Call { from: case.worker_on(to), to: gateway.box_on(to), data, at: At::Latest }
+    Query::trial(case.worker_on(to), gateway.box_on(to), data, At::Latest)
 }
 
 fn prove_transaction(case: &Case, side: Side, prover: Address, account: &AccountProof) -> Submit {

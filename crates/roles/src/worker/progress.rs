@@ -108,7 +108,15 @@ async fn simulate<D: Errands>(
     let query = |leg: &Leg| {
         let (to, data) = (gateway.box_on(leg.side), call_data(case.kind(), leg, message, secret));
         // As the account that will send it: bounty and reward are paid to the caller, and tokens may refuse others.
-        let mut queries = vec![Query::Call { from: case.worker_on(leg.side), to, data, at: At::Latest }];
+        let from = case.worker_on(leg.side);
+        let simulation = match leg.leg {
+            // Pays the caller alone, so no other one can be what lets it succeed.
+            gateways::Leg::Source => Query::trial(from, to, data, At::Latest),
+            // Pays the beneficiary, whose code or token may take it only because another one was paid before: behind
+            // a payment that may never be made it would seem to succeed (law 4).
+            gateways::Leg::Target => Query::Call { from, to, data, at: At::Latest },
+        };
+        let mut queries = vec![simulation];
         queries.extend(case.worker_on(leg.side).map(|address| Query::Balance { address, at: At::Latest }));
         (leg.side, queries)
     };

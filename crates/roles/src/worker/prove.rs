@@ -73,9 +73,13 @@ fn usual_heights(case: &Case) -> Vec<AnchoredRoot> {
 }
 
 /// What [`run`] will ask first, if the row is right about what is to be done: it can be asked with the statuses. It reveals
-/// nothing, and a proof at a height is the same whenever it is asked for.
+/// nothing, and a proof at a height is the same whenever it is asked for. Not after trouble: a node that is slow at proofs
+/// would keep the statuses back too, each time again.
 pub(super) fn foreseen(case: &Case, gateway: &GatewaySet) -> Vec<(Side, Query)> {
     let request = case.request();
+    if request.failures > 0 || request.holds > 0 {
+        return Vec::new();
+    }
     let is_next = match request.state {
         State::Requested | State::Accepted | State::AccountProven => {
             !request.hunted && request.declared_block.is_some()

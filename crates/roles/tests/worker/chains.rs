@@ -20,6 +20,7 @@ pub(crate) struct Chains {
     kind: Kind,
     answers: HashMap<(Side, Query), Answer>,
     down: Option<(Side, String)>,
+    slow_proofs: bool,
 }
 
 impl Default for Chains {
@@ -31,7 +32,7 @@ impl Default for Chains {
 impl Chains {
     /// Nothing foreseen yet.
     pub(crate) fn of(kind: Kind) -> Self {
-        Self { kind, answers: HashMap::new(), down: None }
+        Self { kind, answers: HashMap::new(), down: None, slow_proofs: false }
     }
 
     /// Everything that the checklist asks, as it must be for an accept.
@@ -75,7 +76,7 @@ impl Chains {
             Kind::Stake => (set.utility_token, token::increase_supply(terms.beneficiary, terms.amount)),
             Kind::Redeem => (set.stake_vault, vault::release_to(terms.beneficiary, terms.amount)),
         };
-        let query = Query::Call { from: Some(self.at_box(target)), to, data, at: At::Latest };
+        let query = Query::Trial { from: self.at_box(target), to, data, at: At::Latest };
         self.put(target, query, answer);
     }
 
@@ -333,6 +334,19 @@ impl Chains {
         self.down = Some((side, why.to_owned()));
     }
 
+    /// From now on proofs take longer than anybody waits, and so does the request that they are part of.
+    pub(crate) fn slow_proofs(&mut self) {
+        self.slow_proofs = true;
+    }
+
+    /// The answers to the questions of one request.
+    pub(crate) fn answer_all(&self, side: Side, queries: &[Query]) -> Vec<Answer> {
+        if self.slow_proofs && queries.iter().any(|query| matches!(query, Query::Proof { .. })) {
+            return vec![Answer::Failed("gave up after 10000 ms".to_owned()); queries.len()];
+        }
+        queries.iter().map(|query| self.answer(side, query)).collect()
+    }
+
     pub(crate) fn answer(&self, side: Side, query: &Query) -> Answer {
         if let Some((_, why)) = self.down.as_ref().filter(|(down, _)| *down == side) {
             return Answer::Failed(why.clone());
@@ -344,11 +358,12 @@ impl Chains {
 
 /// The same question in nobody's name: where it does not matter who asks.
 fn anonymous(query: &Query) -> Query {
-    let mut query = query.clone();
-    if let Query::Call { from, .. } = &mut query {
-        *from = None;
+    match query.clone() {
+        Query::Call { to, data, at, .. } | Query::Trial { to, data, at, .. } => {
+            Query::Call { from: None, to, data, at }
+        }
+        other @ (Query::Balance { .. } | Query::Code { .. } | Query::Proof { .. } | Query::StateRoot { .. }) => other,
     }
-    query
 }
 
 pub(crate) fn data(values: &[Value]) -> Answer {

@@ -3,7 +3,7 @@
 
 use crate::chains::Chains;
 use crate::script::{Played, Script};
-use crate::world::{RECHECK_MS, accepted, requested};
+use crate::world::{DECLARED, RECHECK_MS, accepted, requested};
 use facilitator_eth::abi::Revert;
 use facilitator_protocol::contracts::gateway::Leg;
 use facilitator_protocol::model::MessageStatus::{self, Declared, DeclaredRevocation, Progressed, Revoked, Undeclared};
@@ -79,6 +79,27 @@ async fn a_chain_that_cannot_be_read_is_tried_again_ever_more_slowly() {
         let update = Update { holds: Some(holds + 1), last_error: Some(text.clone()), ..Update::default() };
         assert_eq!(park.update, update, "the step has not failed: its state stays");
         assert_eq!((park.retry_in_ms, park.waiting_for.as_ref()), (Some(pause), Some(&text)));
+    }
+}
+
+/// The proof is asked for together with the statuses, but where that went wrong no longer.
+#[tokio::test]
+async fn a_node_that_is_slow_at_proofs_does_not_hide_that_a_request_is_done() {
+    let look = async |holds, failures| {
+        let mut chains = Chains::settled(Progressed, Progressed);
+        let mut job = accepted();
+        job.roots.push(chains.block(DECLARED, Declared));
+        chains.proven(DECLARED, false);
+        chains.slow_proofs();
+        (job.request.holds, job.request.failures) = (holds, failures);
+        Script::new(chains).run(job).await
+    };
+    let first = look(0, 0).await;
+    let update = &first.park().update;
+    assert_eq!((update.state, update.holds), (None, Some(1)), "{update:?}");
+    for (holds, failures) in [(1, 0), (0, 1), (7, 3)] {
+        let next = look(holds, failures).await;
+        assert_eq!((next.park().update.state, &next.park().wait), (Some(State::Complete), &Wait::End));
     }
 }
 

@@ -3,13 +3,13 @@
 use crate::chains::{Chains, data};
 use crate::script::{Played, Script};
 use crate::world::{SOURCE_WORKER, TARGET_WORKER, accepted, gateway, message, secret};
-use facilitator_chain::reader::Answer;
+use facilitator_chain::reader::{Answer, Query};
 use facilitator_eth::abi::Revert;
 use facilitator_protocol::contracts::gateway::{Leg, progress};
 use facilitator_protocol::model::MessageStatus::{self, Declared, Progressed, Undeclared};
 use facilitator_protocol::model::{Kind, Side, Stage, State, Step, Wait};
 use facilitator_protocol::transfer::accept::InFlight;
-use facilitator_roles::messages::FailedStep;
+use facilitator_roles::messages::{FailedStep, FromWorker};
 use facilitator_sender::{Failure, SubmitAnswer, Visibility};
 
 const BEGIN: [&str; 3] = ["read origin", "read auxiliary", "secret"];
@@ -44,6 +44,26 @@ async fn both_legs_are_simulated_before_either_is_handed_over() {
     }
     let park = played.park();
     assert_eq!((&park.wait, park.update.state), (&Wait::Happening, Some(State::IntentConfirmed)));
+}
+
+/// Law 4: behind another payment, which may never be made, a leg that pays the beneficiary may succeed where it would not.
+#[tokio::test]
+async fn the_leg_that_pays_the_beneficiary_is_simulated_behind_no_other() {
+    let played = play(scene(Declared, Declared)).await;
+    for (leg, account) in [(Leg::Source, SOURCE_WORKER), (Leg::Target, TARGET_WORKER)] {
+        let simulated = progress(Kind::Stake, leg, message(0), &secret(0));
+        let mut asked = played.heard.iter().flat_map(|message| match message {
+            FromWorker::Read(_, _, queries) => queries.as_slice(),
+            FromWorker::Submit(..) | FromWorker::Secret(..) | FromWorker::Save(..) | FromWorker::Park(_) => &[],
+        });
+        let of_leg = |query: &Query| match query {
+            Query::Call { from, data, .. } => (*data == simulated).then_some((*from, Leg::Target)),
+            Query::Trial { from, data, .. } => (*data == simulated).then_some((Some(*from), Leg::Source)),
+            Query::Balance { .. } | Query::Code { .. } | Query::Proof { .. } | Query::StateRoot { .. } => None,
+        };
+        let found = asked.find_map(of_leg).unwrap();
+        assert_eq!(found, (Some(account), leg));
+    }
 }
 
 /// Law 4: a leg that would revert keeps the secret hidden on both chains.

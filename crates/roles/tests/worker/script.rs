@@ -104,7 +104,7 @@ impl Parent {
     fn answer(&self) -> ToWorker {
         match self.heard.last().unwrap() {
             FromWorker::Read(ask, side, queries) => {
-                ToWorker::Answers(*ask, queries.iter().map(|query| self.script.chains.answer(*side, query)).collect())
+                ToWorker::Answers(*ask, self.script.chains.answer_all(*side, queries))
             }
             FromWorker::Submit(ask, _, submit) => {
                 let answer = self.script.submits.get(&submit.step).cloned().unwrap_or(SubmitAnswer::Queued);
