@@ -432,11 +432,17 @@ async fn a_parent_that_died_knows_the_same_again() -> Result<()> {
         let chains = status["standing"]["chains"].as_array().cloned().unwrap_or_default();
         chains.len() == 2 && chains.iter().all(|chain| chain["workers"].as_array().is_some_and(|all| !all.is_empty()))
     };
-    // The funds are read each half minute: what is compared must have been read after the last accept.
-    tokio::time::sleep(Duration::from_secs(31)).await;
+    // The funds are read each half minute, or later where the machine is busy: what is compared must have been read after
+    // the last accept.
+    let [worker] = world.operator.origin_workers[..] else { anyhow::bail!("not one key") };
+    let coin = world.devnet.origin.balances(&[worker]).await?[0].to_string();
+    let is_read = |status: &Value| {
+        let chains = status["standing"]["chains"].as_array().cloned().unwrap_or_default();
+        chains.iter().any(|chain| chain["side"] == "origin" && chain["workers"][0]["coin"] == coin.as_str())
+    };
     let before = until("a settled status", async || {
         let status = world.operator.status().await?;
-        Ok(settled(&status).then(|| lasting(&status)))
+        Ok((settled(&status) && is_read(&status)).then(|| lasting(&status)))
     });
     let before = before.await?;
     daemon.kill().await?;
