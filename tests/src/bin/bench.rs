@@ -17,7 +17,7 @@ use std::{
 const USAGE: &str = "\
 usage: scripts/bench [--only PART[,PART…]] [--report FOLDER | --book] [--render] [options]
 Measures, and prints, all parts or those named:
-  stakes     1, 10, 100 and 1000 stakes at once by the facilitator beside a straight script (--sizes N,N…; --runs N of each,
+  stakes     1, 10 and 100 stakes at once by the facilitator beside a straight script (--sizes N,N…; --runs N of each,
              3 by default; --block-time-ms MS, --poll-ms MS, --confirmations N, --max-workers N)
   gas        gas of 1, 10 and 100 stakes and redeems, beside a script that proves once a height, and once a message
              (--gas-sizes N,N…)

@@ -247,8 +247,8 @@ pub(crate) const DB_CHECK: &str = "\
 Examples:
   facilitator db check --chain-id 1406
 
-Next: `facilitator recover --set-aside` rebuilds one that is not sound from both chains; of one on a server it says what to
-do first.";
+Next: `facilitator recover --set-aside` rebuilds one that is not sound from both chains; of one on a server it says what \
+to do first.";
 
 pub(crate) const DB_COPY: &str = "\
 Examples:

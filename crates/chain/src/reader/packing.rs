@@ -1,7 +1,7 @@
 //! How many questions go into one call: learned from what the endpoint carries out. Pure.
 //!
-//! Invariant: between 1 (nothing is packed) and the most that it was made for. An endpoint that never carried out a packed call is left
-//! alone for long after a few tries; one that did is tried again soon.
+//! Invariant: between 1 (nothing is packed) and the most that it was made for. An endpoint that never carried out a packed
+//! call is left alone for long after a few tries; one that did is tried again soon.
 
 /// Most view calls in one packed call: with results of up to 300 bytes each it stays below 24 KiB, the largest "contract"
 /// that may be created (EIP-170).
