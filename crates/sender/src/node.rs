@@ -186,10 +186,8 @@ impl Ask for Node {
     }
 
     async fn ask(&self, questions: &[Question], head: u64, finalised: u64) -> Answers<B256> {
-        let calls: Vec<Call> = questions.iter().map(|question| call_of(*question, head, finalised)).collect();
-        let answers = self.rpc.batch(&calls).await?;
-        let read = |(question, answer): (&Question, Result<Value, RpcError>)| word_of(*question, &answer?);
-        Ok(questions.iter().zip(answers).map(read).collect())
+        let answers = self.rpc.batch(&calls_of(questions, head, finalised)).await?;
+        Ok(words_of(questions, answers))
     }
 
     async fn ask_with_receipts(
@@ -198,7 +196,7 @@ impl Ask for Node {
         (head, finalised): (u64, u64),
         of: &ReceiptsOf,
     ) -> Result<Told, RpcError> {
-        let mut calls: Vec<Call> = questions.iter().map(|question| call_of(*question, head, finalised)).collect();
+        let mut calls = calls_of(questions, head, finalised);
         match of {
             ReceiptsOf::Blocks(first, last) => calls.extend((*first..=*last).map(block_receipts_call)),
             ReceiptsOf::Transactions(hashes) => calls.extend(hashes.iter().map(receipt_call)),
@@ -209,8 +207,7 @@ impl Ask for Node {
             ReceiptsOf::Blocks(..) => all_receipts(rest),
             ReceiptsOf::Transactions(_) => present(rest.into_iter().map(|answer| receipt(&answer?)).collect()),
         };
-        let read = |(question, answer): (&Question, Result<Value, RpcError>)| word_of(*question, &answer?);
-        Ok(Told { answers: questions.iter().zip(answers).map(read).collect(), receipts })
+        Ok(Told { answers: words_of(questions, answers), receipts })
     }
 
     async fn head(&self) -> Result<crate::Head, RpcError> {
@@ -334,6 +331,15 @@ fn word_of(question: Question, answer: &Value) -> Result<B256, RpcError> {
         }
         Question::BlockHash(_) => parse(&answer["hash"]),
     }
+}
+
+fn calls_of(questions: &[Question], head: u64, finalised: u64) -> Vec<Call> {
+    questions.iter().map(|question| call_of(*question, head, finalised)).collect()
+}
+
+fn words_of(questions: &[Question], answers: Vec<Result<Value, RpcError>>) -> Vec<Result<B256, RpcError>> {
+    let read = |(question, answer): (&Question, Result<Value, RpcError>)| word_of(*question, &answer?);
+    questions.iter().zip(answers).map(read).collect()
 }
 
 fn receipt_call(hash: &B256) -> Call {

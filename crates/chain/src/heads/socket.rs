@@ -3,11 +3,11 @@
 //! The handshake goes through the HTTP client of the calls, so that TLS, certificates and credentials are the same.
 
 use crate::{
-    rpc::{Endpoint, RpcError, no_client},
+    rpc::{Endpoint, RpcError, builder, no_client},
     types::{Header, parse_checked_header},
 };
 use futures_util::{SinkExt as _, StreamExt as _};
-use reqwest::{Client, StatusCode, Upgraded, header, redirect};
+use reqwest::{Client, StatusCode, Upgraded, header};
 use serde_json::{Value, json};
 use std::time::Duration;
 use tokio::time::timeout;
@@ -32,17 +32,7 @@ pub(super) enum Broken {
 
 /// A client for handshakes: HTTP/1.1 alone, since only that has upgrades, and no limit on the whole answer's time.
 pub(super) fn client(endpoint: &Endpoint, connect_within: Duration) -> Result<Client, RpcError> {
-    // Fails only if a provider is installed already, which is as good.
-    let _ = rustls::crypto::ring::default_provider().install_default();
-    let mut builder = Client::builder()
-        .http1_only()
-        .connect_timeout(connect_within)
-        .redirect(redirect::Policy::none())
-        .tcp_nodelay(true)
-        .user_agent(concat!("facilitator/", env!("CARGO_PKG_VERSION")));
-    if !endpoint.is_tls() {
-        builder = builder.tls_certs_only([]);
-    }
+    let builder = builder(endpoint, connect_within).http1_only();
     builder.build().map_err(|error| no_client(endpoint, error))
 }
 

@@ -3,7 +3,8 @@
 //! Invariant: an error comes with its causes, since reqwest's own words alone tell little, and without credentials.
 
 use super::{Endpoint, RpcError, RpcOptions, classify};
-use reqwest::{Client, redirect};
+use reqwest::{Client, ClientBuilder, redirect};
+use std::time::Duration;
 
 /// Why no client can be made for `endpoint`, such as a machine without certificates.
 pub(crate) fn no_client(endpoint: &Endpoint, error: reqwest::Error) -> RpcError {
@@ -22,20 +23,22 @@ pub(super) fn told(endpoint: &Endpoint, error: reqwest::Error) -> String {
     classify::tidy(endpoint, &message)
 }
 
-/// The HTTP client of the calls. Certificates are loaded only for an `https` endpoint.
-pub(super) fn client(endpoint: &Endpoint, options: &RpcOptions) -> Result<Client, RpcError> {
+/// What the clients of calls and of announced heads have in common. Certificates are loaded only where TLS is spoken.
+pub(crate) fn builder(endpoint: &Endpoint, connect_within: Duration) -> ClientBuilder {
     // Fails only if a provider is installed already, which is as good.
     let _ = rustls::crypto::ring::default_provider().install_default();
-    let mut builder = Client::builder()
-        .timeout(options.timeout)
-        .connect_timeout(options.timeout)
+    let builder = Client::builder()
+        .connect_timeout(connect_within)
         // A redirected POST would lose its body or carry credentials to another host.
         .redirect(redirect::Policy::none())
         .tcp_nodelay(true)
         .user_agent(concat!("facilitator/", env!("CARGO_PKG_VERSION")));
-    if !endpoint.is_tls() {
-        builder = builder.tls_certs_only([]);
-    }
+    if endpoint.is_tls() { builder } else { builder.tls_certs_only([]) }
+}
+
+/// The HTTP client of the calls.
+pub(super) fn client(endpoint: &Endpoint, options: &RpcOptions) -> Result<Client, RpcError> {
+    let builder = builder(endpoint, options.timeout).timeout(options.timeout);
     builder.build().map_err(|error| no_client(endpoint, error))
 }
 

@@ -16,7 +16,7 @@ pub use endpoint::Endpoint;
 pub use error::RpcError;
 
 use classify::BatchVerdict;
-pub(crate) use client::no_client;
+pub(crate) use client::{builder, no_client};
 use client::{client, told};
 use limit::BatchLimit;
 use reqwest::{Client, header};
