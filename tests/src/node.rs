@@ -190,6 +190,22 @@ impl Node {
         quantity(&self.call("eth_blockNumber", json!([])).await?)
     }
 
+    /// Gas that the newest block had room for.
+    ///
+    /// # Errors
+    /// The node's.
+    pub async fn gas_limit(&self) -> Result<u64> {
+        quantity(&self.call("eth_getBlockByNumber", json!(["latest", false])).await?["gasLimit"])
+    }
+
+    /// Gives the next blocks room for so much gas.
+    ///
+    /// # Errors
+    /// The node's.
+    pub async fn limit_gas(&self, gas: u64) -> Result<()> {
+        self.call("evm_setBlockGasLimit", json!([format!("{gas:#x}")])).await.map(|_| ())
+    }
+
     /// Makes `count` blocks.
     ///
     /// # Errors

@@ -15,6 +15,7 @@ use crate::{
 use anyhow::{Context as _, Result};
 use facilitator_eth::{Address, B256, Bytes, U256, keccak256, tx::Signed};
 use serde_json::json;
+use std::time::{Duration, Instant};
 
 /// Gas for a request; the first one of an account creates its proxy and takes about 728,000.
 const REQUEST_GAS: u64 = 800_000;
@@ -22,6 +23,9 @@ const CALL_GAS: u64 = 120_000;
 
 /// Transactions that are sent at one time.
 const GROUP: usize = 200;
+
+/// Pause between two looks for a new block.
+const LOOK: Duration = Duration::from_millis(10);
 
 /// What each of them has to ask with, whole tokens.
 const PURSE: u64 = 1000;
@@ -172,6 +176,23 @@ impl Requesters {
         self.request(devnet, &asks, pace).await
     }
 
+    /// Every one asks once, all in one block, which has room for them however many they are: a request that creates a proxy is
+    /// so dear that a hundred fill three blocks of the usual limit. Tells when that block was there.
+    ///
+    /// # Errors
+    /// When a transaction fails.
+    pub async fn request_in_one_block(&self, devnet: &Devnet) -> Result<(Vec<Request>, Instant)> {
+        let node = self.node(devnet);
+        let before = node.gas_limit().await?;
+        node.limit_gas(before.max(REQUEST_GAS * (self.count() as u64 + 1))).await?;
+        // Sent as early as can be before a block is made, so that none is made amidst them.
+        let head = next_block(node, node.head().await?).await?;
+        let there = async { next_block(node, head).await.map(|_| Instant::now()) };
+        let made = tokio::try_join!(self.request_all(devnet, Pace::Natural), there)?;
+        node.limit_gas(before).await?;
+        Ok(made)
+    }
+
     /// These ask, all at the same time; an account at most once.
     ///
     /// # Errors
@@ -246,12 +267,37 @@ impl Requesters {
     }
 }
 
-/// Sends transactions and waits for all of them, some at a time: so that the waiting costs little beside the rest.
+/// Waits for a block after this one; tells its number.
+async fn next_block(node: &Node, number: u64) -> Result<u64> {
+    loop {
+        let head = node.head().await?;
+        if head > number {
+            return Ok(head);
+        }
+        tokio::time::sleep(LOOK).await;
+    }
+}
+
+/// Sends transactions and waits for all of them; where a block is made at once, some at a time, so that the waiting costs
+/// little beside the rest, else all before the first is waited for, so that they share the next block.
 async fn mined(node: &Node, signed: &[Signed], pace: Pace) -> Result<Vec<Receipt>> {
     let mut receipts = Vec::with_capacity(signed.len());
-    for some in signed.chunks(GROUP) {
-        let hashes = node.send_signed(some).await?;
-        receipts.extend(node.mined(&hashes, pace).await?);
+    match pace {
+        Pace::Hurried => {
+            for some in signed.chunks(GROUP) {
+                let hashes = node.send_signed(some).await?;
+                receipts.extend(node.mined(&hashes, pace).await?);
+            }
+        }
+        Pace::Natural => {
+            let mut groups = Vec::new();
+            for some in signed.chunks(GROUP) {
+                groups.push(node.send_signed(some).await?);
+            }
+            for hashes in groups {
+                receipts.extend(node.mined(&hashes, pace).await?);
+            }
+        }
     }
     Ok(receipts)
 }

@@ -19,7 +19,7 @@ use anyhow::{Context as _, Result, bail, ensure};
 use facilitator_eth::{B256, U256, keccak256, tx::Signed};
 use serde_json::json;
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, VecDeque},
     time::{Duration, Instant},
 };
 
@@ -30,10 +30,11 @@ const PROVE_GAS: u64 = 400_000;
 const CONFIRM_GAS: u64 = 640_000;
 const PROGRESS_SOURCE_GAS: u64 = 200_000;
 const PROGRESS_TARGET_GAS: u64 = 250_000;
-/// Transactions of one HTTP request: nodes take bodies of at most 2 MB.
-const GROUP: usize = 200;
-/// Blocks in which nothing moves until the first that wait are sent again, and how many of them: a node that makes a block while it takes in hundreds
-/// of transactions of one account may lose one, and those behind it wait for ever.
+/// Transactions that a node holds at one time and that are not mined: several full blocks of them. A node that is given a
+/// thousand of one account loses some, and nodes take bodies of at most 2 MB.
+const WINDOW: usize = 200;
+/// Blocks in which nothing moves until the first that wait are sent again, and how many of them: a node that makes a block
+/// while it takes in hundreds of transactions of one account may lose one, and those behind it wait for ever.
 const LOST_AFTER: u64 = 3;
 const AGAIN: usize = 10;
 /// Longest time for all requests.
@@ -127,7 +128,10 @@ struct Lane {
     head: u64,
     /// The newest block when something was last seen to move.
     moved: Option<u64>,
+    /// The node has them.
     waiting: Vec<Sent>,
+    /// Signed, and sent when there is room in the window, in this order.
+    queue: VecDeque<Sent>,
 }
 
 impl Lane {
@@ -165,16 +169,25 @@ impl Lane {
             let again = self.waiting.iter().take(AGAIN).map(|sent| json!([sent.signed.raw])).collect();
             node.each("eth_sendRawTransaction", again).await?;
         }
+        self.fill(node).await?;
         Ok(mined)
     }
 
     async fn send(&mut self, node: &Node, batch: Batch) -> Result<()> {
-        let sent: Vec<Sent> = batch.into_iter().map(|(step, request, signed)| Sent { step, request, signed }).collect();
-        let transactions: Vec<Signed> = sent.iter().map(|sent| sent.signed.clone()).collect();
-        for some in transactions.chunks(GROUP) {
-            node.send_signed(some).await?;
+        self.queue.extend(batch.into_iter().map(|(step, request, signed)| Sent { step, request, signed }));
+        self.fill(node).await
+    }
+
+    /// Sends what the window has room for.
+    async fn fill(&mut self, node: &Node) -> Result<()> {
+        let room = WINDOW.saturating_sub(self.waiting.len()).min(self.queue.len());
+        if room == 0 {
+            return Ok(());
         }
-        self.waiting.extend(sent);
+        let some: Vec<Sent> = self.queue.drain(..room).collect();
+        let transactions: Vec<Signed> = some.iter().map(|sent| sent.signed.clone()).collect();
+        node.send_signed(&transactions).await?;
+        self.waiting.extend(some);
         self.moved = None;
         Ok(())
     }

@@ -21,7 +21,14 @@ const COLUMNS: u64 = 4;
 #[derive(Debug, Clone, Copy)]
 struct Block {
     timestamp: u64,
-    is_full: bool,
+    used: u64,
+    limit: u64,
+}
+
+impl Block {
+    const fn is_full(self) -> bool {
+        self.used * 100 >= self.limit * FULL
+    }
 }
 
 /// The blocks of a chain by number.
@@ -35,15 +42,15 @@ impl Chain {
         let mut blocks = BTreeMap::new();
         for block in node.all("eth_getBlockByNumber", asked).await? {
             let of = |field: &str| quantity(&block[field]);
-            let is_full = of("gasUsed")? * 100 >= of("gasLimit")? * FULL;
-            blocks.insert(of("number")?, Block { timestamp: of("timestamp")?, is_full });
+            let block = Block { timestamp: of("timestamp")?, used: of("gasUsed")?, limit: of("gasLimit")? };
+            blocks.insert(of("number")?, block);
         }
         Ok(Self(blocks))
     }
 
     /// Blocks with room that passed from the earliest possible one on until that of `at`.
     fn lost(&self, earliest: u64, at: u64) -> u64 {
-        (earliest..at).filter(|number| self.0.get(number).is_some_and(|block| !block.is_full)).count() as u64
+        (earliest..at).filter(|number| self.0.get(number).is_some_and(|block| !block.is_full())).count() as u64
     }
 
     /// Blocks with room that passed after a moment of the other chain until that of `at`; none where no block came after it:
@@ -51,6 +58,14 @@ impl Chain {
     fn lost_since(&self, timestamp: u64, at: u64) -> u64 {
         let after = self.0.iter().find(|(_, block)| block.timestamp > timestamp).map(|(number, _)| *number);
         after.map_or(0, |earliest| self.lost(earliest, at))
+    }
+
+    /// Gas that was used of the room in these blocks, percent.
+    fn fill(&self, from: u64, to: u64) -> f64 {
+        let blocks = || self.0.range(from..=to).map(|(_, block)| block);
+        let (used, limit): (u64, u64) =
+            (blocks().map(|block| block.used).sum(), blocks().map(|block| block.limit).sum());
+        used as f64 * 100.0 / limit.max(1) as f64
     }
 
     fn timestamp(&self, number: u64) -> Option<u64> {
@@ -63,6 +78,8 @@ impl Chain {
 pub(super) struct Late {
     steps: [BTreeMap<u64, u64>; 4],
     stakes: usize,
+    /// Gas that was used of the room in all blocks from a chain's first step to its last one, percent: origin, auxiliary.
+    pub(super) fill: [f64; 2],
 }
 
 const STEPS: [&str; 4] = ["accept", "confirm", "progress source", "progress target"];
@@ -85,6 +102,7 @@ impl Late {
             tokio::try_join!(Chain::read(&devnet.origin, from[0]), Chain::read(&devnet.auxiliary, from[1]))?;
         let anchored = anchored(devnet, from[1]).await?;
         let mut late = Self { stakes: stakes.len(), ..Self::default() };
+        let mut spans = [(u64::MAX, 0); 2];
         for stake in stakes {
             let (_, life) = ledger.life(stake).context("a stake without a message")?;
             let [declared, confirmed, source, target] = places(life).context("a stake that is not finished")?;
@@ -101,7 +119,12 @@ impl Late {
             for (counts, lost) in late.steps.iter_mut().zip(lost) {
                 *counts.entry(lost).or_default() += 1;
             }
+            for ((first, last), (from, to)) in spans.iter_mut().zip([(declared, source), (confirmed, target)]) {
+                (*first, *last) = ((*first).min(from), (*last).max(to));
+            }
         }
+        let [of_origin, of_auxiliary] = spans;
+        late.fill = [origin.fill(of_origin.0, of_origin.1), auxiliary.fill(of_auxiliary.0, of_auxiliary.1)];
         Ok(late)
     }
 
@@ -148,9 +171,17 @@ mod tests {
 
     #[test]
     fn no_block_is_lost_where_none_came_after_the_moment() {
-        let block = |timestamp| Block { timestamp, is_full: false };
+        let block = |timestamp| Block { timestamp, used: 0, limit: 10 };
         let chain = Chain(BTreeMap::from([(5, block(10)), (6, block(11)), (7, block(12))]));
         let lost = |moment| chain.lost_since(moment, 7);
         assert_eq!([lost(9), lost(10), lost(11), lost(12), lost(13)], [2, 1, 0, 0, 0]);
+    }
+
+    #[test]
+    fn a_full_block_is_not_lost() {
+        let block = |used| Block { timestamp: 0, used, limit: 100 };
+        let chain = Chain(BTreeMap::from([(5, block(89)), (6, block(90)), (7, block(1))]));
+        assert_eq!([chain.lost(5, 7), chain.lost(6, 7), chain.lost(5, 8)], [1, 0, 2]);
+        assert_eq!([chain.fill(5, 7), chain.fill(6, 6)], [60.0, 90.0]);
     }
 }

@@ -68,10 +68,8 @@ pub(super) struct Race {
 pub(super) struct Measured {
     pub(super) count: usize,
     pub(super) finished: usize,
-    /// From the block of the last request on until both legs of all requests are done.
+    /// Until both legs of all requests are done: since the facilitator could see them, or since the script began.
     pub(super) wall: Duration,
-    /// How long before the facilitator could see the first request.
-    pub(super) ahead: Duration,
     pub(super) counts: [Counts; 2],
     pub(super) spent: [Spent; 2],
     /// Proofs of the gateway that were mined, those of a height that was proven already among them.
@@ -112,7 +110,6 @@ impl Measured {
         let each = |count: u64| count as f64 / self.count.max(1) as f64;
         let mut numbers = BTreeMap::from([
             ("wall_s", self.wall.as_secs_f64()),
-            ("ahead_s", self.ahead.as_secs_f64()),
             ("calls", each(self.calls())),
             ("http", each(self.requests())),
             ("gas", each(self.gas())),
@@ -124,6 +121,7 @@ impl Measured {
         if let Some(late) = &self.late {
             let [origin, auxiliary] = late.means();
             numbers.extend([("lost_origin", origin), ("lost_auxiliary", auxiliary)]);
+            numbers.extend([("fill_origin", late.fill[0]), ("fill_auxiliary", late.fill[1])]);
         }
         if let Some(daemon) = &self.daemon {
             let mib = |kib: u64| kib as f64 / 1024.0;
@@ -162,6 +160,17 @@ impl Race {
 
     async fn requesters(&self, devnet: &Devnet) -> Result<Requesters> {
         Requesters::at(devnet, self.kind, devnet.contracts.first(), 0, self.count).await
+    }
+
+    /// All ask at once; tells since when they could be seen. They share a block that comes when the chain's clock says so:
+    /// which blocks were lost is told only where none is made beside the clock.
+    async fn request(&self, devnet: &Devnet, requesters: &Requesters) -> Result<(Vec<Request>, Instant)> {
+        if self.block_time.is_zero() {
+            let asked = Instant::now();
+            Ok((requesters.request_all(devnet, Pace::Natural).await?, asked))
+        } else {
+            requesters.request_in_one_block(devnet).await
+        }
     }
 
     /// What the chains tell of a run that is over.
@@ -217,7 +226,7 @@ async fn straight(race: &Race, manner: Manner) -> Result<Measured> {
     let requesters = race.requesters(&devnet).await?;
     let _anchoring = Anchoring::start(&devnet, race.policy());
     let heads = measure::heads(&devnet).await?;
-    let requests = requesters.request_all(&devnet, Pace::Hurried).await?;
+    let (requests, _) = race.request(&devnet, &requesters).await?;
     let options = straight::Options { poll: race.poll, manner };
     let outcome = straight::run(&devnet, [&origin, &auxiliary], &workers, &requests, options).await?;
     // It waits for no confirmations.
@@ -227,20 +236,13 @@ async fn straight(race: &Race, manner: Manner) -> Result<Measured> {
     let chains =
         race.read(&devnet, &requests, heads, [std::slice::from_ref(origin), std::slice::from_ref(auxiliary)]).await?;
     let counts = proxies.each_ref().map(RpcProxy::counts);
-    Ok(chains.measured(&race, outcome.wall, Duration::ZERO, counts, None))
+    Ok(chains.measured(&race, outcome.wall, counts, None))
 }
 
 impl Chains {
-    fn measured(
-        self,
-        race: &Race,
-        wall: Duration,
-        ahead: Duration,
-        counts: [Counts; 2],
-        daemon: Option<OfDaemon>,
-    ) -> Measured {
+    fn measured(self, race: &Race, wall: Duration, counts: [Counts; 2], daemon: Option<OfDaemon>) -> Measured {
         let Self { finished, spent, proofs, heights, late } = self;
-        Measured { count: race.count, finished, wall, ahead, counts, spent, proofs, heights, late, daemon }
+        Measured { count: race.count, finished, wall, counts, spent, proofs, heights, late, daemon }
     }
 }
 
@@ -264,9 +266,7 @@ async fn facilitator(race: &Race) -> Result<Measured> {
     let before = world.counts();
     let cpu_before = measure::cpu_seconds(daemon.pid)?;
     let watch = Watch::start(daemon.pid);
-    let asked = Instant::now();
-    let requests = requesters.request_all(devnet, Pace::Hurried).await?;
-    let (ahead, start) = (asked.elapsed(), Instant::now());
+    let (requests, start) = race.request(devnet, &requesters).await?;
     let outcome = all_done(devnet, &requests, &daemon).await;
     let wall = start.elapsed();
     outcome?;
@@ -280,7 +280,7 @@ async fn facilitator(race: &Race) -> Result<Measured> {
     world.operator.stop(daemon).await?;
     let starts = starts(&world).await?;
     let counts = [now[0].since(&before[0]), now[1].since(&before[1])];
-    Ok(chains.measured(race, wall, ahead, counts, Some(OfDaemon { cpu_seconds, memory, starts })))
+    Ok(chains.measured(race, wall, counts, Some(OfDaemon { cpu_seconds, memory, starts })))
 }
 
 /// Waits until both legs of all requests are done; looks at the events with each new block alone, so that the looking

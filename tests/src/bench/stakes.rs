@@ -58,24 +58,19 @@ impl Runs {
             self.cell("calls"),
             self.cell("http"),
             self.cell("gas"),
-            self.cell("lost_origin"),
-            self.cell("lost_auxiliary"),
         ]
+    }
+
+    fn blocks(&self) -> Vec<String> {
+        let cells = ["lost_origin", "lost_auxiliary", "fill_origin", "fill_auxiliary"].map(|name| self.cell(name));
+        [self.count.to_string(), self.racer.name().to_owned()].into_iter().chain(cells).collect()
     }
 }
 
-const COLUMNS: [&str; 10] = [
-    "stakes",
-    "",
-    "finished",
-    "wall, s",
-    "least–most",
-    "calls a stake",
-    "HTTP a stake",
-    "gas a stake",
-    "blocks lost, origin",
-    "blocks lost, auxiliary",
-];
+const BLOCKS: [&str; 6] =
+    ["stakes", "", "blocks lost by a stake, origin", "auxiliary", "gas used of the room, origin, %", "auxiliary, %"];
+const COLUMNS: [&str; 8] =
+    ["stakes", "", "finished", "wall, s", "least–most", "calls a stake", "HTTP a stake", "gas a stake"];
 
 /// Measures both racers with each number of stakes.
 ///
@@ -106,10 +101,9 @@ fn chapter(settings: &Settings, all: &[[Runs; 2]]) -> Result<Chapter> {
             "So many stakes asked for at once, blocks every {} s, {} confirmations, heads asked for every {} ms; the same \
              contracts, a fresh pair of nodes for each run. Medians; runs of each number: {}, one from {} stakes on. The straight \
              script is handed the requests, contracts and limits of gas beforehand, keeps nothing and survives nothing. \
-             The clock starts when the last request is mined; the facilitator, which runs already, has seen the first one \
-             by then (see \"head start\"). Its calls and its processor time, which is counted in steps of 10 ms for each process, go \
-             on until its own rows are complete. A block is lost where a step was mined later than confirmations, anchoring and \
-             full blocks force, summed over a stake's two steps on the chain.",
+             All requests share a block; the facilitator's clock starts when that block is there, the script's when it has been handed \
+             the requests of it. The facilitator's calls and its processor time, which is counted in steps of 10 ms for each process, go \
+             on until its own rows are complete.",
             settings.block_time.as_secs_f64(),
             settings.confirmations,
             settings.poll.as_millis(),
@@ -117,6 +111,12 @@ fn chapter(settings: &Settings, all: &[[Runs; 2]]) -> Result<Chapter> {
             table::grouped(ONCE_FROM as u64),
         ))
         .table(&COLUMNS, rows)
+        .text(
+            "A block is lost where a step was mined later than confirmations, anchoring and full blocks force, summed over a \
+             stake's two steps on the chain. The room is that of all blocks from the chain's first step to its last one: what \
+             is not used of it while many stakes wait was left by who sends, not by the chain.",
+        )
+        .table(&BLOCKS, all.iter().flatten().map(Runs::blocks).collect())
         .text(
             "The facilitator by the straight script, and what it took of the machine; memory is resident, so that what processes \
              share counts once for each of them:",
@@ -126,7 +126,7 @@ fn chapter(settings: &Settings, all: &[[Runs; 2]]) -> Result<Chapter> {
     details(figures(chapter, aim)?, aim)
 }
 
-const OWN: [&str; 9] = [
+const OWN: [&str; 8] = [
     "stakes",
     "wall, ratio",
     "calls, ratio",
@@ -135,7 +135,6 @@ const OWN: [&str; 9] = [
     "worker starts a stake",
     "all processes, MiB",
     "parent, MiB",
-    "head start, s",
 ];
 
 fn own([straight, own]: &[Runs; 2]) -> Result<Vec<String>> {
@@ -153,7 +152,6 @@ fn own([straight, own]: &[Runs; 2]) -> Result<Vec<String>> {
         own.cell("starts"),
         own.cell("all_mib"),
         own.cell("parent_mib"),
-        own.cell("ahead_s"),
     ])
 }
 
