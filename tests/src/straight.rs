@@ -23,13 +23,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// Gas limits: above what the steps were measured to use, since refunds come only after the gas was there.
-const APPROVE_GAS: u64 = 60_000;
-const ACCEPT_GAS: u64 = 550_000;
-const PROVE_GAS: u64 = 400_000;
-const CONFIRM_GAS: u64 = 640_000;
-const PROGRESS_SOURCE_GAS: u64 = 200_000;
-const PROGRESS_TARGET_GAS: u64 = 250_000;
+/// Limit of gas of every transaction: above what the dearest step was measured to use. One for all, since anvil goes on to the
+/// next transaction where one has no room in a block: if that is a smaller one of the same account it takes its nonce for
+/// wrong, and throws it away with all behind it.
+const GAS: u64 = 640_000;
 /// Transactions that a node holds at one time and that are not mined: several full blocks of them. A node that is given a
 /// thousand of one account loses some, and nodes take bodies of at most 2 MB.
 const WINDOW: usize = 200;
@@ -295,12 +292,12 @@ impl Run<'_> {
             let bounties = deploy.gateway_bounty.saturating_mul(U256::from(self.requests.len() as u64));
             let approve = call("approve(address,uint256)", &[address(pool), uint(bounties)]);
             let token = self.devnet.contracts.origin.base_token;
-            signed.push((Step::Approve, 0, worker.sign(token, approve, APPROVE_GAS)?));
+            signed.push((Step::Approve, 0, worker.sign(token, approve, GAS)?));
         }
         let coin = self.kind.pick(U256::ZERO, deploy.cogateway_bounty);
         for (index, request) in self.requests.iter().enumerate() {
             let accept = steps::accept(request, secret(request));
-            signed.push((Step::Accept, index, worker.sign_paying(pool, accept, ACCEPT_GAS, coin)?));
+            signed.push((Step::Accept, index, worker.sign_paying(pool, accept, GAS, coin)?));
         }
         Ok(signed)
     }
@@ -347,11 +344,11 @@ impl Run<'_> {
         let mut signed = Vec::new();
         for (index, nodes) in ready.into_iter().zip(&proof.storage_nodes) {
             if signed.is_empty() || self.manner == Manner::ForEachMessage {
-                signed.push((Step::Prove, index, worker.sign(gateway, steps::prove(height, &proof), PROVE_GAS)?));
+                signed.push((Step::Prove, index, worker.sign(gateway, steps::prove(height, &proof), GAS)?));
             }
             let request = self.request(index)?;
             let confirm = steps::confirm(request, secret(request), height, nodes);
-            signed.push((Step::Confirm, index, worker.sign(gateway, confirm, CONFIRM_GAS)?));
+            signed.push((Step::Confirm, index, worker.sign(gateway, confirm, GAS)?));
         }
         Ok(signed)
     }
@@ -364,10 +361,10 @@ impl Run<'_> {
             let (message, secret) = (self.message(index)?.0, secret(self.request(index)?));
             let (source, target) = (kind.source(), kind.target());
             let data = steps::progress_source(kind, message, secret);
-            let signed = self.workers.on(source).sign(pair.box_on(source), data, PROGRESS_SOURCE_GAS)?;
+            let signed = self.workers.on(source).sign(pair.box_on(source), data, GAS)?;
             on_source.push((Step::ProgressSource, index, signed));
             let data = steps::progress_target(kind, message, secret);
-            let signed = self.workers.on(target).sign(pair.box_on(target), data, PROGRESS_TARGET_GAS)?;
+            let signed = self.workers.on(target).sign(pair.box_on(target), data, GAS)?;
             on_target.push((Step::ProgressTarget, index, signed));
         }
         Ok((on_source, on_target))

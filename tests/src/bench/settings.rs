@@ -48,8 +48,7 @@ impl Default for Settings {
     /// Those of a committed report.
     fn default() -> Self {
         Self {
-            // With 1,000 the straight script comes to no end: the nodes lose what one account sends by the hundred.
-            sizes: vec![1, 10, 100],
+            sizes: vec![1, 10, 100, 1_000],
             runs: 3,
             block_time: Duration::from_secs(1),
             poll: Duration::from_millis(200),
@@ -121,10 +120,10 @@ mod tests {
     fn less_than_the_default_does_not_suffice() {
         let full = Settings::default;
         full().suffice().unwrap();
-        Settings { runs: 5, sizes: vec![1, 5, 10, 100], ..full() }.suffice().unwrap();
+        Settings { runs: 5, sizes: vec![1, 5, 10, 100, 1_000], ..full() }.suffice().unwrap();
         for (less, why) in [
             (Settings { runs: 1, ..full() }, "--runs 1: at least 3"),
-            (Settings { sizes: vec![1, 100], ..full() }, "--sizes lacks one of [1, 10, 100]"),
+            (Settings { sizes: vec![1, 100], ..full() }, "--sizes lacks one of [1, 10, 100, 1000]"),
             (Settings { rows: vec![10_000], ..full() }, "--rows lacks one of [10, 100, 1000, 10000]"),
             (Settings { takeovers: 4, ..full() }, "--takeovers 4: at least 5"),
             (

@@ -17,8 +17,8 @@ use std::{
 const USAGE: &str = "\
 usage: scripts/bench [--only PART[,PART…]] [--report FOLDER | --book] [--render] [options]
 Measures, and prints, all parts or those named:
-  stakes     1, 10 and 100 stakes at once by the facilitator beside a straight script (--sizes N,N…; --runs N of each,
-             3 by default; --block-time-ms MS, --poll-ms MS, --confirmations N, --max-workers N)
+  stakes     1, 10, 100 and 1000 stakes at once by the facilitator beside a straight script (--sizes N,N…; --runs N of
+             each, 3 by default, one from 1000 on; --block-time-ms MS, --poll-ms MS, --confirmations N, --max-workers N)
   gas        gas of 1, 10 and 100 stakes and redeems, beside a script that proves once a height, and once a message
              (--gas-sizes N,N…)
   fees       the fee policy beside others over a series of 800 base fees (--fee-blocks N) that is recorded in the run

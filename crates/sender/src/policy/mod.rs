@@ -6,6 +6,7 @@
 pub mod account;
 pub mod allowance;
 pub mod answer;
+pub mod crowd;
 pub mod fee;
 pub mod funds;
 pub mod nonce;

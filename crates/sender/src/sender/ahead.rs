@@ -46,6 +46,29 @@ struct Sequence {
     ids: Vec<EntryId>,
     /// Whether any of them relies upon another.
     relies: bool,
+    /// Those that must return something: by themselves each takes an estimate and a call.
+    telling: usize,
+}
+
+impl Sequence {
+    fn new(account: Address) -> Self {
+        Self { account, ids: Vec::new(), relies: false, telling: 0 }
+    }
+
+    /// Whether one trial of all is needed, or costs less than to ask about each.
+    fn is_worth_it(&self) -> bool {
+        self.relies || self.telling > 1
+    }
+
+    fn add(&mut self, flight: &Flight, behind: &[EntryId]) {
+        self.relies |= !behind.is_empty();
+        self.telling += usize::from(flight.entry.expect.is_some());
+        for id in behind.iter().copied().chain([flight.id()]) {
+            if !self.ids.contains(&id) {
+                self.ids.push(id);
+            }
+        }
+    }
 }
 
 impl<N: Ask, K: Keep> Sender<N, K> {
@@ -184,8 +207,8 @@ impl<N: Ask, K: Keep> Sender<N, K> {
         }
     }
 
-    /// Groups of one account in which something relies upon another. All else is estimated, which is exact: above all what
-    /// reveals a secret, since one that runs out of gas has published it in vain (protocol.md R4).
+    /// Groups of one account that are worth a trial. All else is estimated, which is exact: above all what reveals a secret,
+    /// since one that runs out of gas has published it in vain (protocol.md R4).
     fn sequences(&self, candidates: &[Candidate]) -> Vec<Sequence> {
         let mut sequences: Vec<Sequence> = Vec::new();
         for Candidate { id, behind } in candidates {
@@ -195,15 +218,15 @@ impl<N: Ask, K: Keep> Sender<N, K> {
             let account = flight.account;
             let open = sequences.iter_mut().rev().find(|one| one.account == account);
             match open {
-                Some(open) if open.ids.len() + behind.len() < MAX_SEQUENCE => open.add(*id, behind),
+                Some(open) if open.ids.len() + behind.len() < MAX_SEQUENCE => open.add(flight, behind),
                 Some(_) | None => {
-                    let mut new = Sequence { account, ids: Vec::new(), relies: false };
-                    new.add(*id, behind);
+                    let mut new = Sequence::new(account);
+                    new.add(flight, behind);
                     sequences.push(new);
                 }
             }
         }
-        sequences.retain(|sequence| sequence.relies);
+        sequences.retain(Sequence::is_worth_it);
         sequences
     }
 
@@ -220,17 +243,6 @@ impl<N: Ask, K: Keep> Sender<N, K> {
                 Some(simulated::needed(*gas_used, refunds))
             }
             Trial::Succeeds { .. } | Trial::Fails => None,
-        }
-    }
-}
-
-impl Sequence {
-    fn add(&mut self, id: EntryId, behind: &[EntryId]) {
-        self.relies |= !behind.is_empty();
-        for id in behind.iter().chain([&id]) {
-            if !self.ids.contains(id) {
-                self.ids.push(*id);
-            }
         }
     }
 }

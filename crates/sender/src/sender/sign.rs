@@ -7,6 +7,7 @@ use crate::{
     keep::Keep,
     node::Ask,
     policy::{
+        crowd::Queue,
         fee,
         funds::{self, Funds},
         nonce,
@@ -32,6 +33,8 @@ struct Ledger {
     highest_final: Option<u64>,
     balance: U256,
     reserved: U256,
+    /// What is in flight.
+    queue: Queue,
     /// Accepts that are signed and not final: each leaves more to be paid.
     accepts: u64,
 }
@@ -91,19 +94,17 @@ impl<N: Ask, K: Keep> Sender<N, K> {
     fn ledger(&self, account: Address) -> Option<Ledger> {
         let count = self.survey.count(account)?;
         // Those below the count are paid for in the balance at this head.
-        let reserved = self
-            .book
-            .in_flight(account)
-            .into_iter()
-            .filter_map(|flight| flight.signed().map(|signed| (signed, flight.entry.value)))
-            .filter(|((nonce, _, _), _)| *nonce >= count)
-            .map(|((_, gas_limit, fee), value)| funds::cost(gas_limit, fee::price(fee), value))
-            .fold(U256::ZERO, U256::saturating_add);
+        let (mut reserved, mut queue) = (U256::ZERO, Queue::default());
+        for flight in self.book.in_flight(account) {
+            let Some((_, gas_limit, fee)) = flight.signed().filter(|(nonce, ..)| *nonce >= count) else { continue };
+            reserved = reserved.saturating_add(funds::cost(gas_limit, fee::price(fee), flight.entry.value));
+            queue = queue.with(gas_limit);
+        }
         let (taken, balance) = (self.book.nonces(account), self.survey.balance(account)?);
         let highest_final = self.accounts.get(&account)?.highest_final;
         let accepts = self.book.of(account).filter(|f| f.entry.step == Step::Accept && !f.is_queued()).count();
         let accepts = u64::try_from(accepts).unwrap_or(u64::MAX);
-        Some(Ledger { count, taken, highest_final, balance, reserved, accepts })
+        Some(Ledger { count, taken, highest_final, balance, reserved, queue, accepts })
     }
 
     fn sign_first(
@@ -119,11 +120,19 @@ impl<N: Ask, K: Keep> Sender<N, K> {
         if let Some(nonce) = flight.fixed_nonce.filter(|nonce| *nonce < ledger.count) {
             return Ok(Signing::Refused(Ending::unmined(id, Failure::Superseded { account, nonce })));
         }
-        let cost = funds::cost(gas_limit, fee::price(fee), flight.entry.value);
         let is_accept = flight.entry.step == Step::Accept;
         let accepts = ledger.accepts.saturating_add(u64::from(is_accept));
-        let needed = if is_accept { self.needed_to_accept(cost, accepts, fee) } else { cost };
-        match funds::check(ledger.balance, ledger.reserved, needed) {
+        let cost = |gas_limit| funds::cost(gas_limit, fee::price(fee), flight.entry.value);
+        let needed = |gas_limit| {
+            let cost = cost(gas_limit);
+            if is_accept { self.needed_to_accept(cost, accepts, fee) } else { cost }
+        };
+        let afford = |gas_limit| funds::check(ledger.balance, ledger.reserved, needed(gas_limit));
+        // Room that it only asks for is no reason to wait for coin.
+        let wide = ledger.queue.limit(gas_limit);
+        let gas_limit = if afford(wide) == Funds::Enough { wide } else { gas_limit };
+        let (funds, needed, cost) = (afford(gas_limit), needed(gas_limit), cost(gas_limit));
+        match funds {
             Funds::Enough => {}
             Funds::Later => return Ok(Signing::Later),
             Funds::Short => {
@@ -138,6 +147,7 @@ impl<N: Ask, K: Keep> Sender<N, K> {
         let Some(signature) = self.signature(id, nonce, gas_limit, fee)? else { return Ok(Signing::Later) };
         ledger.taken.insert(nonce);
         ledger.reserved = ledger.reserved.saturating_add(cost);
+        ledger.queue = ledger.queue.with(gas_limit);
         ledger.accepts = accepts;
         Ok(Signing::Signed(signature))
     }

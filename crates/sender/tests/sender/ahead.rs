@@ -229,3 +229,60 @@ async fn without_its_approval_no_accept_is_signed() {
     assert!(world.node.chain().seen.is_empty());
     assert!(matches!(world.failure("accept:1"), Some(Failure::DependencyFailed(_))), "{:?}", world.outcomes);
 }
+
+/// Limits of gas of what waits to be mined, in the order of nonces.
+fn limits(world: &World) -> Vec<u64> {
+    world.node.chain().pool.values().map(|(_, opened)| opened.transaction.gas_limit).collect()
+}
+
+/// Else a block without room for one may have room for a smaller one behind it, whose nonce is wrong then.
+#[tokio::test]
+async fn in_a_crowd_nobody_asks_for_less_room_than_those_before() {
+    let mut world = World::new().await;
+    world.submit((0..30).map(|tag| accept(tag, 5)).collect()).await;
+    world.head().await;
+    let limits = limits(&world);
+    let (approval, accepts) = limits.split_first().unwrap();
+    let (few, crowd) = accepts.split_at(15);
+    assert!(few.iter().all(|limit| limit < approval), "{limits:?}");
+    assert_eq!(crowd, [*approval; 15]);
+}
+
+#[tokio::test]
+async fn room_that_is_only_asked_for_keeps_nobody_from_being_signed() {
+    let mut rich = World::new().await;
+    rich.submit((0..15).map(|tag| accept(tag, 5)).collect()).await;
+    rich.head().await;
+    let costs: Vec<U256> = rich.node.chain().seen.iter().map(|(_, opened)| most(&opened.transaction)).collect();
+    let sum = costs.iter().fold(U256::ZERO, |sum, cost| sum.saturating_add(*cost));
+    let mut world = World::new().await;
+    // One more is not paid for in full before a block has come, one of the crowd by its own limit alone.
+    let account = world.account();
+    world.node.chain().balances.insert(account, sum.saturating_add(costs[1]));
+    world.submit((0..17).map(|tag| accept(tag, 5)).collect()).await;
+    world.head().await;
+    let limits = limits(&world);
+    assert_eq!((limits.len(), limits[16]), (17, limits[1]), "{limits:?}");
+    world.blocks(8).await;
+    assert!((0..17).all(|tag| world.is_final(&format!("accept:{tag}"))), "{:?}", world.outcomes);
+}
+
+/// By itself each takes an estimate and a call.
+#[tokio::test]
+async fn those_that_must_return_something_are_tried_out_together() {
+    let mut world = World::new().await;
+    let telling = |tag| Submit { expect: Some(keccak256(&fine(tag).0)), ..plain(tag) };
+    world.submit((0..10).map(telling).collect()).await;
+    world.head().await;
+    let calls = |method| world.node.chain().method_count(method);
+    assert_eq!([calls("eth_simulateV1"), calls("eth_estimateGas"), calls("eth_call")], [1, 0, 0]);
+    assert_eq!(world.node.chain().pool.len(), 10);
+    world.submit(vec![telling(11)]).await;
+    world.work().await;
+    let calls = |method| world.node.chain().method_count(method);
+    assert_eq!(
+        [calls("eth_simulateV1"), calls("eth_estimateGas"), calls("eth_call")],
+        [1, 1, 1],
+        "one alone is estimated"
+    );
+}
