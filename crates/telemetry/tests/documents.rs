@@ -16,8 +16,14 @@ const ALERTS_HEAD: &str = "\
 
 <!-- generated from config/prometheus-alerts.yml -->
 
-The rules stand in `config/prometheus-alerts.yml`; times and limits in them are meant as a beginning. `N` is the id of the \
-auxiliary chain, and `…` in a heading's text what Prometheus fills in.
+The rules stand in `config/prometheus-alerts.yml`; times and limits in them are meant as a beginning. Whether it is up is \
+asked of jobs whose name begins with `facilitator`, such as `job_name: facilitator-1406`: under another name \
+FacilitatorAbsent fires all the time. `N` is the id of the auxiliary chain, and `…` in the line below a heading what \
+Prometheus fills in.
+
+Under systemd `facilitator start` and `stop` are `systemctl start facilitator@N` and `systemctl stop facilitator@N`, and \
+all other commands run as the service's account, with its home: `MOSAIC_HOME=/var/lib/facilitator runuser -u facilitator \
+-- facilitator …` ([Under systemd](systemd.md)).
 ";
 const END: &str = "<!-- metrics: end -->\n";
 
