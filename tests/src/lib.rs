@@ -11,6 +11,7 @@ pub mod anchoring;
 pub mod anvil;
 pub mod arguments;
 pub mod artifacts;
+pub mod backlog;
 pub mod bench;
 pub mod book;
 pub mod books;

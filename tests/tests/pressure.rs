@@ -1,10 +1,13 @@
-//! A parent that gets no more processes from the system, and one that reads nothing for a while.
+//! A parent that gets no more processes from the system, one that reads nothing for a while, and one whose database is full
+//! of requests that wait.
 
 use anyhow::{Context as _, Result, ensure};
 use facilitator_tests::{
+    anchoring,
     anvil::Mining,
+    backlog,
     daemon::Daemon,
-    devnet::DevnetOptions,
+    devnet::{DevnetOptions, Side},
     limits,
     node::Pace,
     operator::RequestRow,
@@ -112,5 +115,37 @@ async fn children_of_a_parent_that_reads_nothing_do_not_grow_and_go_on_afterward
     all_well(&world, &mut daemon, &stakes).await?;
     let still = [daemon.in_role("scanner"), daemon.in_role("sender")].concat();
     ensure!(still == services, "somebody was replaced:\n{}", daemon.log_tail());
+    world.operator.stop(daemon).await
+}
+
+/// design.md §2: what waits for something outside is a row. Beyond the one that is real none is known to the chains, which
+/// only a worker could find out.
+#[tokio::test]
+async fn ten_thousand_that_wait_for_a_state_root_cost_no_process_and_little_memory() -> Result<()> {
+    const ROWS: usize = 10_000;
+    let world = World::new(WorldOptions { anchoring: None, ..quick() }).await?;
+    let stakers = Stakers::new(&world.devnet, 0, 1).await?;
+    let daemon = world.operator.start().await?;
+    let stakes = stakers.request_all(&world.devnet, Pace::Natural).await?;
+    let waits = |rows: &[RequestRow]| {
+        rows.iter().any(|row| row.waiting_for.as_deref().is_some_and(|what| what.contains("state root")))
+    };
+    world.operator.wait_requests(LIMIT, waits).await?;
+    daemon.kill().await?;
+    backlog::fill(&world, ROWS - 1).await?;
+    let daemon = world.operator.start().await?;
+    let (start, blocks) = (Instant::now(), world.devnet.origin.head().await? + 10);
+    while world.devnet.origin.head().await? < blocks {
+        let workers = daemon.in_role("worker");
+        ensure!(workers.is_empty(), "workers {workers:?} after {:?}, with nothing to do", start.elapsed());
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    let sql = "SELECT COUNT(*) FROM requests WHERE done = 0";
+    let unfinished: i64 = sqlx::query_scalar(sql).fetch_one(&mut world.journal().await?).await?;
+    ensure!(usize::try_from(unfinished)? == ROWS, "{unfinished} wait");
+    let resident = process::usage(daemon.pid)?.resident_kib;
+    ensure!(resident <= 40 * 1024, "the parent has {resident} KiB");
+    anchoring::once(&world.devnet, Side::Origin).await?;
+    world.finish(&daemon, &stakes, LIMIT).await?;
     world.operator.stop(daemon).await
 }

@@ -4,7 +4,6 @@
 //! Markdown and as plots. Nothing here judges but `aims`: figures stand beside what they are to be compared with.
 
 mod aims;
-mod backlog;
 mod blocks;
 mod chapter;
 mod deaths;

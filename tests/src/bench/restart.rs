@@ -4,13 +4,13 @@
 //! anchored. So the restart wakes every one of them at once, and the oldest, which are real, have a transaction to send.
 
 use super::{
-    END_LIMIT, backlog,
+    END_LIMIT,
     chapter::Chapter,
     plot::{Axis, Line, Plot},
     say,
 };
 use crate::{
-    anchoring,
+    anchoring, backlog,
     devnet::Side,
     measure::{Memory, Watch, milliseconds},
     node::Pace,

@@ -39,7 +39,7 @@ async fn open(world: &World) -> Result<Store> {
 ///
 /// # Errors
 /// The database's.
-pub(super) async fn unfinished(world: &World) -> Result<usize> {
+pub async fn unfinished(world: &World) -> Result<usize> {
     let store = open(world).await?;
     let rows = store.list(&Filter { limit: u32::MAX, ..Filter::default() }).await?;
     store.close().await;
@@ -50,7 +50,7 @@ pub(super) async fn unfinished(world: &World) -> Result<usize> {
 ///
 /// # Errors
 /// The database's, or when the facilitator has no such request.
-pub(super) async fn fill(world: &World, count: usize) -> Result<()> {
+pub async fn fill(world: &World, count: usize) -> Result<()> {
     if count == 0 {
         return Ok(());
     }
