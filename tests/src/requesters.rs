@@ -12,7 +12,7 @@ use crate::{
     node::{Node, Pace, Receipt, quantity},
     treasury,
 };
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, ensure};
 use facilitator_eth::{Address, B256, Bytes, U256, keccak256, tx::Signed};
 use serde_json::json;
 use std::time::{Duration, Instant};
@@ -172,25 +172,38 @@ impl Requesters {
     /// # Errors
     /// When a transaction fails.
     pub async fn request_all(&self, devnet: &Devnet, pace: Pace) -> Result<Vec<Request>> {
-        let asks: Vec<(usize, Ask)> = (0..self.count()).map(|index| (index, self.ask(devnet, index))).collect();
-        self.request(devnet, &asks, pace).await
+        self.request(devnet, &self.asks(devnet), pace).await
     }
 
-    /// Every one asks once, all in one block, which has room for them however many they are: a request that creates a proxy is
-    /// so dear that a hundred fill three blocks of the usual limit. Tells when that block was there.
+    fn asks(&self, devnet: &Devnet) -> Vec<(usize, Ask)> {
+        (0..self.count()).map(|index| (index, self.ask(devnet, index))).collect()
+    }
+
+    /// Every one asks once, right behind a block, so that all share the next one, which has room for them however many they
+    /// are: a request that creates a proxy is so dear that a hundred fill three blocks of the usual limit. Tells when the
+    /// first block was there that holds one of them.
     ///
     /// # Errors
     /// When a transaction fails.
     pub async fn request_in_one_block(&self, devnet: &Devnet) -> Result<(Vec<Request>, Instant)> {
         let node = self.node(devnet);
-        let before = node.gas_limit().await?;
-        node.limit_gas(before.max(REQUEST_GAS * (self.count() as u64 + 1))).await?;
-        // Sent as early as can be before a block is made, so that none is made amidst them.
-        let head = next_block(node, node.head().await?).await?;
-        let there = async { next_block(node, head).await.map(|_| Instant::now()) };
-        let made = tokio::try_join!(self.request_all(devnet, Pace::Natural), there)?;
-        node.limit_gas(before).await?;
-        Ok(made)
+        let usual = node.gas_limit().await?;
+        node.limit_gas(usual.max(REQUEST_GAS * (self.count() as u64 + 1))).await?;
+        let asks = self.asks(devnet);
+        let signed = self.sign(devnet, &asks).await?;
+        let behind = next_block(node, node.head().await?).await?;
+        let next = async {
+            let block = next_block(node, behind).await?;
+            let there = Instant::now();
+            // Before anybody could use the room of another such block.
+            node.limit_gas(usual).await?;
+            anyhow::Ok((block, there))
+        };
+        let (receipts, (block, there)) = tokio::try_join!(mined(node, &signed, Pace::Natural), next)?;
+        let requests = self.made_by_all(&asks, &receipts)?;
+        let first = requests.iter().map(|request| request.block).min();
+        ensure!(first == Some(block), "the first of {} requests is not in block {block}: {first:?}", requests.len());
+        Ok((requests, there))
     }
 
     /// These ask, all at the same time; an account at most once.
@@ -198,7 +211,13 @@ impl Requesters {
     /// # Errors
     /// When a transaction fails, as the second request of an account whose first one still stands.
     pub async fn request(&self, devnet: &Devnet, asks: &[(usize, Ask)], pace: Pace) -> Result<Vec<Request>> {
-        let (pool, node) = (self.kind.pool(devnet), self.node(devnet));
+        let signed = self.sign(devnet, asks).await?;
+        let receipts = mined(self.node(devnet), &signed, pace).await?;
+        self.made_by_all(asks, &receipts)
+    }
+
+    async fn sign(&self, devnet: &Devnet, asks: &[(usize, Ask)]) -> Result<Vec<Signed>> {
+        let pool = self.kind.pool(devnet);
         let nonces = self.nonces(devnet, asks).await?;
         let mut signed = Vec::new();
         for ((index, ask), nonce) in asks.iter().zip(&nonces) {
@@ -216,8 +235,11 @@ impl Requesters {
             );
             signed.push(self.account(*index)?.sign(pool, call(name, &arguments), REQUEST_GAS)?);
         }
-        let receipts = mined(node, &signed, pace).await?;
-        let made = asks.iter().zip(&receipts);
+        Ok(signed)
+    }
+
+    fn made_by_all(&self, asks: &[(usize, Ask)], receipts: &[Receipt]) -> Result<Vec<Request>> {
+        let made = asks.iter().zip(receipts);
         made.map(|((index, ask), receipt)| made_by(self.account(*index)?.address, *ask, receipt)).collect()
     }
 

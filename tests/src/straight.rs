@@ -1,4 +1,4 @@
-//! A straight script that plays the facilitator: the lower bound that the product is measured against.
+//! A straight script that plays the facilitator: the yardstick that the product is measured against.
 //!
 //! It is handed everything beforehand (the requests, the contracts, fixed limits of gas), finds nothing out, keeps
 //! nothing and survives nothing, but sends again what a node has lost. It does keep the law that no secret is revealed
@@ -27,7 +27,7 @@ use std::{
 /// next transaction where one has no room in a block: if that is a smaller one of the same account it takes its nonce for
 /// wrong, and throws it away with all behind it.
 const GAS: u64 = 640_000;
-/// Transactions that a node holds at one time and that are not mined: several full blocks of them. A node that is given a
+/// Transactions that a node holds at one time and that are not mined: more than a block takes. A node that is given a
 /// thousand of one account loses some, and nodes take bodies of at most 2 MB.
 const WINDOW: usize = 200;
 /// Blocks in which nothing moves until the first that wait are sent again, and how many of them: a node that makes a block

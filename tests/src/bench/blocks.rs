@@ -12,8 +12,9 @@ use anyhow::{Context as _, Result};
 use serde_json::json;
 use std::collections::BTreeMap;
 
-/// Part of its limit of gas from which on a block counts as full, percent.
-const FULL: u64 = 90;
+/// Part of its limit of gas from which on a block counts as full, percent: the rest of a usual one, 1,500,000, has room for
+/// one or two transactions more.
+const FULL: u64 = 95;
 /// Columns of the table: so many blocks lost, the last one for all beyond.
 const COLUMNS: u64 = 4;
 
@@ -62,7 +63,7 @@ impl Chain {
 
     /// Gas that was used of the room in these blocks, percent.
     fn fill(&self, from: u64, to: u64) -> f64 {
-        let blocks = || self.0.range(from..=to).map(|(_, block)| block);
+        let blocks = || self.0.iter().filter(|(number, _)| (from..=to).contains(*number)).map(|(_, block)| block);
         let (used, limit): (u64, u64) =
             (blocks().map(|block| block.used).sum(), blocks().map(|block| block.limit).sum());
         used as f64 * 100.0 / limit.max(1) as f64
@@ -180,8 +181,8 @@ mod tests {
     #[test]
     fn a_full_block_is_not_lost() {
         let block = |used| Block { timestamp: 0, used, limit: 100 };
-        let chain = Chain(BTreeMap::from([(5, block(89)), (6, block(90)), (7, block(1))]));
+        let chain = Chain(BTreeMap::from([(5, block(94)), (6, block(95)), (7, block(0))]));
         assert_eq!([chain.lost(5, 7), chain.lost(6, 7), chain.lost(5, 8)], [1, 0, 2]);
-        assert_eq!([chain.fill(5, 7), chain.fill(6, 6)], [60.0, 90.0]);
+        assert_eq!([chain.fill(5, 7), chain.fill(6, 6), chain.fill(u64::MAX, 0)], [63.0, 95.0, 0.0]);
     }
 }

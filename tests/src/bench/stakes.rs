@@ -101,8 +101,8 @@ fn chapter(settings: &Settings, all: &[[Runs; 2]]) -> Result<Chapter> {
             "So many stakes asked for at once, blocks every {} s, {} confirmations, heads asked for every {} ms; the same \
              contracts, a fresh pair of nodes for each run. Medians; runs of each number: {}, one from {} stakes on. The straight \
              script is handed the requests, contracts and limits of gas beforehand, keeps nothing and survives nothing. \
-             All requests share a block; the facilitator's clock starts when that block is there, the script's when it has been handed \
-             the requests of it. The facilitator's calls and its processor time, which is counted in steps of 10 ms for each process, go \
+             Requests are sent right behind a block, so that they share the next one; the facilitator's clock starts when that one \
+             is there, the script's when it has been handed the requests of it. The facilitator's calls and its processor time, which is counted in steps of 10 ms for each process, go \
              on until its own rows are complete.",
             settings.block_time.as_secs_f64(),
             settings.confirmations,
@@ -113,8 +113,9 @@ fn chapter(settings: &Settings, all: &[[Runs; 2]]) -> Result<Chapter> {
         .table(&COLUMNS, rows)
         .text(
             "A block is lost where a step was mined later than confirmations, anchoring and full blocks force, summed over a \
-             stake's two steps on the chain. The room is that of all blocks from the chain's first step to its last one: what \
-             is not used of it while many stakes wait was left by who sends, not by the chain.",
+             stake's two steps on the chain. The room is that of all blocks from the chain's first step to its last one; of few \
+             stakes most of it is not needed, and what waits for the other chain leaves room too. Only on the chain that is the \
+             bottleneck does unused room tell about who sends.",
         )
         .table(&BLOCKS, all.iter().flatten().map(Runs::blocks).collect())
         .text(

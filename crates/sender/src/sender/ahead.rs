@@ -1,5 +1,5 @@
 //! What goes behind transactions of its own account that are not mined yet: an accept behind its approval, a confirmation
-//! behind the gateway proof.
+//! behind the gateway proof. And the trials of sequences, which also tell about many that rely on nothing at once.
 //!
 //! The chain takes an account's transactions in the order of their nonces, so what is signed behind another one meets what
 //! that one has left behind, be it in the same block. Whether it then succeeds is tried out with the others before it.
@@ -208,13 +208,13 @@ impl<N: Ask, K: Keep> Sender<N, K> {
     }
 
     /// Groups of one account that are worth a trial. All else is estimated, which is exact: above all what reveals a secret,
-    /// since one that runs out of gas has published it in vain (protocol.md R4).
+    /// since one that runs out of gas has published it in vain (protocol.md R4). And what brings coin along: nodes answer
+    /// nothing about a sequence whose coin the account does not have as a whole.
     fn sequences(&self, candidates: &[Candidate]) -> Vec<Sequence> {
         let mut sequences: Vec<Sequence> = Vec::new();
         for Candidate { id, behind } in candidates {
-            let Some(flight) = self.book.get(*id).filter(|one| one.entry.visibility == Visibility::Public) else {
-                continue;
-            };
+            let may = |one: &&Flight| one.entry.visibility == Visibility::Public && one.entry.value.is_zero();
+            let Some(flight) = self.book.get(*id).filter(may) else { continue };
             let account = flight.account;
             let open = sequences.iter_mut().rev().find(|one| one.account == account);
             match open {

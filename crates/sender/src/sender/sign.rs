@@ -7,7 +7,7 @@ use crate::{
     keep::Keep,
     node::Ask,
     policy::{
-        crowd::Queue,
+        crowd::{self, Queue},
         fee,
         funds::{self, Funds},
         nonce,
@@ -35,6 +35,8 @@ struct Ledger {
     reserved: U256,
     /// What is in flight.
     queue: Queue,
+    /// Wei that those cost by their own limits which are still to be signed in this round.
+    to_come: U256,
     /// Accepts that are signed and not final: each leaves more to be paid.
     accepts: u64,
 }
@@ -67,6 +69,11 @@ impl<N: Ask, K: Keep> Sender<N, K> {
         };
         let mut ledgers: BTreeMap<Address, Ledger> =
             self.accounts.keys().filter_map(|account| Some((*account, self.ledger(*account)?))).collect();
+        for Ready { id, gas_limit, .. } in &ready {
+            let Some(flight) = self.book.get(*id) else { continue };
+            let Some(ledger) = ledgers.get_mut(&flight.account) else { continue };
+            ledger.to_come = ledger.to_come.saturating_add(cost_of(flight, *gas_limit, fee));
+        }
         let (mut signatures, mut endings) = (Vec::new(), Vec::new());
         let mut signed = BTreeSet::new();
         for Ready { id, gas_limit, behind } in ready {
@@ -104,7 +111,7 @@ impl<N: Ask, K: Keep> Sender<N, K> {
         let highest_final = self.accounts.get(&account)?.highest_final;
         let accepts = self.book.of(account).filter(|f| f.entry.step == Step::Accept && !f.is_queued()).count();
         let accepts = u64::try_from(accepts).unwrap_or(u64::MAX);
-        Some(Ledger { count, taken, highest_final, balance, reserved, queue, accepts })
+        Some(Ledger { count, taken, highest_final, balance, reserved, queue, to_come: U256::ZERO, accepts })
     }
 
     fn sign_first(
@@ -122,17 +129,17 @@ impl<N: Ask, K: Keep> Sender<N, K> {
         }
         let is_accept = flight.entry.step == Step::Accept;
         let accepts = ledger.accepts.saturating_add(u64::from(is_accept));
-        let cost = |gas_limit| funds::cost(gas_limit, fee::price(fee), flight.entry.value);
-        let needed = |gas_limit| {
-            let cost = cost(gas_limit);
+        let needed_for = |gas_limit| {
+            let cost = cost_of(flight, gas_limit, fee);
             if is_accept { self.needed_to_accept(cost, accepts, fee) } else { cost }
         };
-        let afford = |gas_limit| funds::check(ledger.balance, ledger.reserved, needed(gas_limit));
-        // Room that it only asks for is no reason to wait for coin.
-        let wide = ledger.queue.limit(gas_limit);
-        let gas_limit = if afford(wide) == Funds::Enough { wide } else { gas_limit };
-        let (funds, needed, cost) = (afford(gas_limit), needed(gas_limit), cost(gas_limit));
-        match funds {
+        ledger.to_come = ledger.to_come.saturating_sub(cost_of(flight, gas_limit, fee));
+        // One that fills a gap has nobody before it.
+        let wide = if flight.fixed_nonce.is_none() { ledger.queue.limit(gas_limit) } else { gas_limit };
+        let committed = ledger.reserved.saturating_add(ledger.to_come);
+        let gas_limit = if crowd::is_ample(ledger.balance, committed, needed_for(wide)) { wide } else { gas_limit };
+        let needed = needed_for(gas_limit);
+        match funds::check(ledger.balance, ledger.reserved, needed) {
             Funds::Enough => {}
             Funds::Later => return Ok(Signing::Later),
             Funds::Short => {
@@ -146,7 +153,7 @@ impl<N: Ask, K: Keep> Sender<N, K> {
         }
         let Some(signature) = self.signature(id, nonce, gas_limit, fee)? else { return Ok(Signing::Later) };
         ledger.taken.insert(nonce);
-        ledger.reserved = ledger.reserved.saturating_add(cost);
+        ledger.reserved = ledger.reserved.saturating_add(cost_of(flight, gas_limit, fee));
         ledger.queue = ledger.queue.with(gas_limit);
         ledger.accepts = accepts;
         Ok(Signing::Signed(signature))
@@ -224,4 +231,9 @@ impl<N: Ask, K: Keep> Sender<N, K> {
         }
         Ok(())
     }
+}
+
+/// The most that a transaction costs with this limit of gas, wei.
+fn cost_of(flight: &Flight, gas_limit: u64, fee: Fee) -> U256 {
+    funds::cost(gas_limit, fee::price(fee), flight.entry.value)
 }

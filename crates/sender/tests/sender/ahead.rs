@@ -248,23 +248,35 @@ async fn in_a_crowd_nobody_asks_for_less_room_than_those_before() {
     assert_eq!(crowd, [*approval; 15]);
 }
 
+/// Neither from being signed in the same round nor from a higher fee later.
 #[tokio::test]
-async fn room_that_is_only_asked_for_keeps_nobody_from_being_signed() {
+async fn room_that_is_only_asked_for_keeps_nobody_back() {
     let mut rich = World::new().await;
-    rich.submit((0..15).map(|tag| accept(tag, 5)).collect()).await;
+    rich.submit(vec![accept(1, 5)]).await;
     rich.head().await;
     let costs: Vec<U256> = rich.node.chain().seen.iter().map(|(_, opened)| most(&opened.transaction)).collect();
-    let sum = costs.iter().fold(U256::ZERO, |sum, cost| sum.saturating_add(*cost));
+    let [approval, accepting] = costs[..] else { panic!("{costs:?}") };
     let mut world = World::new().await;
-    // One more is not paid for in full before a block has come, one of the crowd by its own limit alone.
     let account = world.account();
-    world.node.chain().balances.insert(account, sum.saturating_add(costs[1]));
-    world.submit((0..17).map(|tag| accept(tag, 5)).collect()).await;
+    let sum = (0..30).fold(approval, |sum, _| sum.saturating_add(accepting));
+    world.node.chain().balances.insert(account, sum);
+    world.submit((0..30).map(|tag| accept(tag, 5)).collect()).await;
     world.head().await;
     let limits = limits(&world);
-    assert_eq!((limits.len(), limits[16]), (17, limits[1]), "{limits:?}");
-    world.blocks(8).await;
-    assert!((0..17).all(|tag| world.is_final(&format!("accept:{tag}"))), "{:?}", world.outcomes);
+    assert_eq!(limits.len(), 31, "{limits:?}");
+    assert!(limits[1..].iter().all(|limit| *limit == limits[1]), "{limits:?}");
+}
+
+/// A node answers nothing about a sequence whose coin is not there as a whole, each of which may be paid for.
+#[tokio::test]
+async fn what_brings_coin_along_is_estimated_alone() {
+    let mut world = World::new().await;
+    let paying = |tag| Submit { value: U256::ONE, expect: Some(keccak256(&fine(tag).0)), ..plain(tag) };
+    world.submit((0..4).map(paying).chain([plain(8), after("plain:8", 9)]).collect()).await;
+    world.head().await;
+    let calls = |method| world.node.chain().method_count(method);
+    assert_eq!([calls("eth_simulateV1"), calls("eth_estimateGas"), calls("eth_call")], [1, 4, 4]);
+    assert_eq!(world.node.chain().pool.len(), 6);
 }
 
 /// By itself each takes an estimate and a call.
