@@ -128,8 +128,12 @@ fn the_image_is_made_in_stages_and_runs_as_a_user_without_rights() -> Result<()>
     let needs = package["rust_version"].as_str().and_then(minor);
     ensure!(has.is_some() && has >= needs, "{has:?} does not build what needs {needs:?}");
     // Whoever starts it is the user whom the image has made.
-    let user = *of("USER").last().context("no user")?;
-    ensure!(of("RUN").iter().any(|run| run.contains("useradd") && run.contains(user)), "nobody makes {user}");
+    // By number: only so it is known without a look into the image that it is not root.
+    let (user, group) = of("USER").last().and_then(|user| user.split_once(':')).context("no user with a group")?;
+    ensure!([user, group].iter().all(|id| id.parse::<u32>().is_ok_and(|id| id > 0)), "{user}:{group}");
+    for made in [format!("groupadd --gid {group} "), format!("useradd --uid {user} --gid {group} ")] {
+        ensure!(of("RUN").iter().any(|run| run.contains(&made)), "no `{made}`");
+    }
     let start: Vec<String> = serde_json::from_str(of("ENTRYPOINT").first().context("no entry point")?)?;
     ensure!(start == ["/usr/bin/facilitator"], "{start:?}");
     ensure!(of("VOLUME") == ["/var/lib/facilitator"] && of("ENV") == ["MOSAIC_HOME=/var/lib/facilitator"], "no home");
