@@ -72,6 +72,8 @@ fn the_debian_package_names_files_that_are_there() -> Result<()> {
     let changelog = fs::read_to_string(folder.join(deb["changelog"].as_str().context("no changelog")?))?;
     let version = package["version"].as_str().context("no version")?;
     ensure!(changelog.starts_with(&format!("facilitator ({version}-1) ")), "Debian's changelog is not of {version}");
+    // By an older systemd the unit's folder of passwords is not loaded.
+    ensure!(deb["breaks"] == "systemd (<< 251)", "{}", deb["breaks"]);
     Ok(())
 }
 
