@@ -77,6 +77,21 @@ fn the_debian_package_names_files_that_are_there() -> Result<()> {
     Ok(())
 }
 
+#[test]
+fn the_changelog_tells_of_the_packaged_version() -> Result<()> {
+    let package = cargo_metadata()?;
+    let version = package["version"].as_str().context("no version")?;
+    let text = fs::read_to_string(repository().join("CHANGELOG.md"))?;
+    let head = format!("## [{version}] - ");
+    let (_, of_version) = text.split_once(&head).with_context(|| format!("CHANGELOG.md has no `{head}<date>`"))?;
+    let (date, changes) = of_version.split_once('\n').context("nothing follows the version")?;
+    ensure!(humantime::parse_rfc3339(&format!("{date}T00:00:00Z")).is_ok(), "{date} is no date");
+    let changes = changes.split("\n## ").next().unwrap_or_default();
+    ensure!(changes.contains("\n- "), "CHANGELOG.md tells of no change in {version}");
+    ensure!(text.contains(&format!("\n[{version}]: http")), "[{version}] leads nowhere");
+    Ok(())
+}
+
 /// What bash proposes for a line whose last word is begun.
 fn proposed(words: &[&str]) -> Result<Vec<String>> {
     let script = r#"source "$1"; shift; COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1))
