@@ -111,6 +111,8 @@ async fn a_database_of_a_newer_version_is_named_and_left() -> Result<()> {
     connection.close().await?;
     let words = ["schema version 9000", "use the newer facilitator"];
     all_commands_say(&operator, &file, &words).await?;
+    let again = operator.run(&["start", "--chain-id", "1406"]).await?;
+    ensure!(!again.stderr.contains("unlocking"), "keys were opened for nothing: {again:?}");
     // Not even set aside: a newer program goes on with it.
     for flags in [&[][..], &["--set-aside"]] {
         refused(&operator.run(&[&["recover", "--chain-id", "1406"][..], flags].concat()).await?, &file, &words)?;

@@ -72,6 +72,23 @@ fn the_debian_package_names_files_that_are_there() -> Result<()> {
     let changelog = fs::read_to_string(folder.join(deb["changelog"].as_str().context("no changelog")?))?;
     let version = package["version"].as_str().context("no version")?;
     ensure!(changelog.starts_with(&format!("facilitator ({version}-1) ")), "Debian's changelog is not of {version}");
+    // By an older systemd the unit's folder of passwords is not loaded.
+    ensure!(deb["breaks"] == "systemd (<< 251)", "{}", deb["breaks"]);
+    Ok(())
+}
+
+#[test]
+fn the_changelog_tells_of_the_packaged_version() -> Result<()> {
+    let package = cargo_metadata()?;
+    let version = package["version"].as_str().context("no version")?;
+    let text = fs::read_to_string(repository().join("CHANGELOG.md"))?;
+    let head = format!("## [{version}] - ");
+    let (_, of_version) = text.split_once(&head).with_context(|| format!("CHANGELOG.md has no `{head}<date>`"))?;
+    let (date, changes) = of_version.split_once('\n').context("nothing follows the version")?;
+    ensure!(humantime::parse_rfc3339(&format!("{date}T00:00:00Z")).is_ok(), "{date} is no date");
+    let changes = changes.split("\n## ").next().unwrap_or_default();
+    ensure!(changes.contains("\n- "), "CHANGELOG.md tells of no change in {version}");
+    ensure!(text.contains(&format!("\n[{version}]: http")), "[{version}] leads nowhere");
     Ok(())
 }
 
@@ -128,8 +145,12 @@ fn the_image_is_made_in_stages_and_runs_as_a_user_without_rights() -> Result<()>
     let needs = package["rust_version"].as_str().and_then(minor);
     ensure!(has.is_some() && has >= needs, "{has:?} does not build what needs {needs:?}");
     // Whoever starts it is the user whom the image has made.
-    let user = *of("USER").last().context("no user")?;
-    ensure!(of("RUN").iter().any(|run| run.contains("useradd") && run.contains(user)), "nobody makes {user}");
+    // By number: only so it is known without a look into the image that it is not root.
+    let (user, group) = of("USER").last().and_then(|user| user.split_once(':')).context("no user with a group")?;
+    ensure!([user, group].iter().all(|id| id.parse::<u32>().is_ok_and(|id| id > 0)), "{user}:{group}");
+    for made in [format!("groupadd --gid {group} "), format!("useradd --uid {user} --gid {group} ")] {
+        ensure!(of("RUN").iter().any(|run| run.contains(&made)), "no `{made}`");
+    }
     let start: Vec<String> = serde_json::from_str(of("ENTRYPOINT").first().context("no entry point")?)?;
     ensure!(start == ["/usr/bin/facilitator"], "{start:?}");
     ensure!(of("VOLUME") == ["/var/lib/facilitator"] && of("ENV") == ["MOSAIC_HOME=/var/lib/facilitator"], "no home");

@@ -16,6 +16,7 @@ use facilitator_tests::{
     verify,
     world::{Database, World, WorldOptions},
 };
+use nix::sys::signal::Signal;
 use serde_json::json;
 use std::{
     fs,
@@ -231,6 +232,23 @@ async fn an_operator_moves_from_a_file_to_a_server_and_back() -> Result<()> {
     let rows = operator.wait_requests(LIMIT, all_in("COMPLETE", 2)).await?;
     ensure!(rows.iter().all(|row| !row.transactions.is_empty()), "{rows:?}");
     operator.stop(daemon).await
+}
+
+/// Nobody can be told of the stop; a service manager would take another code for a failure, and start it again.
+#[tokio::test]
+async fn a_stop_while_the_server_is_away_is_an_orderly_one() -> Result<()> {
+    let world = World::new(WorldOptions { anchoring: None, ..options() }).await?;
+    let daemon = world.operator.start().await?;
+    server(&world)?.stop()?;
+    daemon.signal(Signal::SIGTERM)?;
+    let log = daemon.log().to_owned();
+    let ended = daemon.ended().await?;
+    let log = fs::read_to_string(log)?;
+    ensure!(ended.code() == Some(0), "it ended with {ended}: {log}");
+    ensure!(log.contains("the database was not told of the end"), "{log}");
+    server(&world)?.resume()?;
+    let daemon = world.operator.start().await?;
+    world.operator.stop(daemon).await
 }
 
 #[tokio::test]

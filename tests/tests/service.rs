@@ -4,19 +4,27 @@ use anyhow::{Context as _, Result, ensure};
 use facilitator_tests::{
     anvil::Mining,
     devnet::DevnetOptions,
+    machine::{Machine, Shell},
     operator::{self, AUXILIARY_PASSWORD, ORIGIN_PASSWORD},
     process,
     world::{World, WorldOptions},
+};
+use nix::{
+    sys::signal::{Signal, kill},
+    unistd::Pid,
 };
 use std::{
     fs,
     path::{Path, PathBuf},
     process::Command,
-    time::Duration,
+    time::{Duration, Instant},
 };
 use tokio::{net::UnixDatagram, time::timeout};
 
 const LIMIT: Duration = Duration::from_secs(60);
+
+const WAITS: &str = "STATUS=waits for both chains to be in working mode";
+const WORKS: &str = "STATUS=both chains are in working mode";
 
 fn quick() -> WorldOptions {
     let devnet = DevnetOptions { mining: Mining::Every(Duration::from_millis(250)), ..DevnetOptions::default() };
@@ -65,10 +73,13 @@ async fn a_service_manager_hears_when_it_is_ready_that_it_lives_and_when_it_ends
 
     let mut daemon = world.operator.spawn()?;
     let before = hears(&manager, "READY=1").await?;
-    ensure!(before.iter().any(|said| said.contains("STATUS=waits for both chains")), "{before:?}");
+    for wanted in [WAITS, WORKS, "EXTEND_TIMEOUT_USEC=180000000"] {
+        ensure!(before.iter().any(|said| said.contains(wanted)), "never {wanted}: {before:?}");
+    }
     daemon.ready().await?;
     for _ in 0..3 {
-        hears(&manager, "WATCHDOG=1").await?;
+        let between = hears(&manager, "WATCHDOG=1").await?;
+        ensure!(between.iter().all(|said| !said.contains("EXTEND_TIMEOUT")), "it has started: {between:?}");
     }
     // No child may speak in the parent's name, and none gets at the passwords.
     for child in daemon.children() {
@@ -77,7 +88,12 @@ async fn a_service_manager_hears_when_it_is_ready_that_it_lives_and_when_it_ends
             ensure!(!environment.contains(name), "{name} reached {}", process::command_line(child));
         }
     }
-    let stopping = hears(&manager, "STOPPING=1");
+    // What it says of itself follows what becomes of the chains.
+    let scanner = daemon.in_role("scanner").first().copied().context("no scanner")?;
+    kill(Pid::from_raw(i32::try_from(scanner)?), Signal::SIGKILL)?;
+    hears(&manager, WAITS).await?;
+    hears(&manager, WORKS).await?;
+    let stopping = hears(&manager, "STOPPING=1\nSTATUS=stops: workers hand back");
     let (stopped, heard) = tokio::join!(world.operator.stop(daemon), stopping);
     stopped?;
     heard?;
@@ -122,4 +138,87 @@ fn the_unit_is_valid_and_shut_in() -> Result<()> {
     analyze(&["verify", "--man=no"])?;
     // Exposure in tenths: 0 is shut in, 100 wide open.
     analyze(&["security", "--offline=true", "--no-pager", "--threshold=15"])
+}
+
+/// A facilitator that has keys and whose nodes are away, as the book sets it up; less patience than the unit's, so that a
+/// test sees its end.
+const SET_UP: &str = r#"set_up() {
+    cp "$FACILITATOR" /usr/bin/facilitator
+    cp config/facilitator@.service /etc/systemd/system/
+    install -D -m 644 config/facilitator.sysusers /etc/sysusers.d/facilitator.conf
+    systemd-sysusers && install -d -o facilitator -g facilitator -m 700 /var/lib/facilitator
+    install -d /etc/systemd/system/facilitator@1406.service.d
+    printf '[Service]\nTimeoutStartSec=3\nTimeoutStopSec=3\n' >/etc/systemd/system/facilitator@1406.service.d/test.conf
+    export MOSAIC_HOME=/var/lib/facilitator MOSAIC_ORIGIN_PASSWORD=one MOSAIC_AUX_PASSWORD=two
+    cp config/mosaic-config.example.json /etc/mosaic-config.json
+    told=$(runuser -u facilitator -- facilitator init --mosaic-config /etc/mosaic-config.json --chain-id 1406 \
+        --origin-rpc http://127.0.0.1:1 --aux-rpc http://127.0.0.1:1 --light-kdf --json)
+    file=/var/lib/facilitator/1406/facilitator-config.json
+    jq '.shutdown_timeout_s = 6' "$file" >changed && cat changed >"$file"
+    origin=$(jq -r '.origin.workers[0]' <<<"$told") auxiliary=$(jq -r '.auxiliary.workers[0]' <<<"$told")
+    systemctl daemon-reload && systemctl enable facilitator@1406
+}
+hand_over_passwords() {
+    install -d -m 700 /etc/facilitator /etc/facilitator/1406
+    printf one >"/etc/facilitator/1406/$origin" && printf two >"/etc/facilitator/1406/$auxiliary"
+}
+is() { systemctl show -P "$1" facilitator@1406; }
+until_is() {
+    for _ in $(seq 300); do [[ "$(is "$1")" == $2 ]] && return; sleep 0.1; done
+    systemctl status facilitator@1406 && false
+}"#;
+
+fn run(shell: &mut Shell, command: &str) -> Result<String> {
+    let (code, printed) = shell.run(command)?;
+    ensure!(code == 0, "`{command}` ended with {code}:\n{}", printed.join("\n"));
+    Ok(printed.join("\n").trim().to_owned())
+}
+
+/// By a real systemd: it keeps no boot waiting, is given the time that it needs, and is not started where that mends nothing.
+#[test]
+fn a_service_is_waited_for_as_long_as_it_lives_and_stays_ended_where_no_start_mends_it() -> Result<()> {
+    let repository = Path::new(env!("CARGO_MANIFEST_DIR")).join("..").canonicalize()?;
+    let Some(machine) = Machine::boot(&repository)? else { return Ok(()) };
+    let binary = operator::binary()?.canonicalize()?;
+    let mut shell = machine.shell(&repository, &[("FACILITATOR", &binary.to_string_lossy())])?;
+    let shell = &mut shell;
+    run(shell, SET_UP)?;
+    run(shell, "set_up")?;
+
+    let boot = run(shell, "systemctl show -P After multi-user.target")?;
+    ensure!(!boot.contains("facilitator@1406"), "the boot waits for it: {boot}");
+    ensure!(run(shell, "is After")?.contains("multi-user.target"), "{}", run(shell, "is After")?);
+
+    // One that hangs before its watchdog hears of it is not waited for for ever. Another one has the unit's own limit.
+    let limit = run(shell, "systemctl show -P TimeoutStartUSec facilitator@1407")?;
+    ensure!(limit == "3min", "{limit}");
+
+    // There is no folder of passwords yet.
+    ensure!(shell.run("systemctl start facilitator@1406")?.0 != 0, "started without passwords");
+    ensure!(run(shell, "is ExecMainStatus; is SubState")? == "243\nfailed", "{}", run(shell, "is SubState")?);
+    run(shell, "hand_over_passwords")?;
+
+    // Longer than the unit allows, since it asks for more time.
+    run(shell, "systemctl start --no-block facilitator@1406 && until_is StatusText 'waits for both chains*'")?;
+    let process = run(shell, "is MainPID")?;
+    run(shell, "sleep 5")?;
+    let after = run(shell, "is ActiveState; is NRestarts; is MainPID")?;
+    ensure!(after == format!("activating\n0\n{process}"), "{after}");
+
+    // A child that hangs is waited for as long as configured, then killed: all the same it is an orderly stop.
+    run(shell, &format!("kill -STOP $(grep -l '^PPid:\t{process}$' /proc/[0-9]*/status | cut -d/ -f3)"))?;
+    let begin = Instant::now();
+    run(shell, "systemctl stop --no-block facilitator@1406 && until_is StatusText 'stops: *'")?;
+    run(shell, "until_is ActiveState inactive")?;
+    ensure!(begin.elapsed() > Duration::from_secs(5), "nothing hung: {:?}", begin.elapsed());
+    ensure!(run(shell, "is Result; is ExecMainStatus")? == "success\n0", "{}", run(shell, "is Result")?);
+
+    // What was deregistered never runs again under this name.
+    run(shell, "systemctl start --no-block facilitator@1406 && until_is StatusText 'waits for both chains*'")?;
+    run(shell, "runuser -u facilitator -- facilitator deregister --chain-id 1406")?;
+    run(shell, "until_is SubState failed")?;
+    ensure!(run(shell, "is ExecMainStatus; is NRestarts")? == "3\n0", "{}", run(shell, "is ExecMainStatus")?);
+    ensure!(shell.run("systemctl start facilitator@1406")?.0 != 0, "it runs again");
+    ensure!(run(shell, "is ExecMainStatus; is SubState")? == "3\nfailed", "{}", run(shell, "is SubState")?);
+    Ok(())
 }

@@ -120,7 +120,7 @@ pub(crate) async fn open_if_made(loaded: &Loaded) -> Result<Option<Store>, Failu
 }
 
 /// Opens it to look who runs on it; `None` while there is none, or one that this program cannot read as it is: an older
-/// one, or a newer one. Nobody of this program runs on that.
+/// one. Nobody of this program runs on that. A newer one is refused here, before anybody does more for it: no owner can use it.
 pub(crate) async fn open_if_readable(loaded: &Loaded) -> Result<Option<Store>, Failure> {
     let location = location(loaded)?;
     if !location.may_exist() {
@@ -131,6 +131,7 @@ pub(crate) async fn open_if_readable(loaded: &Loaded) -> Result<Option<Store>, F
         Ok(store) => Ok(Some(store)),
         // Out of reach for everybody. A file that a reader cannot open may be one that only its owner can.
         Err(error @ StoreError::Unavailable { .. }) if is_server => Err(error.into()),
+        Err(error @ StoreError::Newer { .. }) => Err(error.into()),
         Err(_) => Ok(None),
     }
 }

@@ -19,6 +19,9 @@ use std::collections::BTreeMap;
 /// Heartbeats and changes of status that `stats --json` tells of each instance.
 const REMEMBERED: u32 = 50;
 
+/// Where the configuration names an instance.
+pub(super) const NAME: &str = "heartbeat.instance";
+
 /// Columns for people.
 pub(super) fn lines(views: &[InstanceView], look: Look) -> Vec<String> {
     let head =
@@ -55,7 +58,7 @@ pub(super) async fn enroll(store: &Store, loaded: &Loaded) -> Result<(), Failure
     };
     let row = store.enroll(&new, now_ms()).await?;
     match row.instance.status {
-        Status::Deregistered => Err(refused(&new.name, &Refusal::Gone)),
+        Status::Deregistered => Err(gone(loaded)),
         Status::InMaintenance => {
             let outcome = store.end_maintenance(&new.name, &params, now_ms()).await?;
             outcome.map(drop).map_err(|refusal| refused(&new.name, &refusal))
@@ -67,6 +70,22 @@ pub(super) async fn enroll(store: &Store, loaded: &Loaded) -> Result<(), Failure
         }
         Status::Inactive | Status::Active => Ok(()),
     }
+}
+
+/// Refuses an instance that was deregistered, before anything is unlocked for it.
+///
+/// # Errors
+/// The database's; or [`Exit::Config`], since another name is needed.
+pub(super) async fn refuse_deregistered(store: &Store, loaded: &Loaded) -> Result<(), Failure> {
+    let row = store.instance(&start::instance(loaded)).await?;
+    if row.is_some_and(|row| row.instance.status == Status::Deregistered) { Err(gone(loaded)) } else { Ok(()) }
+}
+
+/// Of an instance that the configuration names, or leaves to be named by host and key.
+fn gone(loaded: &Loaded) -> Failure {
+    let (file, name) = (loaded.facilitator.file.display(), start::instance(loaded));
+    let text = format!("{file}: {NAME}: instance {name}: {}", Refusal::Gone);
+    Failure { path: Some(NAME.to_owned()), ..Failure::new(Exit::Config, text) }
 }
 
 /// Says that this instance was stopped in order, so that others have its requests at once. What can't be said is found out

@@ -16,11 +16,12 @@ use facilitator_heartbeat::Params;
 use facilitator_kill::kill_point;
 use facilitator_roles::clock::{self, now_ms};
 use facilitator_roles::messages::{MonitorSetup, Unfit};
-use facilitator_roles::parent::{self, OnReady, ParentError, Rereader, Signals};
+use facilitator_roles::parent::{self, News, OnNews, ParentError, Rereader, Signals};
 use facilitator_roles::running::{self, Viewpoint};
 use facilitator_store::processes::{NewProcess, Process, ProcessKind, Registered};
-use facilitator_store::{Access, Store};
+use facilitator_store::{Access, Store, StoreError};
 use facilitator_supervisor::limits::{Memory, keep_descriptors, lock_memory, protect, raise_open_files};
+use manager::{Manager, Step};
 use std::io::{BufRead, IsTerminal};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -103,6 +104,7 @@ async fn serve(
     refuse_second(loaded).await?;
     let _held = KeyGuard::take(loaded)?;
     let keys = unlocked(args.passwords_from_stdin, loaded)?;
+    manager::begins(Step::Database);
     let store = context::open(loaded, Access::Owner).await?;
     // From here on `stop` finds this process.
     let signals = Signals::listen().map_err(|error| parent_failure(&error))?;
@@ -115,7 +117,9 @@ async fn serve(
     let freed = store.release_claims_of(&instance).await?;
     kill_point!("parent.claims_freed");
     if let Err(failure) = instances::enroll(&store, loaded).await {
-        store.deregister(process).await?;
+        if let Err(error) = store.deregister(process).await {
+            tracing::warn!(%error, "{NOT_TOLD}");
+        }
         return Err(failure);
     }
     kill_point!("parent.enrolled");
@@ -129,17 +133,12 @@ async fn serve(
     let setup = parent::Setup { monitor, ..setup::parent(loaded, &keys, process, logging)? };
     drop(keys);
     end_hunts(&store, loaded).await?;
-    manager::starting();
-    let on_ready = on_ready(args.json, chain_id);
-    let result = parent::run(setup, store.clone(), signals, on_ready, manager::watchdog(), rereader).await;
-    manager::stopping();
+    let result = parent::run(setup, store.clone(), signals, on_news(args.json, chain_id), rereader).await;
     kill_point!("parent.children_gone");
-    // Whoever took this place meanwhile is not to be told that it was stopped.
-    if store.heartbeat(process, now_ms()).await? {
-        instances::leave(&store, loaded).await;
+    // Why the parent ended counts: a stop while the database is away is an orderly one.
+    if let Err(error) = sign_off(&store, loaded, process).await {
+        tracing::warn!(%error, "{NOT_TOLD}");
     }
-    store.deregister(process).await?;
-    kill_point!("parent.deregistered");
     store.close().await;
     match result {
         Ok(()) => {
@@ -168,19 +167,38 @@ pub(super) fn keys_by_chain(loaded: &Loaded) -> Vec<(u64, Address)> {
     chains.flat_map(|chain| chain.workers.iter().map(|worker| (chain.chain_id, *worker))).collect()
 }
 
-fn on_ready(json: bool, chain_id: u64) -> OnReady {
-    Box::new(move || {
-        let pid = std::process::id();
-        if json {
-            output::line(&format!("{{\"ready\":true,\"chain_id\":{chain_id},\"pid\":{pid}}}"));
-        } else {
-            output::line("ready");
+/// What is logged where the database can't be told of the end. Why it ended is said all the same.
+const NOT_TOLD: &str = "the database was not told of the end; others learn of it by silence alone";
+
+/// Tells the database that this process ends.
+async fn sign_off(store: &Store, loaded: &Loaded, process: i64) -> Result<(), StoreError> {
+    // Whoever took this place meanwhile is not to be told that it was stopped.
+    if store.heartbeat(process, now_ms()).await? {
+        instances::leave(store, loaded).await;
+    }
+    store.deregister(process).await?;
+    kill_point!("parent.deregistered");
+    Ok(())
+}
+
+fn on_news(json: bool, chain_id: u64) -> OnNews {
+    let mut manager = Manager::begin();
+    Box::new(move |news| {
+        if news == News::Ready {
+            let pid = std::process::id();
+            output::line(&if json {
+                format!("{{\"ready\":true,\"chain_id\":{chain_id},\"pid\":{pid}}}")
+            } else {
+                "ready".to_owned()
+            });
         }
-        manager::ready();
+        manager.hears(news);
     })
 }
 
 fn parent_failure(error: &ParentError) -> Failure {
+    // What the configuration has to say otherwise.
+    let mut path = None;
     let exit = match error {
         ParentError::Unfit { unfit, .. } => match unfit {
             Unfit::WrongChain(_) => Exit::Node,
@@ -189,18 +207,25 @@ fn parent_failure(error: &ParentError) -> Failure {
         },
         ParentError::Clerk(_) => Exit::Database,
         ParentError::Replaced { .. } => Exit::AlreadyRunning,
-        ParentError::Signals(_) | ParentError::Spawn(_) | ParentError::Deregistered { .. } => Exit::Failed,
+        ParentError::Deregistered { .. } => {
+            path = Some(instances::NAME.to_owned());
+            Exit::Config
+        }
+        ParentError::Signals(_) | ParentError::Spawn(_) => Exit::Failed,
     };
-    Failure::new(exit, error.to_string())
+    Failure { path, ..Failure::new(exit, error.to_string()) }
 }
 
-/// Says who runs before passwords are asked for. Of one that may be this machine's own, from before it was started anew,
+/// Says before passwords are asked for who runs, or that this instance never will again. Of one that may be this machine's own, from before it was started anew,
 /// it waits to see whether it gives another sign of life: a power cut must not keep a service from coming back.
 async fn refuse_second(loaded: &Loaded) -> Result<(), Failure> {
     let Some(store) = context::open_if_readable(loaded).await? else { return Ok(()) };
-    let found = in_the_way(&store, loaded).await;
+    let refused = match instances::refuse_deregistered(&store, loaded).await {
+        Ok(()) => in_the_way(&store, loaded).await.map(|found| found.map(|process| already_running(&process))),
+        Err(failure) => Err(failure),
+    };
     store.close().await;
-    found?.map_or(Ok(()), |process| Err(already_running(&process)))
+    refused?.map_or(Ok(()), Err)
 }
 
 /// Who keeps this instance from running. Ends: whoever is silent is dead in the end.
@@ -228,6 +253,7 @@ async fn in_the_way(store: &Store, loaded: &Loaded) -> Result<Option<Process>, F
             );
         }
         heard = Some(sign);
+        manager::begins(Step::Watch);
         tokio::time::sleep(LOOK).await;
     }
 }
@@ -288,7 +314,10 @@ pub(super) async fn register(store: &Store, loaded: &Loaded) -> Result<i64, Fail
 /// All keys, with passwords from the environment, from the service manager, from standard input, or asked for.
 pub(super) fn unlocked(passwords_from_stdin: bool, loaded: &Loaded) -> Result<Keys, Failure> {
     let passwords = passwords(passwords_from_stdin, loaded)?;
-    tracing::info!(keys = loaded.facilitator.workers().len(), "unlocking the worker keys");
+    let keys = loaded.facilitator.workers().len();
+    tracing::info!(keys, "unlocking the worker keys");
+    // And the hash-lock key.
+    manager::begins(Step::Keys(keys.saturating_add(1)));
     Ok(unlock(&loaded.facilitator, &passwords)?)
 }
 

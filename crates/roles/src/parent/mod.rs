@@ -14,6 +14,7 @@ mod gate;
 mod gather;
 mod hire;
 mod life;
+mod news;
 mod pace;
 mod report;
 mod reread;
@@ -26,6 +27,7 @@ mod watcher;
 
 pub use clerk::ClerkError;
 pub use error::ParentError;
+pub use news::{News, OnNews};
 pub use pace::Progress;
 pub use report::{ChainStanding, ChildStanding, Standing, TokenBalance, WorkerBalance};
 pub use reread::{Change, Fate, Reread, Rereader, Tunable};
@@ -39,7 +41,7 @@ use crate::messages::{
 };
 use crate::{scanner, sender};
 use asks::{Answerer, Asks, WorkerNo};
-use clerk::{Clerk, Readiness, Report};
+use clerk::{Clerk, Report};
 use crew::Crew;
 use facilitator_chain::sync::PairGate;
 use facilitator_heartbeat::Status;
@@ -50,6 +52,7 @@ use facilitator_sender::Head;
 use facilitator_store::Store;
 use facilitator_supervisor::{Event, Spawner, watch};
 use gather::Gathering;
+use news::Announcement;
 use signals::Asked;
 use slot::{Seat, Slot};
 use std::time::Duration;
@@ -66,12 +69,6 @@ const SPAWN_AGAIN: Duration = Duration::from_secs(1);
 /// Messages of one kind of child that wait to be handled; more make the children wait.
 const INBOX: usize = 1_024;
 
-/// What the caller is told once both chains are in working mode.
-pub type OnReady = Box<dyn FnOnce()>;
-
-/// What the caller is told about as often as a heartbeat is due ([`Setup::heartbeat`]): that the parent's loop goes round.
-pub type OnBeat = Box<dyn FnMut()>;
-
 /// Runs until a signal asks it to stop; SIGHUP has it read its configuration again. To be called from the main thread.
 /// What came since `signals` began to listen counts too.
 ///
@@ -81,11 +78,10 @@ pub async fn run(
     setup: Setup,
     store: Store,
     mut signals: Signals,
-    on_ready: OnReady,
-    on_beat: OnBeat,
+    on_news: OnNews,
     rereader: Rereader,
 ) -> Result<(), ParentError> {
-    let (mut parent, mut inbox) = Parent::new(setup, store, on_ready, on_beat, rereader);
+    let (mut parent, mut inbox) = Parent::new(setup, store, on_news, rereader);
     let result = parent.serve(&mut inbox, &mut signals).await;
     parent.clerk.close().await;
     result
@@ -126,10 +122,10 @@ struct Parent {
     gathering: Gathering<(WorkerNo, FromWorker)>,
     clerk: Clerk,
     phase: Phase,
-    on_ready: Option<OnReady>,
-    on_beat: OnBeat,
-    /// To be said once the database knows it.
-    announcement: Option<OnReady>,
+    on_news: OnNews,
+    /// Whether it was told that both chains are in working mode, as it was told last.
+    told_working: bool,
+    readiness: Announcement,
     rereader: Rereader,
     /// Why it ends, if not because it was asked to.
     error: Option<ParentError>,
@@ -168,7 +164,7 @@ struct Parent {
 }
 
 impl Parent {
-    fn new(setup: Setup, store: Store, on_ready: OnReady, on_beat: OnBeat, rereader: Rereader) -> (Self, Inbox) {
+    fn new(setup: Setup, store: Store, on_news: OnNews, rereader: Rereader) -> (Self, Inbox) {
         let (scanners, from_scanners) = mpsc::channel(INBOX);
         let (senders, from_senders) = mpsc::channel(INBOX);
         let (workers, from_workers) = mpsc::channel(INBOX);
@@ -193,9 +189,9 @@ impl Parent {
             gathering: Gathering::new(poll),
             clerk,
             phase: Phase::Working,
-            on_ready: Some(on_ready),
-            on_beat,
-            announcement: None,
+            on_news,
+            told_working: false,
+            readiness: Announcement::Due,
             rereader,
             error: None,
             claim_wanted: true,
@@ -273,7 +269,7 @@ impl Parent {
             if self.display.is_due(now) {
                 self.start_display();
             }
-            self.say_when_ready();
+            self.tell_of_work();
             self.claim();
         } else {
             self.tend_stop(now);
@@ -281,7 +277,7 @@ impl Parent {
         self.beat(now);
         if self.next_heartbeat <= now {
             self.next_heartbeat = now + self.setup.heartbeat;
-            (self.on_beat)();
+            (self.on_news)(News::Beat);
             self.note_pace();
             self.clerk.heartbeat(self.report());
             if let Some(hunter) =
@@ -306,25 +302,6 @@ impl Parent {
     fn is_working(&self) -> bool {
         let scanned = self.scanners.iter().all(|slot| slot.ready);
         scanned && self.is_in_step() && self.senders.iter().all(|slot| slot.ready) && !self.gateways.is_empty()
-    }
-
-    fn say_when_ready(&mut self) {
-        if self.is_working()
-            && let Some(say) = self.on_ready.take()
-        {
-            tracing::info!("both chains are in working mode");
-            self.announcement = Some(say);
-            // Where nobody else works this one does before it is announced.
-            self.clerk.pulse(Readiness::Ready);
-            self.clerk.announce(self.report());
-        }
-    }
-
-    /// Whoever is told `ready` and looks finds it in the database.
-    fn announced(&mut self) {
-        if let Some(say) = self.announcement.take() {
-            say();
-        }
     }
 
     fn start_scanner(&mut self, side: Side) {

@@ -1,5 +1,6 @@
 //! How things stand, as JSON in the process table: what `status` and `list` show without asking this process.
 
+use super::news::Announcement;
 use super::pace::Progress;
 use super::slot::Slot;
 use super::stop::Phase;
@@ -124,7 +125,7 @@ impl Parent {
     }
 
     fn standing(&self) -> Standing {
-        let status = match (self.phase, self.on_ready.is_some()) {
+        let status = match (self.phase, self.readiness == Announcement::Due) {
             (Phase::Working, true) => "starting",
             (Phase::Working, false) => "active",
             (Phase::Workers { .. } | Phase::Services { .. }, _) => "stopping",

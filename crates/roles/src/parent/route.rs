@@ -2,6 +2,7 @@
 
 use super::asks::{Answerer, Open, Question, WorkerNo};
 use super::clerk::Report;
+use super::news::Announcement;
 use super::stop::Phase;
 use super::{Parent, ParentError, TokenBalance, WorkerBalance};
 use crate::connections::Connections;
@@ -134,7 +135,7 @@ impl Parent {
     /// end what is under way: the child is started again until it is well.
     pub(super) fn unfit(&mut self, side: Side, unfit: Unfit) {
         let error = ParentError::Unfit { side, unfit };
-        if self.on_ready.is_some() {
+        if self.readiness == Announcement::Due {
             return self.give_up(error);
         }
         tracing::error!(%error, "a chain can't be worked on; trying again");

@@ -1,6 +1,6 @@
 //! The orderly end: no new claims, workers hand back, senders sign nothing more, scanners commit, all are waited for.
 
-use super::{Parent, tell};
+use super::{News, Parent, tell};
 use crate::messages::{ToMetrics, ToMonitor, ToScanner, ToSender};
 use facilitator_supervisor::Stop;
 use std::time::Duration;
@@ -52,6 +52,7 @@ impl Parent {
             let within = self.setup.shutdown_timeout;
             self.phase = Phase::Workers { deadline: Instant::now() + within };
             self.crew.stop(within);
+            (self.on_news)(News::Stopping { within });
         }
     }
 

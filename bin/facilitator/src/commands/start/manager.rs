@@ -4,7 +4,7 @@
 //! read. None of these variables reaches a child.
 
 use crate::failure::{Exit, Failure};
-use facilitator_roles::parent::OnBeat;
+use facilitator_roles::parent::News;
 use sd_notify::NotifyState;
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt as _;
@@ -18,32 +18,122 @@ const CREDENTIALS: &str = "CREDENTIALS_DIRECTORY";
 /// A password is shorter; a longer file is something else.
 const LONGEST: u64 = 4_096;
 
-/// Says that the facilitator does its work.
-pub(super) fn ready() {
-    say(&[NotifyState::Ready, NotifyState::Status("both chains are in working mode")]);
+/// How long the start may go on without a word; the unit's `TimeoutStartSec`.
+const START: Duration = Duration::from_secs(180);
+
+/// Most that the opening of one key takes, on a slow machine whose memory is full.
+const KEY: Duration = Duration::from_secs(30);
+
+/// Most that bringing an older database up to date takes.
+const MIGRATION: Duration = Duration::from_secs(15 * 60);
+
+/// What remains to be done once the children are gone: the last changes are stored, others hear of the stop. A busy database
+/// is waited for.
+const FAREWELL: Duration = Duration::from_secs(120);
+
+const WAITING: &str = "waits for both chains to be in working mode";
+const WORKING: &str = "both chains are in working mode";
+const STOPPING: &str = "stops: workers hand back, senders finish what they signed";
+
+/// A step of the start, which may take its time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Step {
+    /// Another facilitator is watched for a sign of life.
+    Watch,
+    /// So many keys are opened.
+    Keys(usize),
+    /// The database is opened.
+    Database,
 }
 
-/// Says that it began, and what it waits for before it is ready.
-pub(super) fn starting() {
-    say(&[NotifyState::Status("waits for both chains to be in working mode")]);
-}
-
-/// Says that it ends.
-pub(super) fn stopping() {
-    say(&[NotifyState::Stopping]);
-}
-
-/// Gives the manager's watchdog a sign of life now and then, as long as the parent's own loop goes round.
-pub(super) fn watchdog() -> OnBeat {
-    let Some(limit) = sd_notify::watchdog_enabled() else { return Box::new(|| {}) };
-    let pause = pause(limit);
-    let mut said: Option<Instant> = None;
-    Box::new(move || {
-        if said.is_none_or(|at| at.elapsed() >= pause) {
-            said = Some(Instant::now());
-            say(&[NotifyState::Watchdog]);
+impl Step {
+    /// Longest time until the next word.
+    fn limit(self) -> Duration {
+        match self {
+            Self::Watch => START,
+            Self::Keys(count) => START.saturating_add(KEY.saturating_mul(u32::try_from(count).unwrap_or(u32::MAX))),
+            Self::Database => START.saturating_add(MIGRATION),
         }
-    })
+    }
+}
+
+/// Says that the start goes on with a step, so that what takes long is not taken for a standstill.
+pub(super) fn begins(step: Step) {
+    say(&[more(step.limit())]);
+}
+
+/// More time, from now on, for the start or the stop that is under way. It is never made shorter by it.
+fn more(time: Duration) -> NotifyState<'static> {
+    // It holds 71 minutes.
+    NotifyState::ExtendTimeoutUsec(u32::try_from(time.as_micros()).unwrap_or(u32::MAX))
+}
+
+/// What the manager knows of the parent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Phase {
+    Starting,
+    Ready,
+    Stopping,
+}
+
+/// Tells the service manager what becomes of the parent.
+#[derive(Debug)]
+pub(super) struct Manager {
+    phase: Phase,
+    /// The limit of its watchdog; `None`: it has none.
+    watchdog: Option<Duration>,
+    /// The last sign of life.
+    said: Option<Instant>,
+}
+
+impl Manager {
+    /// Says that the parent begins, and what it waits for.
+    pub(super) fn begin() -> Self {
+        say(&[NotifyState::Status(WAITING), more(START)]);
+        Self { phase: Phase::Starting, watchdog: sd_notify::watchdog_enabled(), said: None }
+    }
+
+    /// Passes news on.
+    pub(super) fn hears(&mut self, news: News) {
+        let now = Instant::now();
+        let words = self.words(news, now);
+        if !words.is_empty() {
+            say(&words);
+        }
+    }
+
+    /// What is to be said.
+    fn words(&mut self, news: News, now: Instant) -> Vec<NotifyState<'static>> {
+        match news {
+            News::Beat => self.sign_of_life(now),
+            News::Working(true) => vec![NotifyState::Status(WORKING)],
+            News::Working(false) => vec![NotifyState::Status(WAITING)],
+            // A stop may begin before the database has been told that it is ready.
+            News::Ready if self.phase == Phase::Stopping => Vec::new(),
+            News::Ready => {
+                self.phase = Phase::Ready;
+                vec![NotifyState::Ready]
+            }
+            News::Stopping { within } => {
+                self.phase = Phase::Stopping;
+                let whole = within.saturating_add(FAREWELL);
+                vec![NotifyState::Stopping, NotifyState::Status(STOPPING), more(whole)]
+            }
+        }
+    }
+
+    /// Now and then, as long as the parent's own loop goes round. Until it is ready, the start takes as long as it takes.
+    fn sign_of_life(&mut self, now: Instant) -> Vec<NotifyState<'static>> {
+        let is_starting = self.phase == Phase::Starting;
+        let limits = self.watchdog.into_iter().chain(is_starting.then_some(START));
+        let Some(limit) = limits.min() else { return Vec::new() };
+        if self.said.is_some_and(|at| now.saturating_duration_since(at) < pause(limit)) {
+            return Vec::new();
+        }
+        self.said = Some(now);
+        let watchdog = self.watchdog.map(|_| NotifyState::Watchdog);
+        watchdog.into_iter().chain(is_starting.then(|| more(START))).collect()
+    }
 }
 
 /// A sign that is lost must not be the last one before the limit.
@@ -107,6 +197,50 @@ mod tests {
         fs::remove_dir_all(&directory).unwrap();
         let (path, error) = read(&directory).unwrap_err();
         assert_eq!((path, error.kind()), (directory, io::ErrorKind::NotFound));
+    }
+
+    /// What is said, as it is sent.
+    fn said(manager: &mut Manager, news: News, at: Instant) -> Vec<String> {
+        manager.words(news, at).iter().map(ToString::to_string).collect()
+    }
+
+    #[test]
+    fn a_start_is_given_time_while_the_loop_goes_round_and_a_stop_what_is_configured() {
+        let begin = Instant::now();
+        let at = |seconds| begin + Duration::from_secs(seconds);
+        let watchdog = Some(Duration::from_secs(60));
+        let mut manager = Manager { phase: Phase::Starting, watchdog, said: None };
+        let (life, start) = ("WATCHDOG=1", "EXTEND_TIMEOUT_USEC=180000000");
+        assert_eq!(said(&mut manager, News::Beat, at(0)), [life, start]);
+        assert!(said(&mut manager, News::Beat, at(14)).is_empty());
+        assert_eq!(said(&mut manager, News::Beat, at(15)), [life, start]);
+        assert_eq!(said(&mut manager, News::Working(true), at(16)), ["STATUS=both chains are in working mode"]);
+        assert_eq!(said(&mut manager, News::Ready, at(16)), ["READY=1"]);
+        assert_eq!(said(&mut manager, News::Beat, at(30)), [life], "a start that is over");
+        let waiting = "STATUS=waits for both chains to be in working mode";
+        assert_eq!(said(&mut manager, News::Working(false), at(31)), [waiting]);
+        let stopping = said(&mut manager, News::Stopping { within: Duration::from_secs(3_600) }, at(32));
+        assert_eq!((stopping[0].as_str(), stopping[2].as_str()), ("STOPPING=1", "EXTEND_TIMEOUT_USEC=3720000000"));
+        assert!(said(&mut manager, News::Ready, at(33)).is_empty(), "it would run again");
+        assert_eq!(said(&mut manager, News::Beat, at(90)), [life]);
+    }
+
+    #[test]
+    fn without_a_watchdog_a_start_is_given_time_all_the_same() {
+        let begin = Instant::now();
+        let mut manager = Manager { phase: Phase::Starting, watchdog: None, said: None };
+        assert_eq!(said(&mut manager, News::Beat, begin).len(), 1);
+        assert!(said(&mut manager, News::Beat, begin + START / 8).is_empty());
+        assert_eq!(said(&mut manager, News::Beat, begin + START / 4).len(), 1);
+        manager.phase = Phase::Ready;
+        assert!(said(&mut manager, News::Beat, begin + START).is_empty());
+    }
+
+    #[test]
+    fn many_keys_may_take_long_to_open() {
+        assert_eq!(Step::Keys(0).limit(), START);
+        assert_eq!(Step::Keys(100).limit(), Duration::from_secs(3_180));
+        assert_eq!(more(Step::Keys(usize::MAX).limit()).to_string(), format!("EXTEND_TIMEOUT_USEC={}", u32::MAX));
     }
 
     #[test]
