@@ -10,9 +10,9 @@ use facilitator_supervisor::limits::{Memory, protect};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use std::fs::{self, OpenOptions};
-use std::io::IsTerminal;
+use std::io::{IsTerminal, Read as _, Seek as _, SeekFrom};
 use std::os::unix::fs::OpenOptionsExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::process::{Child, Command};
@@ -40,7 +40,14 @@ pub(super) async fn run(
 struct Started {
     chain_id: u64,
     child: Child,
-    log: Option<std::path::PathBuf>,
+    log: Option<Log>,
+}
+
+/// The log of a facilitator in the background.
+struct Log {
+    path: PathBuf,
+    /// Where it ended when this facilitator was started.
+    from: u64,
 }
 
 fn password_lines(loaded: &Loaded) -> Result<Zeroizing<String>, Failure> {
@@ -87,9 +94,12 @@ async fn spawn(
     }
     // Ctrl-C in the terminal is passed on in order, and a detached one is not to hear of it at all.
     command.process_group(0).stdin(Stdio::piped());
-    let log = args.detach.then(|| log_file(home, chain_id));
-    if let Some(log) = &log {
-        command.stdout(Stdio::piped()).stderr(open_log(log)?);
+    let mut log = None;
+    if args.detach {
+        let path = log_file(home, chain_id);
+        let file = open_log(&path)?;
+        log = Some(Log { from: file.metadata().map_or(0, |metadata| metadata.len()), path });
+        command.stdout(Stdio::piped()).stderr(file);
     }
     let mut child = command.spawn()?;
     if let Some(mut input) = child.stdin.take() {
@@ -126,10 +136,25 @@ async fn wait_until_ready(children: Vec<Started>, json: bool) -> Result<Exit, Fa
 /// What a background facilitator said last, with its exit code.
 async fn ended_early(started: &mut Started) -> Failure {
     let code = started.child.wait().await.ok().and_then(|status| status.code());
-    let log = started.log.as_deref().map(fs::read_to_string).and_then(Result::ok).unwrap_or_default();
-    let last = log.lines().rev().find(|line| !line.trim().is_empty()).unwrap_or("it said nothing");
-    let text = last.strip_prefix("facilitator: ").unwrap_or(last);
+    let log = started.log.as_ref().map(Log::since).and_then(Result::ok).unwrap_or_default();
+    let text = last_word(&log).unwrap_or("it said nothing");
     Failure::new(exit_of(code), format!("the facilitator of chain {} did not start: {text}", started.chain_id))
+}
+
+impl Log {
+    fn since(&self) -> std::io::Result<String> {
+        let mut file = fs::File::open(&self.path)?;
+        file.seek(SeekFrom::Start(self.from))?;
+        let mut bytes = Vec::new();
+        file.read_to_end(&mut bytes)?;
+        Ok(String::from_utf8_lossy(&bytes).into_owned())
+    }
+}
+
+/// Why it ended; if it did not say so, the last line. One that runs already may write into the same log, but does not end.
+fn last_word(log: &str) -> Option<&str> {
+    let reason = log.lines().rev().find_map(|line| line.strip_prefix("facilitator: "));
+    reason.or_else(|| log.lines().rev().find(|line| !line.trim().is_empty()))
 }
 
 async fn wait_until_ended(mut children: Vec<Started>) -> Result<Exit, Failure> {
@@ -177,5 +202,19 @@ const fn exit_of(code: Option<i32>) -> Exit {
         Some(7) => Exit::Node,
         Some(8) => Exit::Database,
         Some(_) | None => Exit::Failed,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn why_it_ended_is_found_among_the_lines_of_one_that_runs() {
+        let log =
+            "INFO unlocking the worker keys\nfacilitator: a facilitator runs already: pid 7\nINFO transaction sent\n";
+        assert_eq!(last_word(log), Some("a facilitator runs already: pid 7"));
+        assert_eq!(last_word("INFO one\nthread panicked\n\n"), Some("thread panicked"));
+        assert_eq!(last_word("\n"), None);
     }
 }
