@@ -57,7 +57,7 @@ pub enum Error {
         endpoints: Vec<Endpoint>,
     },
     /// A file that would be written is there already; nothing was written.
-    #[error("{} exists already: nothing was written; give --force to replace it and keep a backup", .0.display())]
+    #[error("{} exists already: nothing was written; --force replaces it and keeps a backup, but makes new keys, which are to be funded and whitelisted anew", .0.display())]
     Exists(PathBuf),
     /// A file or directory could not be written; what was written before has been undone.
     #[error("{}: cannot {what}: {source}", path.display())]
@@ -87,9 +87,15 @@ pub enum KeyError {
         account: Address,
     },
     /// The password does not open the account's key store.
-    #[error("the password of {account} is wrong: check {variable}", variable = crate::password_variable(*account))]
+    #[error("the password of {account} is wrong: check {variable}, or the file of that name where a service gets it from one, or what you typed", variable = crate::password_variable(*account))]
     WrongPassword {
         /// The worker whose password is wrong.
+        account: Address,
+    },
+    /// The password is empty, and does not open the account's key store.
+    #[error("the password of {account} is empty: set {variable} to the password, or write it into the file of that name where a service gets it from one", variable = crate::password_variable(*account))]
+    BlankPassword {
+        /// The worker whose password is empty.
         account: Address,
     },
     /// The key store holds the key of another account than its entry says.

@@ -83,6 +83,7 @@ fn open_batch(batch: &[(Address, &KeyStore, &Secret)]) -> Result<Vec<(Address, K
 pub(crate) fn open_worker(account: Address, store: &KeyStore, password: &Secret) -> Result<Key, KeyError> {
     let unreadable = |reason: String| KeyError::Unreadable { account, reason };
     let key = keystore::decrypt(store.json(), password.expose()).map_err(|error| match error {
+        KeystoreError::WrongPassword if password.expose().is_empty() => KeyError::BlankPassword { account },
         KeystoreError::WrongPassword => KeyError::WrongPassword { account },
         KeystoreError::Unsupported(_) | KeystoreError::Malformed(_) | KeystoreError::Randomness(_) => {
             unreadable(error.to_string())

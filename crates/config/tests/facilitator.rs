@@ -249,6 +249,8 @@ fn keys_that_do_not_open_name_the_account_and_never_the_password() {
     let error = unlock(&config, &passwords(&[good[0], (AUXILIARY, "tell nobody")])).unwrap_err();
     assert_eq!(error, KeyError::WrongPassword { account: AUXILIARY.parse().unwrap() });
     assert!(!error.to_string().contains("tell nobody"));
+    let error = unlock(&config, &passwords(&[good[0], (AUXILIARY, "")])).unwrap_err();
+    assert_eq!(error, KeyError::BlankPassword { account: AUXILIARY.parse().unwrap() });
 
     let mut swapped = ticket();
     let mut store = swapped["encrypted_accounts"][ORIGIN].clone();

@@ -49,6 +49,8 @@ pub(crate) struct LineFormat {
     format: LogFormat,
     /// Role, process and chain as they stand on each line.
     identity: String,
+    /// Their names and values as JSON.
+    own: Vec<(&'static str, String)>,
 }
 
 impl LineFormat {
@@ -68,7 +70,11 @@ impl LineFormat {
         if let Some(request) = &identity.request {
             line.add("request", request);
         }
-        Self { format, identity: line.text }
+        let text = |text: &str| serde_json::Value::from(text).to_string();
+        let mut own = vec![("role", text(role)), ("pid", pid.to_string())];
+        own.extend(identity.chain.map(|chain| ("chain", chain.to_string())));
+        own.extend(identity.request.as_deref().map(|request| ("request", text(request))));
+        Self { format, identity: line.text, own }
     }
 
     fn head(&self, event: &Event<'_>) -> Line {
@@ -95,6 +101,7 @@ where
 {
     fn format_event(&self, ctx: &FmtContext<'_, S, F>, mut writer: Writer<'_>, event: &Event<'_>) -> fmt::Result {
         let mut line = self.head(event);
+        line.own.clone_from(&self.own);
         event.record(&mut line);
         let spans = ctx.event_scope().into_iter().flat_map(|scope| scope.from_root());
         for span in spans {
@@ -111,11 +118,13 @@ struct Line {
     format: LogFormat,
     text: String,
     cut: bool,
+    /// What stands on it as JSON by whose line it is: no name may stand twice.
+    own: Vec<(&'static str, String)>,
 }
 
 impl Line {
     fn new(format: LogFormat) -> Self {
-        Self { format, text: String::new(), cut: false }
+        Self { format, text: String::new(), cut: false, own: Vec::new() }
     }
 
     /// Adds a finished piece if it fits.
@@ -134,10 +143,7 @@ impl Line {
             LogFormat::Text if name == "message" => format!(" {}{mark}", Escaped(value)),
             LogFormat::Text if is_plain(value) => format!(" {name}={value}{mark}"),
             LogFormat::Text => format!(" {name}={value:?}{mark}"),
-            LogFormat::Json => {
-                let value = serde_json::Value::from(format!("{value}{mark}"));
-                format!(",{}:{value}", serde_json::Value::from(name))
-            }
+            LogFormat::Json => self.member(name, &serde_json::Value::from(format!("{value}{mark}")).to_string()),
         };
         self.append(&piece);
     }
@@ -146,8 +152,19 @@ impl Line {
     fn add_raw(&mut self, name: &str, value: &str) {
         match self.format {
             LogFormat::Text => self.append(&format!(" {name}={value}")),
-            LogFormat::Json => self.append(&format!(",{}:{value}", serde_json::Value::from(name))),
+            LogFormat::Json => self.append(&self.member(name, value)),
         }
+    }
+
+    /// A member of an object; nothing where the line says the same of itself already, and where it says otherwise by another
+    /// name: most readers of a name that stands twice know the last value alone.
+    fn member(&self, name: &str, value: &str) -> String {
+        let prefix = match self.own.iter().find(|(own, _)| *own == name) {
+            Some((_, own)) if own == value => return String::new(),
+            Some(_) => "of_",
+            None => "",
+        };
+        format!(",{}:{value}", serde_json::Value::from(format!("{prefix}{name}")))
     }
 
     fn finish(mut self) -> String {
@@ -289,6 +306,15 @@ mod tests {
             "error": "node says \"no\"\nERROR forged line\u{1b}[31m", "request": "0xabc", "step": "accept",
         });
         assert_eq!((value, lines.len()), (expected, 1));
+    }
+
+    #[test]
+    fn no_name_stands_twice() {
+        let log = || tracing::info!(chain = 1406_u64, role = "scanner", "a child process ended");
+        let line = written(LogFormat::Json, Some(1406), log).remove(0);
+        assert_eq!(line.matches("\"chain\"").count(), 1, "{line}");
+        let value: Value = serde_json::from_str(&line).unwrap();
+        assert_eq!((&value["role"], &value["of_role"]), (&json!("sender"), &json!("scanner")), "{line}");
     }
 
     #[test]

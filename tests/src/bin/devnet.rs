@@ -88,7 +88,9 @@ impl Playground {
         let mut told: String =
             requests.iter().map(|request| format!("{name} {} is requested\n", request.request_hash)).collect();
         if wait {
-            verify::wait_finished(&self.devnet, &requests, LIMIT).await?;
+            verify::wait_finished(&self.devnet, &requests, LIMIT)
+                .await
+                .with_context(|| format!("{told}not paid out: does a facilitator run, with keys that are enrolled?"))?;
             verify::finished(&self.devnet, &requests).await?;
             told += &format!("{count} of {count} paid out\n");
         }

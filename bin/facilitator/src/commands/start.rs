@@ -335,7 +335,9 @@ fn passwords(from_stdin: bool, loaded: &Loaded) -> Result<Passwords, Failure> {
     }
     if let Some(account) = passwords.missing(&loaded.facilitator.workers()).first() {
         let variable = password_variable(*account);
-        let text = format!("no password for worker {account}: set {variable}, or run this on a terminal");
+        let text = format!(
+            "no password for worker {account}: set {variable}, or give the service a password file of that name, or run this on a terminal"
+        );
         return Err(Failure::new(Exit::Key, text));
     }
     Ok(passwords)

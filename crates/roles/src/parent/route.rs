@@ -288,8 +288,8 @@ fn text<T: ToString>(amount: Option<T>) -> Option<String> {
 
 fn note_end(role: &str, side: Side, end: &End, follows: &str, phase: Phase) {
     if phase == Phase::Working {
-        tracing::warn!(role, %side, pid = end.pid, %end, follows, "a child process ended");
+        tracing::warn!(child = role, %side, pid = end.pid, %end, follows, "a child process ended");
     } else {
-        tracing::debug!(role, %side, pid = end.pid, %end, "a child process ended");
+        tracing::debug!(child = role, %side, pid = end.pid, %end, "a child process ended");
     }
 }

@@ -114,8 +114,8 @@ impl<Out: bincode::Encode> Slot<Out> {
     pub(super) fn troubled(&mut self, role: &str, side: Side, trouble: Option<String>) {
         if self.trouble != trouble {
             match &trouble {
-                Some(text) => tracing::warn!(role, %side, "{text}; trying again"),
-                None => tracing::info!(role, %side, "well again"),
+                Some(text) => tracing::warn!(child = role, %side, "{text}; trying again"),
+                None => tracing::info!(child = role, %side, "well again"),
             }
         }
         self.trouble = trouble;

@@ -216,6 +216,11 @@ fn quarantine(child: &ChildStanding, now: i64) -> String {
 pub(super) fn queue(status: &Status, look: Look, lines: &mut Vec<String>) {
     if status.queue.is_empty() {
         lines.push("No requests yet.".to_owned());
+        if status.started_at_ms.is_none() && status.scanned.values().all(Option::is_none) {
+            let text = "It has not read the chains yet: `facilitator start` does. If it has worked before, its database is lost: \
+                        `facilitator recover` finds in the chains what was in it.";
+            lines.extend(look.wrap(text, 2));
+        }
         return;
     }
     let counts: Vec<String> = status.queue.iter().map(|(state, count)| format!("{count} {state}")).collect();
