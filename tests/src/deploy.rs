@@ -10,7 +10,7 @@ pub use contracts::{Auxiliary, Contracts, Mints, Origin, Pair};
 use crate::{
     artifacts::Artifacts,
     calls::{address, bytes, call, no_addresses, read_uint, uint, word},
-    node::{Node, Pace},
+    node::Node,
 };
 use anyhow::{Context as _, Result, ensure};
 use facilitator_eth::{Address, B256, Bytes, U256, abi::Value, keccak256};
@@ -102,8 +102,7 @@ impl<'a> Plan<'a> {
     }
 
     async fn carry_out(self, node: &Node) -> Result<()> {
-        let hashes = node.send_unlocked(self.transactions).await?;
-        let receipts = node.mined(&hashes, Pace::Hurried).await?;
+        let receipts = node.settle(self.transactions).await?;
         for (index, name, foreseen) in self.created {
             let created = receipts.get(index).and_then(|receipt| receipt.created);
             ensure!(created == Some(foreseen), "{name} is at {created:?}, not at {foreseen}");

@@ -7,10 +7,10 @@ use crate::{
     anvil::{Anvil, AnvilOptions, Mining},
     calls::{address, call, uint},
     deploy::{self, Contracts, DeployOptions, Pair, Parties, tokens},
-    node::{self, Node, Pace, Receipt},
+    node::{self, Node, Receipt},
 };
 use anyhow::{Context as _, Result};
-use facilitator_eth::{Address, B256, Bytes, U256};
+use facilitator_eth::{Address, Bytes, U256};
 use serde_json::{Value as Json, json};
 use tokio::sync::Mutex;
 
@@ -217,8 +217,7 @@ impl Devnet {
         for (nonce, transaction) in (node::quantity(&first)?..).zip(&mut transactions) {
             transaction["nonce"] = json!(quantity(nonce));
         }
-        let hashes: Vec<B256> = node.send_unlocked(transactions).await?;
-        node.mined(&hashes, Pace::Hurried).await
+        node.settle(transactions).await
     }
 
     /// Whitelists and funds workers on both chains.

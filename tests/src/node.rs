@@ -11,6 +11,8 @@ use std::time::{Duration, Instant};
 
 /// Longest wait for a transaction to be mined.
 const RECEIPT_LIMIT: Duration = Duration::from_secs(120);
+/// How long a transaction is waited for until it counts as lost by the node.
+const LOST_AFTER: Duration = Duration::from_secs(15);
 /// Without news for so long a block is made whatever the node says of its pool.
 const STALL: Duration = Duration::from_secs(5);
 
@@ -231,11 +233,7 @@ impl Node {
     /// # Errors
     /// When one is refused.
     pub async fn send_unlocked(&self, transactions: Vec<Json>) -> Result<Vec<B256>> {
-        let params = transactions.into_iter().map(|mut transaction| {
-            transaction["gasPrice"] = json!(U256::from(GAS_PRICE).to_quantity());
-            json!([transaction])
-        });
-        let params: Vec<Json> = params.collect();
+        let params: Vec<Json> = transactions.into_iter().map(|one| json!([priced(one)])).collect();
         let mut hashes = Vec::with_capacity(params.len());
         for (answer, params) in self.each("eth_sendTransaction", params.clone()).await?.into_iter().zip(params) {
             let answer = match answer {
@@ -245,6 +243,27 @@ impl Node {
             hashes.push(answer.as_str().context("no hash")?.parse()?);
         }
         Ok(hashes)
+    }
+
+    /// Sends transactions of accounts that the node itself signs for, each with its nonce, and waits until all are mined. What
+    /// the node has lost is sent again: it is the same transaction, and those that the node has it refuses.
+    ///
+    /// # Errors
+    /// When one is refused, reverts, or isn't mined after two minutes.
+    pub async fn settle(&self, transactions: Vec<Json>) -> Result<Vec<Receipt>> {
+        ensure!(transactions.iter().all(|one| one["nonce"].is_string()), "without a nonce it would be another one");
+        let start = Instant::now();
+        let hashes = self.send_unlocked(transactions.clone()).await?;
+        loop {
+            match tokio::time::timeout(LOST_AFTER, self.mined(&hashes, Pace::Hurried)).await {
+                Ok(receipts) => return receipts,
+                Err(_) if start.elapsed() < RECEIPT_LIMIT => {
+                    let again = transactions.iter().map(|one| json!([priced(one.clone())])).collect();
+                    self.each("eth_sendTransaction", again).await?;
+                }
+                Err(_) => return self.mined(&hashes, Pace::Hurried).await,
+            }
+        }
     }
 
     /// The node chooses the nonce, and a block that it makes meanwhile may take it.
@@ -343,6 +362,12 @@ pub enum Pace {
     Natural,
     /// A block at once: for what must stand before the time counts.
     Hurried,
+}
+
+/// The same price for all that the node signs for.
+fn priced(mut transaction: Json) -> Json {
+    transaction["gasPrice"] = json!(U256::from(GAS_PRICE).to_quantity());
+    transaction
 }
 
 fn log(json: &Json) -> Result<Log> {

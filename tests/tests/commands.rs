@@ -9,6 +9,7 @@ use facilitator_tests::{
     node::Pace,
     operator::{InitOptions, Operator, RequestRow},
     process,
+    rpc_proxy::Fault,
     stakers::{Ask, Stakers},
     verify::{self, Ledger},
     world::{World, WorldOptions},
@@ -111,6 +112,26 @@ async fn what_one_facilitator_began_the_next_one_finishes_in_the_background() ->
     ensure!(!process::alive(background.0), "it outlived its stop");
     assert_eq!(operator.ask(&["list", "--json"]).await?, json!([]));
     Ok(())
+}
+
+/// Nodes may be away for days: whoever typed the command learns where to look meanwhile.
+#[tokio::test]
+async fn a_start_in_the_background_that_waits_says_where_the_reason_stands() -> Result<()> {
+    let world = World::new(quick()).await?;
+    world.auxiliary_proxy.set_rule(|_| Fault::Drop);
+    let start = ["start", "--chain-id", "1406", "--detach"];
+    let heal = async {
+        tokio::time::sleep(Duration::from_secs(7)).await;
+        world.auxiliary_proxy.set_rule(|_| Fault::None);
+    };
+    let (answer, ()) = tokio::join!(world.operator.run(&start), heal);
+    let answer = answer?;
+    let pid = answer.stdout.trim().strip_prefix("ready: chain 1406, pid ").context("not ready")?;
+    let _background = Background(pid.parse()?);
+    for words in ["not ready yet", "facilitator status --chain-id 1406", "facilitator.log"] {
+        ensure!(answer.stderr.contains(words), "never {words}: {}", answer.stderr);
+    }
+    world.operator.ask(&["stop", "--chain-id", "1406", "--json"]).await.map(drop)
 }
 
 /// One line for people, one object for scripts, and the exit code either way.

@@ -14,9 +14,11 @@ use std::io::{IsTerminal, Read as _, Seek as _, SeekFrom};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
+use std::time::Duration;
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::process::{Child, Command};
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::time::timeout;
 use zeroize::Zeroizing;
 
 /// Starts a facilitator for each chain and waits: until all are ready (`--detach`), else until all have ended.
@@ -36,6 +38,9 @@ pub(super) async fn run(
     }
     if args.detach { wait_until_ready(children, args.json).await } else { wait_until_ended(children).await }
 }
+
+/// How long it is waited for in silence.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 struct Started {
     chain_id: u64,
@@ -116,10 +121,7 @@ fn open_log(log: &Path) -> Result<fs::File, Failure> {
 
 async fn wait_until_ready(children: Vec<Started>, json: bool) -> Result<Exit, Failure> {
     for mut started in children {
-        let mut first = String::new();
-        if let Some(stdout) = started.child.stdout.take() {
-            BufReader::new(stdout).read_line(&mut first).await?;
-        }
+        let first = first_line(&mut started, json).await?;
         if first.trim() != "ready" {
             return Err(ended_early(&mut started).await);
         }
@@ -131,6 +133,29 @@ async fn wait_until_ready(children: Vec<Started>, json: bool) -> Result<Exit, Fa
         });
     }
     Ok(Exit::Done)
+}
+
+/// What it says when it is ready; nothing if it ends before.
+async fn first_line(started: &mut Started, json: bool) -> std::io::Result<String> {
+    let mut first = String::new();
+    if let Some(stdout) = started.child.stdout.take() {
+        let mut stdout = BufReader::new(stdout);
+        let mut reading = std::pin::pin!(stdout.read_line(&mut first));
+        match timeout(PATIENCE, &mut reading).await {
+            Ok(read) => read?,
+            Err(_) => {
+                if !json {
+                    let (chain, log) = (started.chain_id, started.log.as_ref().map(|log| log.path.display()));
+                    let log = log.map_or(String::new(), |path| format!(", its log is {path}"));
+                    output::remark(&format!(
+                        "chain {chain}: not ready yet; `facilitator status --chain-id {chain}` says what it waits for{log}"
+                    ));
+                }
+                reading.await?
+            }
+        };
+    }
+    Ok(first)
 }
 
 /// What a background facilitator said last, with its exit code.
