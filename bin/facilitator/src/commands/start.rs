@@ -216,8 +216,9 @@ fn parent_failure(error: &ParentError) -> Failure {
     Failure { path, ..Failure::new(exit, error.to_string()) }
 }
 
-/// Says before passwords are asked for who runs, or that this instance never will again. Of one that may be this machine's own, from before it was started anew,
-/// it waits to see whether it gives another sign of life: a power cut must not keep a service from coming back.
+/// Says before passwords are asked for who runs, or that this instance never will again. Of one that may be this machine's
+/// own, from before it was started anew, it waits to see whether it gives another sign of life: a power cut must not keep a
+/// service from coming back.
 async fn refuse_second(loaded: &Loaded) -> Result<(), Failure> {
     let Some(store) = context::open_if_readable(loaded).await? else { return Ok(()) };
     let refused = match instances::refuse_deregistered(&store, loaded).await {
