@@ -196,6 +196,16 @@ pub struct Shell {
 }
 
 impl Shell {
+    /// What a command prints, which ends well.
+    ///
+    /// # Errors
+    /// As of [`Shell::run`]; or when it does not end well: what it printed.
+    pub fn tell(&mut self, command: &str) -> Result<String> {
+        let (code, printed) = self.run(command)?;
+        ensure!(code == 0, "`{command}` ended with {code}:\n{}", printed.join("\n"));
+        Ok(printed.join("\n").trim().to_owned())
+    }
+
     /// Runs a command, which has no input, to its end: its exit code, and what it printed on either output.
     ///
     /// # Errors

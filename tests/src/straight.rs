@@ -27,11 +27,11 @@ use std::{
 /// next transaction where one has no room in a block: if that is a smaller one of the same account it takes its nonce for
 /// wrong, and throws it away with all behind it.
 const GAS: u64 = 640_000;
-/// Transactions that a node holds at one time and that are not mined: more than a block takes. A node that is given a
-/// thousand of one account loses some, and nodes take bodies of at most 2 MB.
+/// Transactions that a node holds at one time and that are not mined: as many as the facilitator gives it of one account. And
+/// nodes take bodies of at most 2 MB.
 const WINDOW: usize = 200;
-/// Blocks in which nothing moves until the first that wait are sent again, and how many of them: a node that makes a block
-/// while it takes in hundreds of transactions of one account may lose one, and those behind it wait for ever.
+/// Blocks in which nothing moves until the first that wait are sent again, and how many of them: behind one that a node has
+/// lost all others wait for ever.
 const LOST_AFTER: u64 = 3;
 const AGAIN: usize = 10;
 /// Longest time for all requests.

@@ -4,7 +4,7 @@ use anyhow::{Context as _, Result, ensure};
 use facilitator_tests::{
     anvil::Mining,
     devnet::DevnetOptions,
-    machine::{Machine, Shell},
+    machine::Machine,
     operator::{self, AUXILIARY_PASSWORD, ORIGIN_PASSWORD},
     process,
     world::{World, WorldOptions},
@@ -168,12 +168,6 @@ until_is() {
     systemctl status facilitator@1406 && false
 }"#;
 
-fn run(shell: &mut Shell, command: &str) -> Result<String> {
-    let (code, printed) = shell.run(command)?;
-    ensure!(code == 0, "`{command}` ended with {code}:\n{}", printed.join("\n"));
-    Ok(printed.join("\n").trim().to_owned())
-}
-
 /// By a real systemd: it keeps no boot waiting, is given the time that it needs, and is not started where that mends nothing.
 #[test]
 fn a_service_is_waited_for_as_long_as_it_lives_and_stays_ended_where_no_start_mends_it() -> Result<()> {
@@ -181,44 +175,43 @@ fn a_service_is_waited_for_as_long_as_it_lives_and_stays_ended_where_no_start_me
     let Some(machine) = Machine::boot(&repository)? else { return Ok(()) };
     let binary = operator::binary()?.canonicalize()?;
     let mut shell = machine.shell(&repository, &[("FACILITATOR", &binary.to_string_lossy())])?;
-    let shell = &mut shell;
-    run(shell, SET_UP)?;
-    run(shell, "set_up")?;
+    shell.tell(SET_UP)?;
+    shell.tell("set_up")?;
 
-    let boot = run(shell, "systemctl show -P After multi-user.target")?;
+    let boot = shell.tell("systemctl show -P After multi-user.target")?;
     ensure!(!boot.contains("facilitator@1406"), "the boot waits for it: {boot}");
-    ensure!(run(shell, "is After")?.contains("multi-user.target"), "{}", run(shell, "is After")?);
+    ensure!(shell.tell("is After")?.contains("multi-user.target"), "{}", shell.tell("is After")?);
 
     // One that hangs before its watchdog hears of it is not waited for for ever. Another one has the unit's own limit.
-    let limit = run(shell, "systemctl show -P TimeoutStartUSec facilitator@1407")?;
+    let limit = shell.tell("systemctl show -P TimeoutStartUSec facilitator@1407")?;
     ensure!(limit == "3min", "{limit}");
 
     // There is no folder of passwords yet.
     ensure!(shell.run("systemctl start facilitator@1406")?.0 != 0, "started without passwords");
-    ensure!(run(shell, "is ExecMainStatus; is SubState")? == "243\nfailed", "{}", run(shell, "is SubState")?);
-    run(shell, "hand_over_passwords")?;
+    ensure!(shell.tell("is ExecMainStatus; is SubState")? == "243\nfailed", "{}", shell.tell("is SubState")?);
+    shell.tell("hand_over_passwords")?;
 
     // Longer than the unit allows, since it asks for more time.
-    run(shell, "systemctl start --no-block facilitator@1406 && until_is StatusText 'waits for both chains*'")?;
-    let process = run(shell, "is MainPID")?;
-    run(shell, "sleep 5")?;
-    let after = run(shell, "is ActiveState; is NRestarts; is MainPID")?;
+    shell.tell("systemctl start --no-block facilitator@1406 && until_is StatusText 'waits for both chains*'")?;
+    let process = shell.tell("is MainPID")?;
+    shell.tell("sleep 5")?;
+    let after = shell.tell("is ActiveState; is NRestarts; is MainPID")?;
     ensure!(after == format!("activating\n0\n{process}"), "{after}");
 
     // A child that hangs is waited for as long as configured, then killed: all the same it is an orderly stop.
-    run(shell, &format!("kill -STOP $(grep -l '^PPid:\t{process}$' /proc/[0-9]*/status | cut -d/ -f3)"))?;
+    shell.tell(&format!("kill -STOP $(grep -l '^PPid:\t{process}$' /proc/[0-9]*/status | cut -d/ -f3)"))?;
     let begin = Instant::now();
-    run(shell, "systemctl stop --no-block facilitator@1406 && until_is StatusText 'stops: *'")?;
-    run(shell, "until_is ActiveState inactive")?;
+    shell.tell("systemctl stop --no-block facilitator@1406 && until_is StatusText 'stops: *'")?;
+    shell.tell("until_is ActiveState inactive")?;
     ensure!(begin.elapsed() > Duration::from_secs(5), "nothing hung: {:?}", begin.elapsed());
-    ensure!(run(shell, "is Result; is ExecMainStatus")? == "success\n0", "{}", run(shell, "is Result")?);
+    ensure!(shell.tell("is Result; is ExecMainStatus")? == "success\n0", "{}", shell.tell("is Result")?);
 
     // What was deregistered never runs again under this name.
-    run(shell, "systemctl start --no-block facilitator@1406 && until_is StatusText 'waits for both chains*'")?;
-    run(shell, "runuser -u facilitator -- facilitator deregister --chain-id 1406")?;
-    run(shell, "until_is SubState failed")?;
-    ensure!(run(shell, "is ExecMainStatus; is NRestarts")? == "3\n0", "{}", run(shell, "is ExecMainStatus")?);
+    shell.tell("systemctl start --no-block facilitator@1406 && until_is StatusText 'waits for both chains*'")?;
+    shell.tell("runuser -u facilitator -- facilitator deregister --chain-id 1406")?;
+    shell.tell("until_is SubState failed")?;
+    ensure!(shell.tell("is ExecMainStatus; is NRestarts")? == "3\n0", "{}", shell.tell("is ExecMainStatus")?);
     ensure!(shell.run("systemctl start facilitator@1406")?.0 != 0, "it runs again");
-    ensure!(run(shell, "is ExecMainStatus; is SubState")? == "3\nfailed", "{}", run(shell, "is SubState")?);
+    ensure!(shell.tell("is ExecMainStatus; is SubState")? == "3\nfailed", "{}", shell.tell("is SubState")?);
     Ok(())
 }

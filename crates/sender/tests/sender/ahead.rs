@@ -248,7 +248,7 @@ async fn in_a_crowd_nobody_asks_for_less_room_than_those_before() {
     assert_eq!(crowd, [*approval; 15]);
 }
 
-/// Neither from being signed in the same round nor from a higher fee later.
+/// All have the coin for what they need, and are signed in one round.
 #[tokio::test]
 async fn room_that_is_only_asked_for_keeps_nobody_back() {
     let mut rich = World::new().await;

@@ -42,6 +42,9 @@ pub(super) async fn run(
 /// How long it is waited for in silence.
 const PATIENCE: Duration = Duration::from_secs(5);
 
+/// Bytes of a log in which the reason of an end is looked for: another facilitator may write much into it.
+const LOG_END: u64 = 1 << 20;
+
 struct Started {
     chain_id: u64,
     child: Child,
@@ -169,7 +172,8 @@ async fn ended_early(started: &mut Started) -> Failure {
 impl Log {
     fn since(&self) -> std::io::Result<String> {
         let mut file = fs::File::open(&self.path)?;
-        file.seek(SeekFrom::Start(self.from))?;
+        let from = self.from.max(file.metadata()?.len().saturating_sub(LOG_END));
+        file.seek(SeekFrom::Start(from))?;
         let mut bytes = Vec::new();
         file.read_to_end(&mut bytes)?;
         Ok(String::from_utf8_lossy(&bytes).into_owned())
