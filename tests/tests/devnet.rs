@@ -21,6 +21,11 @@ const fn policy(kind: Kind) -> Policy {
     Policy { every_blocks: 1, depth: 0, only_from: Some(kind.source()) }
 }
 
+/// A node without contracts.
+const fn alone(mining: Mining) -> AnvilOptions {
+    AnvilOptions { chain_id: 3, mining, hardfork: None, gas_limit: None, slots_in_an_epoch: None, port: None }
+}
+
 async fn straight_run(options: DevnetOptions, kind: Kind, count: usize, manner: Manner) -> Result<straight::Outcome> {
     let devnet = Devnet::start(options).await?;
     let workers = Workers::new(&devnet)?;
@@ -76,15 +81,7 @@ async fn stakes_cross_on_a_chain_without_a_base_fee() -> Result<()> {
 
 #[tokio::test]
 async fn the_proxy_counts_what_passes_and_makes_trouble_when_told() -> Result<()> {
-    let options = AnvilOptions {
-        chain_id: 3,
-        mining: Mining::Auto,
-        hardfork: None,
-        gas_limit: None,
-        slots_in_an_epoch: None,
-        port: None,
-    };
-    let anvil = Anvil::start(&options).await?;
+    let anvil = Anvil::start(&alone(Mining::Auto)).await?;
     let proxy = RpcProxy::start(&anvil.url).await?;
     let node = Node::new(&proxy.url, 3)?;
     node.each("eth_blockNumber", vec![json!([]); 5]).await?;
@@ -104,5 +101,26 @@ async fn the_proxy_counts_what_passes_and_makes_trouble_when_told() -> Result<()
         assert_eq!(passed, number % 4 == 3, "request {number}");
     }
     assert_eq!(proxy.counts().since(&counts).requests, 8);
+    Ok(())
+}
+
+/// A node may keep a transaction in wait for one that is mined already; then neither blocks nor sending it again help.
+#[tokio::test]
+async fn what_a_node_holds_back_forever_is_settled_all_the_same() -> Result<()> {
+    let anvil = Anvil::start(&alone(Mining::OnDemand)).await?;
+    let node = Node::new(&anvil.url, 3)?;
+    let accounts = node.call("eth_accounts", json!([])).await?;
+    let (payer, payee) = (&accounts[0], &accounts[1]);
+    let pays = |nonce: &str| json!({ "from": payer, "to": payee, "value": "0x1", "gas": "0x5208", "nonce": nonce });
+    let transactions = vec![pays("0x1"), pays("0x2")];
+    let hashes = node.send_unlocked(transactions.clone()).await?;
+    node.call("anvil_setNonce", json!([payer, "0x1"])).await?;
+    node.mine(2).await?;
+    let mined = node.receipts(&hashes).await?;
+    assert!(mined.iter().all(Option::is_none), "they wait for the one with nonce 0: {mined:?}");
+    assert!(node.send_unlocked(transactions.clone()).await.is_err(), "it takes what it has for known");
+
+    let receipts = node.settle_sent(&hashes, &transactions).await?;
+    assert!(receipts.iter().map(|receipt| receipt.hash).eq(hashes), "{receipts:?}");
     Ok(())
 }
