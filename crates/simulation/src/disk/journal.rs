@@ -1,7 +1,7 @@
 //! The journal of one chain and the leases of its accounts.
 
 use facilitator_eth::{Address, B256};
-use facilitator_protocol::model::RequestId;
+use facilitator_protocol::model::{RequestId, Step};
 use facilitator_store::StoreError;
 use facilitator_store::journal::{
     Attempt, Entry, EntryId, EntryState, Failed, Inclusion, NewEntry, Origin, Queued, Sent, Signature, Visibility,
@@ -44,6 +44,13 @@ impl JournalTable {
             self.waiters.entry(entry.id).or_default().insert(request);
         }
         Queued { entry, origin }
+    }
+
+    /// Requests that wait for a transaction of this step that is on its way.
+    pub(crate) fn waiting_for(&self, step: Step) -> impl Iterator<Item = RequestId> {
+        let under_way = move |entry: &&Entry| entry.step == step && LIVE.contains(&entry.state);
+        let ids = self.entries.values().filter(under_way).filter_map(|entry| self.waiters.get(&entry.id));
+        ids.flatten().copied()
     }
 
     fn insert(&mut self, new: &NewEntry, chain_id: u64, now_ms: i64, known: bool) -> Entry {

@@ -7,7 +7,7 @@ use super::{Disk, Root};
 use crate::names;
 use facilitator_eth::{Address, B256, U256};
 use facilitator_protocol::events::{Event, Log, RedeemRequested, StakeRequested};
-use facilitator_protocol::model::{Kind, LogPosition, NewRequest, Request, RequestId, Side, Stage, State, Terms};
+use facilitator_protocol::model::{Kind, LogPosition, NewRequest, Request, RequestId, Side, Stage, State, Step, Terms};
 use facilitator_store::StoreError;
 use facilitator_store::scan::{BlockRef, Committed, RolledBack, ScanCommit};
 use std::collections::BTreeSet;
@@ -59,15 +59,15 @@ impl Disk {
                 self.revive(e.message_hash, log, now_ms);
                 self.declared(Kind::Redeem, e.message_hash, (e.redeemer, e.nonce), log, committed);
             }
-            Event::StakeProgressed(e) => self.progressed(e.message_hash, e.unlock_secret, None, committed),
-            Event::RedeemProgressed(e) => self.progressed(e.message_hash, e.unlock_secret, None, committed),
+            Event::StakeProgressed(e) => self.source_progressed(e.message_hash, e.unlock_secret, committed),
+            Event::RedeemProgressed(e) => self.source_progressed(e.message_hash, e.unlock_secret, committed),
             Event::MintProgressed(e) => {
-                let paid = Some((e.minted_amount, e.reward_amount));
-                self.progressed(e.message_hash, e.unlock_secret, paid, committed);
+                let paid = (e.minted_amount, e.reward_amount);
+                self.target_progressed(e.message_hash, e.unlock_secret, paid, committed);
             }
             Event::UnstakeProgressed(e) => {
-                let paid = Some((e.unstake_amount, e.reward_amount));
-                self.progressed(e.message_hash, e.unlock_secret, paid, committed);
+                let paid = (e.unstake_amount, e.reward_amount);
+                self.target_progressed(e.message_hash, e.unlock_secret, paid, committed);
             }
             Event::StateRootAvailable(e) => {
                 let root = Root { side, height: e.block_height, root: e.state_root, block: log.block_number };
@@ -183,12 +183,30 @@ impl Disk {
         }
     }
 
-    fn progressed(&mut self, hash: B256, secret: B256, paid: Option<(U256, U256)>, committed: &mut Committed) {
-        let (paid_out, reward) = paid.unzip();
+    fn source_progressed(&mut self, hash: B256, secret: B256, committed: &mut Committed) {
+        let under_way = self.waiting_for_the_target_leg();
+        let which = |row: &Row| row.request.message_hash == Some(hash);
+        for row in self.requests.values_mut().filter(|row| which(row)) {
+            row.request.unlock_secret = row.request.unlock_secret.or(Some(secret));
+            if row.request.state == State::IntentConfirmed {
+                row.request.state = State::SourceProgressed;
+            }
+        }
+        // The others are woken by how that transaction ends.
+        let waits = |row: &Row| row.request.paid_out.is_none() && under_way.contains(&row.request.id);
+        self.each(|row| which(row) && !waits(row), Row::wake, committed);
+    }
+
+    /// Requests that wait for a transaction of the leg that pays.
+    fn waiting_for_the_target_leg(&self) -> BTreeSet<RequestId> {
+        let journals = [Side::Origin, Side::Auxiliary].map(|side| &self.journals[side]);
+        journals.into_iter().flat_map(|journal| journal.waiting_for(Step::ProgressTarget)).collect()
+    }
+
+    fn target_progressed(&mut self, hash: B256, secret: B256, paid: (U256, U256), committed: &mut Committed) {
         let note = |row: &mut Row| {
             row.request.unlock_secret = row.request.unlock_secret.or(Some(secret));
-            row.request.paid_out = paid_out.or(row.request.paid_out);
-            row.request.reward = reward.or(row.request.reward);
+            (row.request.paid_out, row.request.reward) = (Some(paid.0), Some(paid.1));
             row.wake();
         };
         self.each(|row| row.request.message_hash == Some(hash), note, committed);

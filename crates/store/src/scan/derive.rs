@@ -14,7 +14,7 @@ use facilitator_protocol::{
     emitter,
     events::{Event, GatewayProven, Log, RedeemRequested, StakeRequested, StateRootAvailable},
     gateway::GatewaySet,
-    model::{Kind, LogPosition, NewRequest, RequestId, Stage, State, Terms},
+    model::{Kind, LogPosition, NewRequest, RequestId, Stage, State, Step, Terms},
 };
 
 /// Where an event stands, and which contract emitted it.
@@ -64,18 +64,18 @@ impl Deriver<'_> {
                 self.declared(Kind::Redeem, e.message_hash, e.redeemer, e.nonce, place).await
             }
             Event::StakeProgressed(e) => {
-                self.progressed(e.message_hash, public(e.proof_progress, e.unlock_secret), None).await
+                self.source_progressed(Kind::Stake, e.message_hash, public(e.proof_progress, e.unlock_secret)).await
             }
             Event::RedeemProgressed(e) => {
-                self.progressed(e.message_hash, public(e.proof_progress, e.unlock_secret), None).await
+                self.source_progressed(Kind::Redeem, e.message_hash, public(e.proof_progress, e.unlock_secret)).await
             }
             Event::MintProgressed(e) => {
-                let paid = Some((e.minted_amount, e.reward_amount));
-                self.progressed(e.message_hash, public(e.proof_progress, e.unlock_secret), paid).await
+                let paid = (e.minted_amount, e.reward_amount);
+                self.target_progressed(e.message_hash, public(e.proof_progress, e.unlock_secret), paid).await
             }
             Event::UnstakeProgressed(e) => {
-                let paid = Some((e.unstake_amount, e.reward_amount));
-                self.progressed(e.message_hash, public(e.proof_progress, e.unlock_secret), paid).await
+                let paid = (e.unstake_amount, e.reward_amount);
+                self.target_progressed(e.message_hash, public(e.proof_progress, e.unlock_secret), paid).await
             }
             Event::StakeIntentConfirmed(_)
             | Event::RedeemIntentConfirmed(_)
@@ -218,11 +218,29 @@ impl Deriver<'_> {
         Ok(())
     }
 
-    /// A leg is progressed: its secret is public unless it was progressed by proof.
-    async fn progressed(&mut self, hash: B256, secret: Option<B256>, paid: Option<(U256, U256)>) -> Result<()> {
-        let (paid_out, reward) = paid.unzip();
-        let sql = "UPDATE requests SET unlock_secret = COALESCE(unlock_secret, $1), paid_out = COALESCE($2, paid_out),
-                reward = COALESCE($3, reward), wakes = wakes + 1, ready = 1, updated_at_ms = $4
+    /// The source leg is progressed: its secret is public unless it was progressed by proof.
+    ///
+    /// Who waits for a transaction of the other leg has nothing to do now: the event of that one wakes, and its failure does.
+    async fn source_progressed(&mut self, kind: Kind, hash: B256, secret: Option<B256>) -> Result<()> {
+        let sql = "UPDATE requests SET unlock_secret = COALESCE(unlock_secret, $1), updated_at_ms = $2,
+                state = CASE WHEN state = $4 THEN $5 ELSE state END
+            WHERE message_hash = $3";
+        let (before, after) = (State::IntentConfirmed.name(kind), State::SourceProgressed.name(kind));
+        self.tx.execute(sql, args![secret, self.now_ms, hash, before, after]).await?;
+        // A statement of its own: it sees what another scanner has just committed of the row.
+        let sql = "UPDATE requests SET wakes = wakes + 1, ready = 1
+            WHERE message_hash = $1 AND (paid_out IS NOT NULL OR NOT EXISTS (SELECT 1
+                FROM waiters AS w JOIN transactions AS t ON t.id = w.transaction_id
+                WHERE w.request_id = requests.id AND t.step = $2
+                  AND t.state IN ('queued', 'signed', 'broadcast', 'mined')))";
+        self.count(sql, args![hash, Step::ProgressTarget]).await
+    }
+
+    /// The target leg is progressed, and with it all that was asked for is paid.
+    async fn target_progressed(&mut self, hash: B256, secret: Option<B256>, paid: (U256, U256)) -> Result<()> {
+        let (paid_out, reward) = paid;
+        let sql = "UPDATE requests SET unlock_secret = COALESCE(unlock_secret, $1), paid_out = $2, reward = $3,
+                wakes = wakes + 1, ready = 1, updated_at_ms = $4
             WHERE message_hash = $5";
         self.count(sql, args![secret, paid_out, reward, self.now_ms, hash]).await
     }

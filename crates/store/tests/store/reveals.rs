@@ -1,8 +1,11 @@
-//! What the keys pay for legs that reveal a secret.
+//! Legs that reveal a secret: what the keys pay for them, and whom their events wake.
 
-use crate::support::{AUXILIARY, Bed, ME, ORIGIN, address, attempt, declared, log, park, scan, scan_stakes, set, word};
+use crate::support::{
+    AUXILIARY, Bed, ME, ORIGIN, address, attempt, block, claim, claim_and_park, declared, log, minted, park,
+    progressed, scan, scan_stakes, set, word,
+};
 use facilitator_eth::Bytes;
-use facilitator_protocol::model::{Request, RequestId, Step, Update, Wait};
+use facilitator_protocol::model::{Request, RequestId, State, Step, Update, Wait};
 use facilitator_protocol::transfer::accept::InFlight;
 use facilitator_store::Store;
 use facilitator_store::journal::{EntryId, Failed, Failure, NewEntry, Visibility};
@@ -73,4 +76,58 @@ async fn legs_on_their_way_and_requests_in_hand_are_counted_for_those_that_are_c
     let failure = Failure { kind: "reverted".to_owned(), message: "no".to_owned(), detail: None };
     store.journal(AUXILIARY).fail(&[], &[Failed { id: target, inclusion: None, failure }], 320).await.unwrap();
     assert_eq!(counts(&store, &claimed[3..]).await, [1, 0]);
+}
+
+/// A request whose worker has handed in both legs.
+async fn revealed(bed: &Bed) -> (Store, EntryId) {
+    let store = bed.store().await;
+    scan_stakes(&store, 0..1).await;
+    let confirmed = Update { state: Some(State::IntentConfirmed), ..attempt(word(500)) };
+    claim_and_park(&store, &confirmed, &Wait::Happening).await;
+    leg(&store, ORIGIN, 1, Step::ProgressSource).await;
+    let target = leg(&store, AUXILIARY, 1, Step::ProgressTarget).await;
+    (store, target)
+}
+
+async fn source_leg(store: &Store) {
+    scan(store, ORIGIN, 20, vec![(log(set().gateway, 20, 0), progressed(word(500), word(7), false))]).await;
+}
+
+async fn target_leg(store: &Store) {
+    scan(store, AUXILIARY, 30, vec![(log(set().cogateway, 30, 0), minted(word(500), word(7), false))]).await;
+}
+
+#[tokio::test]
+async fn the_first_leg_wakes_nobody_while_the_second_is_on_its_way_and_is_told_all_the_same() {
+    let bed = Bed::new();
+    let (store, _) = revealed(&bed).await;
+    source_leg(&store).await;
+    assert_eq!(claim(&store, 310).await, [] as [i64; 0]);
+    let request = store.request(RequestId(1)).await.unwrap().unwrap().request;
+    assert_eq!((request.state, request.unlock_secret), (State::SourceProgressed, Some(word(7))));
+    target_leg(&store).await;
+    assert_eq!(claim_and_park(&store, &Update::default(), &Wait::Happening).await, [1]);
+    // Its block was replaced, and the leg stands in another one.
+    store.rollback_to(ORIGIN, block(19), 320).await.unwrap();
+    claim_and_park(&store, &Update::default(), &Wait::Happening).await;
+    source_leg(&store).await;
+    assert_eq!(claim(&store, 330).await, [1], "nobody else would say that both are done");
+}
+
+#[tokio::test]
+async fn the_first_leg_wakes_where_the_second_has_failed_or_was_done_before() {
+    let bed = Bed::new();
+    let (store, _) = revealed(&bed).await;
+    target_leg(&store).await;
+    assert_eq!(claim_and_park(&store, &Update::default(), &Wait::Happening).await, [1]);
+    source_leg(&store).await;
+    assert_eq!(claim(&store, 310).await, [1]);
+
+    let bed = Bed::new();
+    let (store, target) = revealed(&bed).await;
+    let failure = Failure { kind: "reverted".to_owned(), message: "no".to_owned(), detail: None };
+    store.journal(AUXILIARY).fail(&[], &[Failed { id: target, inclusion: None, failure }], 320).await.unwrap();
+    assert_eq!(claim_and_park(&store, &Update::default(), &Wait::Happening).await, [1], "a failure wakes");
+    source_leg(&store).await;
+    assert_eq!(claim(&store, 330).await, [1]);
 }

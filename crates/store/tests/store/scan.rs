@@ -1,8 +1,8 @@
 //! What each event does to the requests, that a range is all or nothing, and that a reorg is undone.
 
 use crate::support::{
-    AUXILIARY, Bed, ME, ORIGIN, address, attempt, block, claim, claim_and_park, declared, log, minted, park, proven,
-    root, scan, scan_stakes, set, stake_requested, word,
+    AUXILIARY, Bed, ME, ORIGIN, address, attempt, block, claim, claim_and_park, declared, log, minted, park,
+    progressed, proven, root, scan, scan_stakes, set, stake_requested, word,
 };
 use facilitator_eth::U256;
 use facilitator_protocol::{
@@ -202,18 +202,8 @@ async fn progress_publishes_the_secret_once_and_what_was_paid() {
         (after.unlock_secret, after.reward, after.paid_out),
         (None, Some(U256::from(2_u64)), Some(U256::from(8_u64)))
     );
-    let progressed = |by_proof, secret| {
-        Event::from(events::StakeProgressed {
-            message_hash: word(500),
-            staker: address(21),
-            nonce: U256::ZERO,
-            amount: U256::MAX,
-            proof_progress: by_proof,
-            unlock_secret: secret,
-        })
-    };
-    scan(&store, ORIGIN, 20, vec![(log(set().gateway, 20, 0), progressed(false, word(7)))]).await;
-    scan(&store, ORIGIN, 21, vec![(log(set().gateway, 21, 0), progressed(true, word(0)))]).await;
+    scan(&store, ORIGIN, 20, vec![(log(set().gateway, 20, 0), progressed(word(500), word(7), false))]).await;
+    scan(&store, ORIGIN, 21, vec![(log(set().gateway, 21, 0), progressed(word(500), word(0), true))]).await;
     assert_eq!(request().await.unlock_secret, Some(word(7)));
     assert_eq!(claim(&store, 5).await, [1]);
 }

@@ -154,6 +154,19 @@ pub(crate) fn minted(message: B256, secret: B256, by_proof: bool) -> Event {
     .into()
 }
 
+/// The source leg of a stake.
+pub(crate) fn progressed(message: B256, secret: B256, by_proof: bool) -> Event {
+    events::StakeProgressed {
+        message_hash: message,
+        staker: address(21),
+        nonce: U256::ZERO,
+        amount: U256::MAX,
+        proof_progress: by_proof,
+        unlock_secret: secret,
+    }
+    .into()
+}
+
 pub(crate) fn root(height: u64) -> Event {
     events::StateRootAvailable { block_height: height, state_root: word(height) }.into()
 }
