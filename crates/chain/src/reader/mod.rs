@@ -7,6 +7,7 @@
 //! Invariant: every question gets exactly one answer, in the order asked; one asker's failing question never spoils
 //! another's. Answers are not kept: a later question asks the chain again. What the answers mean is the askers' affair.
 
+mod burst;
 mod multicall;
 mod packing;
 mod plan;
@@ -16,6 +17,7 @@ mod trials;
 pub use query::{Answer, At, Query};
 
 use crate::rpc::{Rpc, RpcError};
+use burst::{Pace, burst};
 use packing::Packing;
 use plan::{Manner, Most, Open, PackOutcome, Packed, Plan, Settled};
 use std::{
@@ -36,8 +38,10 @@ const MAX_PAUSE: Duration = Duration::from_secs(2);
 /// How a reader gathers and retries.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ReaderOptions {
-    /// How long questions gather before a request leaves.
+    /// A request leaves when no asker has come for so long.
     pub window: Duration,
+    /// It leaves after so long, whoever still comes.
+    pub longest: Duration,
     /// Most different questions of one round; more wait for the next.
     pub max_questions: usize,
     /// How often a question without a usable answer is asked before it fails.
@@ -48,7 +52,9 @@ pub struct ReaderOptions {
 
 impl Default for ReaderOptions {
     fn default() -> Self {
-        Self { window: Duration::from_millis(2), max_questions: 2000, attempts: 3, pause: Duration::from_millis(50) }
+        // A crowd of workers comes one by one as their processes start, a few milliseconds from each other.
+        let (window, longest) = (Duration::from_millis(2), Duration::from_millis(20));
+        Self { window, longest, max_questions: 2000, attempts: 3, pause: Duration::from_millis(50) }
     }
 }
 
@@ -157,16 +163,14 @@ impl Reader {
 /// The reader's loop: gather, ask, answer.
 async fn gather(mut queue: mpsc::Receiver<Job>, state: Arc<Mutex<State>>, options: ReaderOptions) {
     while let Some(first) = queue.recv().await {
-        sleep(options.window).await;
         let mut round = Round::default();
-        round.add(first);
-        while round.questions.len() < options.max_questions {
-            match queue.try_recv() {
-                Ok(job) => round.add(job),
-                Err(_) => break,
-            }
-        }
-        round.answer(&state, &options).await;
+        let pace = Pace { pause: options.window, longest: options.longest };
+        burst(first, &mut queue, pace, |job| {
+            round.add(job);
+            round.questions.len() >= options.max_questions
+        })
+        .await;
+        round.of_those_who_wait().answer(&state, &options).await;
     }
 }
 
@@ -192,6 +196,19 @@ impl Round {
         });
         let slots = slots.collect();
         self.jobs.push((slots, job.reply));
+    }
+
+    /// Without the questions of askers who have gone while others came.
+    fn of_those_who_wait(self) -> Self {
+        if self.jobs.iter().all(|(_, reply)| !reply.is_closed()) {
+            return self;
+        }
+        let mut waiting = Self::default();
+        for (slots, reply) in self.jobs {
+            let queries = slots.into_iter().filter_map(|slot| self.questions.get(slot).cloned()).collect();
+            waiting.add(Job { queries, reply });
+        }
+        waiting
     }
 
     async fn answer(self, state: &Mutex<State>, options: &ReaderOptions) {
