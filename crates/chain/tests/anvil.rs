@@ -93,9 +93,9 @@ async fn packed_calls(fork: &str) {
     assert_eq!((after.calls - before.calls, after.requests - before.requests), (1 + 3, 2), "{fork}");
 
     // As many and as large results as are ever packed.
-    let wide = |n: u8| [[n; 32]; 8].concat();
-    let queries = (0..80).map(|n| view(echo, &wide(n))).collect();
-    let expected: Vec<_> = (0..80).map(|n| data(&wide(n))).collect();
+    let wide = |n: u8| [[n; 32]; 3].concat();
+    let queries = (0..200).map(|n| view(echo, &wide(n))).collect();
+    let expected: Vec<_> = (0..200).map(|n| data(&wide(n))).collect();
     assert_eq!(reader.ask(queries).await, expected, "{fork}");
     assert_eq!(anvil.0.rpc.stats().calls - after.calls, 1, "{fork}");
 }

@@ -346,7 +346,7 @@ async fn more_views_than_fit_are_cut_and_proofs_have_at_most_a_hundred_keys() {
     assert_eq!(answers[255], data(&[255, 255]));
     assert!(answers[256..].iter().all(|answer| matches!(answer, Answer::Proof(_))));
     let (methods, requests) = stub.counts();
-    assert_eq!((methods["eth_call"], methods["eth_getProof"], requests), (4, 2, 1));
+    assert_eq!((methods["eth_call"], methods["eth_getProof"], requests), (2, 2, 1));
     let large = |n: u8| Query::Call { from: None, to: Address([1; 20]), data: Bytes(vec![n; 20_000]), at: At::Latest };
     reader(&stub).ask((0..6).map(large).collect()).await;
     for call in stub::calls(&stub.requests()[1]) {

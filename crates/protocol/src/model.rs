@@ -8,4 +8,4 @@ mod update;
 
 pub use names::{Kind, MessageStatus, Side, Stage, State, Step, UnknownName};
 pub use row::{LogPosition, NewRequest, Request, RequestId, Terms};
-pub use update::{Attempt, FinePrint, Park, Update, Wait};
+pub use update::{Attempt, FinePrint, Park, Update, Wait, awaited_root};

@@ -38,9 +38,11 @@ const MAX_PAUSE: Duration = Duration::from_secs(2);
 /// How a reader gathers and retries.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ReaderOptions {
-    /// A request leaves when no asker has come for so long.
+    /// A request of one asker leaves when no other has come for so long,
     pub window: Duration,
-    /// It leaves after so long, whoever still comes.
+    /// one of several, or behind one of several, for so long;
+    pub crowd_window: Duration,
+    /// and it leaves after so long, whoever still comes.
     pub longest: Duration,
     /// Most different questions of one round; more wait for the next.
     pub max_questions: usize,
@@ -53,8 +55,8 @@ pub struct ReaderOptions {
 impl Default for ReaderOptions {
     fn default() -> Self {
         // A crowd of workers comes one by one as their processes start, a few milliseconds from each other.
-        let (window, longest) = (Duration::from_millis(2), Duration::from_millis(20));
-        Self { window, longest, max_questions: 2000, attempts: 3, pause: Duration::from_millis(50) }
+        let [window, crowd_window, longest] = [2, 10, 60].map(Duration::from_millis);
+        Self { window, crowd_window, longest, max_questions: 2000, attempts: 3, pause: Duration::from_millis(50) }
     }
 }
 
@@ -162,10 +164,11 @@ impl Reader {
 
 /// The reader's loop: gather, ask, answer.
 async fn gather(mut queue: mpsc::Receiver<Job>, state: Arc<Mutex<State>>, options: ReaderOptions) {
+    let pace = Pace { alone: options.window, among_others: options.crowd_window, longest: options.longest };
+    let mut askers = 0;
     while let Some(first) = queue.recv().await {
         let mut round = Round::default();
-        let pace = Pace { pause: options.window, longest: options.longest };
-        burst(first, &mut queue, pace, |job| {
+        askers = burst(first, &mut queue, pace, askers, |job| {
             round.add(job);
             round.questions.len() >= options.max_questions
         })

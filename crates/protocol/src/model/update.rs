@@ -1,6 +1,6 @@
 //! What a worker hands back: the changes of its row, and how it leaves it.
 
-use super::{MessageStatus, State};
+use super::{MessageStatus, Side, State};
 use bincode::{Decode, Encode};
 use facilitator_eth::{Address, B256, U256};
 
@@ -38,6 +38,13 @@ impl Wait {
             Self::End => "end",
         }
     }
+}
+
+/// What an operator is told of [`Wait::Root`]: the chain of the message, and the lowest block that serves.
+#[must_use]
+pub fn awaited_root(from: Side, at_least: u64) -> String {
+    let to = from.other();
+    format!("a state root of the {from} chain at block {at_least} or later to be anchored on the {to} chain")
 }
 
 /// What a worker wants changed in its row; `None` leaves a field as it is.

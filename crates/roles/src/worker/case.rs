@@ -9,7 +9,9 @@ use facilitator_eth::Address;
 use facilitator_protocol::contracts::View;
 use facilitator_protocol::contracts::gateway as gateways;
 use facilitator_protocol::gateway::GatewaySet;
-use facilitator_protocol::model::{Kind, MessageStatus, Park, Request, Side, Stage, State, Step, Update, Wait};
+use facilitator_protocol::model::{
+    Kind, MessageStatus, Park, Request, Side, Stage, State, Step, Update, Wait, awaited_root,
+};
 use facilitator_protocol::secret::SecretInput;
 use facilitator_protocol::transfer::accept::{FeeLevel, InFlight};
 use facilitator_protocol::transfer::{BoxStatus, Statuses};
@@ -211,9 +213,7 @@ impl Case {
     pub(super) fn wait_for_root_of(&self, from: Side, gateway: &GatewaySet, at_least: u64) -> Park {
         let to = from.other();
         let wait = Wait::Root { chain_id: gateway.chain_id(to), anchor: gateway.anchor_on(to), at_least };
-        let what =
-            format!("a state root of the {from} chain at block {at_least} or later to be anchored on the {to} chain");
-        self.park(self.advanced(), wait, Some(what), Some(self.job.recheck_ms))
+        self.park(self.advanced(), wait, Some(awaited_root(from, at_least)), Some(self.job.recheck_ms))
     }
 
     /// Not now: time or the operator mends it.

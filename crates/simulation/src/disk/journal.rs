@@ -20,7 +20,9 @@ pub(crate) struct JournalTable {
     last: i64,
 }
 
-const LIVE: [EntryState; 4] = [EntryState::Queued, EntryState::Signed, EntryState::Broadcast, EntryState::Mined];
+/// States of a transaction that is on its way.
+pub(crate) const LIVE: [EntryState; 4] =
+    [EntryState::Queued, EntryState::Signed, EntryState::Broadcast, EntryState::Mined];
 const UNMINED: [EntryState; 3] = [EntryState::Queued, EntryState::Signed, EntryState::Broadcast];
 
 fn wrong(id: EntryId, change: &'static str, state: &str) -> StoreError {
@@ -46,10 +48,10 @@ impl JournalTable {
         Queued { entry, origin }
     }
 
-    /// Requests that wait for a transaction of this step that is on its way.
-    pub(crate) fn waiting_for(&self, step: Step) -> impl Iterator<Item = RequestId> {
-        let under_way = move |entry: &&Entry| entry.step == step && LIVE.contains(&entry.state);
-        let ids = self.entries.values().filter(under_way).filter_map(|entry| self.waiters.get(&entry.id));
+    /// Requests that wait for a transaction of this step in one of these states.
+    pub(crate) fn waiting_for(&self, step: Step, states: &[EntryState]) -> impl Iterator<Item = RequestId> {
+        let which = move |entry: &&Entry| entry.step == step && states.contains(&entry.state);
+        let ids = self.entries.values().filter(which).filter_map(|entry| self.waiters.get(&entry.id));
         ids.flatten().copied()
     }
 

@@ -2,13 +2,17 @@
 
 #![expect(clippy::wildcard_enum_match_arm, reason = "few of the events and states are what is looked for")]
 
+use super::journal::LIVE;
 use super::requests::{GIVEN_UP, Inserted, Row};
 use super::{Disk, Root};
 use crate::names;
 use facilitator_eth::{Address, B256, U256};
 use facilitator_protocol::events::{Event, Log, RedeemRequested, StakeRequested};
-use facilitator_protocol::model::{Kind, LogPosition, NewRequest, Request, RequestId, Side, Stage, State, Step, Terms};
+use facilitator_protocol::model::{
+    Kind, LogPosition, NewRequest, Request, RequestId, Side, Stage, State, Step, Terms, Wait,
+};
 use facilitator_store::StoreError;
+use facilitator_store::journal::EntryState;
 use facilitator_store::scan::{BlockRef, Committed, RolledBack, ScanCommit};
 use std::collections::BTreeSet;
 
@@ -145,11 +149,38 @@ impl Disk {
         self.each(which, end, committed);
     }
 
+    /// Requests whose own accept was mined, which now wait for a state root that is not there yet.
+    fn await_root(&mut self, kind: Kind, hash: B256, declared: u64) {
+        let target = kind.target();
+        let unfailed = [&LIVE[..], &[EntryState::Final]].concat();
+        let (set, accepting) = (names::gateways(), self.waiting_for(Step::Accept, &unfailed));
+        if self.roots.iter().any(|root| root.side == target && root.height >= declared) {
+            return;
+        }
+        for row in self.requests.values_mut() {
+            let is_parked = !row.claimed && !row.ready && row.wait == Wait::Happening && !row.orphaned;
+            let is_own = row.request.message_hash == Some(hash) && accepting.contains(&row.request.id);
+            if is_parked && is_own && row.request.state == State::Requested {
+                row.request.state = State::Accepted;
+                (row.request.failures, row.request.holds) = (0, 0);
+                let (chain_id, anchor) = (set.chain_id(target), set.anchor_on(target));
+                row.wait = Wait::Root { chain_id, anchor, at_least: declared };
+            }
+        }
+    }
+
     fn declared(&mut self, kind: Kind, hash: B256, by: (Address, U256), log: &Log, committed: &mut Committed) {
+        self.await_root(kind, hash, log.block_number);
+        let waits = |row: &Row| match row.wait {
+            Wait::Root { at_least, .. } => at_least == log.block_number && !row.claimed,
+            Wait::Nothing | Wait::Happening | Wait::Clock | Wait::End => false,
+        };
         let ours = |row: &mut Row| {
             row.request.declared_block = Some(log.block_number);
             row.request.message_sender = Some(by.0);
-            row.wake();
+            if !waits(row) {
+                row.wake();
+            }
         };
         let which = |row: &Row| row.request.message_hash == Some(hash) && !GIVEN_UP.contains(&row.request.state);
         self.each(which, ours, committed);
@@ -184,7 +215,7 @@ impl Disk {
     }
 
     fn source_progressed(&mut self, hash: B256, secret: B256, committed: &mut Committed) {
-        let under_way = self.waiting_for_the_target_leg();
+        let under_way = self.waiting_for(Step::ProgressTarget, &LIVE);
         let which = |row: &Row| row.request.message_hash == Some(hash);
         for row in self.requests.values_mut().filter(|row| which(row)) {
             row.request.unlock_secret = row.request.unlock_secret.or(Some(secret));
@@ -197,10 +228,9 @@ impl Disk {
         self.each(|row| which(row) && !waits(row), Row::wake, committed);
     }
 
-    /// Requests that wait for a transaction of the leg that pays.
-    fn waiting_for_the_target_leg(&self) -> BTreeSet<RequestId> {
+    fn waiting_for(&self, step: Step, states: &[EntryState]) -> BTreeSet<RequestId> {
         let journals = [Side::Origin, Side::Auxiliary].map(|side| &self.journals[side]);
-        journals.into_iter().flat_map(|journal| journal.waiting_for(Step::ProgressTarget)).collect()
+        journals.into_iter().flat_map(|journal| journal.waiting_for(step, states)).collect()
     }
 
     fn target_progressed(&mut self, hash: B256, secret: B256, paid: (U256, U256), committed: &mut Committed) {

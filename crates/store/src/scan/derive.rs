@@ -14,7 +14,7 @@ use facilitator_protocol::{
     emitter,
     events::{Event, GatewayProven, Log, RedeemRequested, StakeRequested, StateRootAvailable},
     gateway::GatewaySet,
-    model::{Kind, LogPosition, NewRequest, RequestId, Stage, State, Step, Terms},
+    model::{Kind, LogPosition, NewRequest, RequestId, Stage, State, Step, Terms, awaited_root},
 };
 
 /// Where an event stands, and which contract emitted it.
@@ -59,9 +59,11 @@ impl Deriver<'_> {
             Event::StakeRejected(e) => self.withdraw(Kind::Stake, State::Rejected, e.request_hash, place).await,
             Event::RedeemRevoked(e) => self.withdraw(Kind::Redeem, State::Revoked, e.request_hash, place).await,
             Event::RedeemRejected(e) => self.withdraw(Kind::Redeem, State::Rejected, e.request_hash, place).await,
-            Event::StakeIntentDeclared(e) => self.declared(Kind::Stake, e.message_hash, e.staker, e.nonce, place).await,
+            Event::StakeIntentDeclared(e) => {
+                self.declared(set, Kind::Stake, e.message_hash, (e.staker, e.nonce), place).await
+            }
             Event::RedeemIntentDeclared(e) => {
-                self.declared(Kind::Redeem, e.message_hash, e.redeemer, e.nonce, place).await
+                self.declared(set, Kind::Redeem, e.message_hash, (e.redeemer, e.nonce), place).await
             }
             Event::StakeProgressed(e) => {
                 self.source_progressed(Kind::Stake, e.message_hash, public(e.proof_progress, e.unlock_secret)).await
@@ -176,13 +178,25 @@ impl Deriver<'_> {
     /// A message stands in the outbox. If it is a foreign one for the place of one of our requests, that one is woken:
     /// somebody else accepted it. If it is that of a request that was given up, our accept had been on its way all the
     /// time: the bounty is locked, so the request is taken up again.
-    async fn declared(&mut self, kind: Kind, hash: B256, sender: Address, nonce: U256, place: &Place) -> Result<()> {
+    async fn declared(
+        &mut self,
+        set: &GatewaySet,
+        kind: Kind,
+        hash: B256,
+        (sender, nonce): (Address, U256),
+        place: &Place,
+    ) -> Result<()> {
         self.revive(hash, place).await?;
         let ends = requests::given_up();
-        let sql = "UPDATE requests SET declared_block = $1, message_sender = $2, wakes = wakes + 1, ready = 1,
-                updated_at_ms = $3
+        let sql = "UPDATE requests SET declared_block = $1, message_sender = $2, updated_at_ms = $3
             WHERE message_hash = $4 AND state NOT IN ($5, $6, $7, $8)";
         let args = args![place.at.block_number, sender, self.now_ms, hash, ends[0], ends[1], ends[2], ends[3]];
+        self.tx.execute(sql, args).await?;
+        self.await_root(set, kind, hash, place).await?;
+        let sql = "UPDATE requests SET wakes = wakes + 1, ready = 1
+            WHERE message_hash = $1 AND state NOT IN ($2, $3, $4, $5)
+              AND (wait_kind <> 'root' OR wait_block <> $6 OR claimed_by IS NOT NULL)";
+        let args = args![hash, ends[0], ends[1], ends[2], ends[3], place.at.block_number];
         self.count(sql, args).await?;
         let sql =
             "UPDATE requests SET orphaned = 0, event_block_number = $2, event_block_hash = $3, event_tx_hash = $4,
@@ -194,6 +208,31 @@ impl Deriver<'_> {
             WHERE gateway_address = $2 AND sender_proxy = $3 AND nonce = $4 AND kind = $1 AND done = 0
               AND declared_block IS NULL AND (message_hash IS NULL OR message_hash <> $5)";
         self.count(sql, args![kind, place.address, sender, nonce, hash]).await
+    }
+
+    /// Our own accept was mined, and its request waits for nothing else: what comes next is a state root that holds the
+    /// message, for which no worker is needed unless there is one.
+    async fn await_root(&mut self, set: &GatewaySet, kind: Kind, hash: B256, place: &Place) -> Result<()> {
+        let (declared, target) = (place.at.block_number, kind.target());
+        let sql = "UPDATE requests SET state = $1, failures = 0, holds = 0, wait_kind = 'root', wait_chain_id = $2,
+                wait_anchor = $3, wait_block = $4, waiting_for = $5
+            WHERE message_hash = $6 AND state = $7 AND wait_kind = 'happening' AND ready = 0 AND claimed_by IS NULL
+              AND hunted = 0 AND orphaned = 0
+              AND EXISTS (SELECT 1 FROM waiters AS w JOIN transactions AS t ON t.id = w.transaction_id
+                WHERE w.request_id = requests.id AND t.step = $8 AND t.state <> 'failed')
+              AND NOT EXISTS (SELECT 1 FROM anchored_roots
+                WHERE chain_id = $2 AND anchor = $3 AND height >= $4)";
+        let args = args![
+            State::Accepted.name(kind),
+            set.chain_id(target),
+            set.anchor_on(target),
+            declared,
+            awaited_root(kind.source(), declared),
+            hash,
+            State::Requested.name(kind),
+            Step::Accept,
+        ];
+        self.tx.execute(sql, args).await.map(drop)
     }
 
     /// Not if the same request was made again before the declaration, which gives the same message: then that one's

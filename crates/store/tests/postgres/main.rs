@@ -36,6 +36,8 @@ mod schema;
 mod support;
 #[path = "../store/takeover.rs"]
 mod takeover;
+#[path = "../store/wakes.rs"]
+mod wakes;
 #[path = "../store/writers.rs"]
 mod writers;
 

@@ -71,7 +71,7 @@ async fn what_is_accepted_or_about_to_be_counts_against_the_keys_that_pay_for_it
     assert_eq!(counts(&brief(&store, 4).await), [(3, 2 * BOUNTY), (3, 0)]);
     assert_eq!(counts(&brief(&store, 1).await), [(2, 2 * BOUNTY), (2, 0)]);
 
-    store.wake(&[RequestId(2)]).await.unwrap();
+    store.wake(&[RequestId(1), RequestId(2)]).await.unwrap();
     let again = store.claim_ready(ME, 10, 6).await.unwrap();
     let end = |request: &Request| {
         let state = if request.id.0 == 1 { State::Complete } else { State::Skipped };

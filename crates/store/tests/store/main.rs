@@ -26,4 +26,5 @@ mod schema;
 mod served;
 mod support;
 mod takeover;
+mod wakes;
 mod writers;

@@ -6,11 +6,12 @@ use facilitator_heartbeat::{Event as LifeEvent, Params};
 use facilitator_protocol::{
     events::{self, Event, Log},
     gateway::{GatewaySet, Mints},
-    model::{Attempt, Park, Update, Wait},
+    model::{Attempt, Park, RequestId, Step, Update, Wait},
 };
 use facilitator_store::{
     Access, Location, Pair, Patience, Result, Store,
     instances::NewInstance,
+    journal::{EntryId, NewEntry, Visibility},
     requests::Change,
     scan::{Block, BlockRef, Committed, ScanCommit},
 };
@@ -229,4 +230,22 @@ pub(crate) async fn claim_and_park(store: &Store, update: &Update, wait: &Wait) 
 /// Row numbers of everything that can be claimed now; claims it.
 pub(crate) async fn claim(store: &Store, now_ms: i64) -> Vec<i64> {
     store.claim_ready(ME, 100, now_ms).await.unwrap().iter().map(|request| request.id.0).collect()
+}
+
+/// An entry of the journal that a request waits for.
+pub(crate) async fn entry_of(store: &Store, chain: u64, request: i64, step: Step) -> EntryId {
+    let entry = NewEntry {
+        intent: format!("{step}:{request}"),
+        request_id: Some(RequestId(request)),
+        step,
+        account: None,
+        to: address(50),
+        value: U256::ZERO,
+        data: Bytes::default(),
+        visibility: Visibility::Reveals,
+        after: None,
+        allowance: None,
+        expect: None,
+    };
+    store.journal(chain).queue(&[], &[entry], 300).await.unwrap().remove(0).entry.id
 }
