@@ -7,7 +7,6 @@
 //! Invariant: every question gets exactly one answer, in the order asked; one asker's failing question never spoils
 //! another's. Answers are not kept: a later question asks the chain again. What the answers mean is the askers' affair.
 
-mod burst;
 mod multicall;
 mod packing;
 mod plan;
@@ -17,7 +16,6 @@ mod trials;
 pub use query::{Answer, At, Query};
 
 use crate::rpc::{Rpc, RpcError};
-use burst::{Pace, burst};
 use packing::Packing;
 use plan::{Manner, Most, Open, PackOutcome, Packed, Plan, Settled};
 use std::{
@@ -38,12 +36,8 @@ const MAX_PAUSE: Duration = Duration::from_secs(2);
 /// How a reader gathers and retries.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ReaderOptions {
-    /// A request of one asker leaves when no other has come for so long,
+    /// How long questions gather before a request leaves.
     pub window: Duration,
-    /// one of several, or behind one of several, for so long;
-    pub crowd_window: Duration,
-    /// and it leaves after so long, whoever still comes.
-    pub longest: Duration,
     /// Most different questions of one round; more wait for the next.
     pub max_questions: usize,
     /// How often a question without a usable answer is asked before it fails.
@@ -54,9 +48,7 @@ pub struct ReaderOptions {
 
 impl Default for ReaderOptions {
     fn default() -> Self {
-        // A crowd of workers comes one by one as their processes start, a few milliseconds from each other.
-        let [window, crowd_window, longest] = [2, 10, 60].map(Duration::from_millis);
-        Self { window, crowd_window, longest, max_questions: 2000, attempts: 3, pause: Duration::from_millis(50) }
+        Self { window: Duration::from_millis(2), max_questions: 2000, attempts: 3, pause: Duration::from_millis(50) }
     }
 }
 
@@ -164,16 +156,17 @@ impl Reader {
 
 /// The reader's loop: gather, ask, answer.
 async fn gather(mut queue: mpsc::Receiver<Job>, state: Arc<Mutex<State>>, options: ReaderOptions) {
-    let pace = Pace { alone: options.window, among_others: options.crowd_window, longest: options.longest };
-    let mut askers = 0;
     while let Some(first) = queue.recv().await {
+        sleep(options.window).await;
         let mut round = Round::default();
-        askers = burst(first, &mut queue, pace, askers, |job| {
-            round.add(job);
-            round.questions.len() >= options.max_questions
-        })
-        .await;
-        round.of_those_who_wait().answer(&state, &options).await;
+        round.add(first);
+        while round.questions.len() < options.max_questions {
+            match queue.try_recv() {
+                Ok(job) => round.add(job),
+                Err(_) => break,
+            }
+        }
+        round.answer(&state, &options).await;
     }
 }
 
@@ -199,19 +192,6 @@ impl Round {
         });
         let slots = slots.collect();
         self.jobs.push((slots, job.reply));
-    }
-
-    /// Without the questions of askers who have gone while others came.
-    fn of_those_who_wait(self) -> Self {
-        if self.jobs.iter().all(|(_, reply)| !reply.is_closed()) {
-            return self;
-        }
-        let mut waiting = Self::default();
-        for (slots, reply) in self.jobs {
-            let queries = slots.into_iter().filter_map(|slot| self.questions.get(slot).cloned()).collect();
-            waiting.add(Job { queries, reply });
-        }
-        waiting
     }
 
     async fn answer(self, state: &Mutex<State>, options: &ReaderOptions) {
