@@ -11,10 +11,12 @@
 //! | `<!-- book: those who go on leave here -->` | the end for pages that come after this one |
 //! | `<!-- book: run COMMAND -->` | a command, here; may have several lines |
 //! | `<!-- book: instead COMMAND -->` | in place of the commands of the next block |
+//! | `<!-- book: answer TEXT -->` | what is typed when a command of the next block asks for a password; once for each question |
 //! | `<!-- book: exit CODE -->` | the last command of the next block ends with that code |
 //! | `<!-- book: shown only -->` | the next block, of the kind `text`, is a session that nobody can carry out here |
 //! | `<!-- book: merge FILE -->` | the next block of the kind `json` is put into this JSON file |
 
+mod answers;
 mod compare;
 mod page;
 mod play;

@@ -27,6 +27,8 @@ pub enum Step {
         /// What is put into it.
         json: String,
     },
+    /// What a person would answer to the questions that the following commands ask, one after the other.
+    Answer(Vec<String>),
     /// Those who go on elsewhere leave here.
     Leave,
 }
@@ -47,6 +49,7 @@ const SHOWN_ONLY: &str = "shown only";
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Announced {
     instead: Option<String>,
+    answers: Vec<String>,
     code: i32,
     merge: Option<String>,
     shown_only: bool,
@@ -108,6 +111,7 @@ fn note(comment: &str, announced: &mut Announced, found: &mut Vec<Step>) -> Resu
         "after" => found.push(Step::After(rest.to_owned())),
         "run" => found.push(Step::Run { command: rest.to_owned(), shown: Vec::new(), code: 0 }),
         "instead" => announced.instead = Some(rest.to_owned()),
+        "answer" => announced.answers.push(rest.to_owned()),
         "exit" => announced.code = rest.parse()?,
         "merge" => announced.merge = Some(rest.to_owned()),
         _ => bail!("what is {comment}?"),
@@ -123,6 +127,10 @@ fn block(kind: &str, body: &[&str], announced: &mut Announced, found: &mut Vec<S
     match kind {
         "console" => {
             let code = std::mem::take(&mut announced.code);
+            let answers = std::mem::take(&mut announced.answers);
+            if !answers.is_empty() {
+                found.push(Step::Answer(answers));
+            }
             if let Some(command) = announced.instead.take() {
                 found.push(Step::Run { command, shown: Vec::new(), code });
                 return Ok(());
@@ -194,6 +202,11 @@ $ c
 ```console
 $ f
 ```
+<!-- book: answer a sentence -->
+<!-- book: answer another -->
+```console
+# j
+```
 <!-- book: shown only -->
 ```text
 $ i
@@ -214,6 +227,8 @@ what is no session
             run("d", &["…"], 1),
             Step::Leave,
             run("e", &[], 0),
+            Step::Answer(vec!["a sentence".into(), "another".into()]),
+            run("j", &[], 0),
             Step::Merge { file: "g.json".into(), json: "\"h\": 1".into() },
         ];
         assert_eq!(steps(text).unwrap(), wanted);
@@ -224,6 +239,7 @@ what is no session
         for text in [
             "<!-- book: sing -->",
             "<!-- book: instead a -->",
+            "<!-- book: answer a -->\n```json\n```",
             "```sh\na\n```",
             "```console\nout\n```",
             "```text\n$ a\n```",

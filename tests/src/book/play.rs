@@ -1,6 +1,6 @@
 //! Carries out a page in a machine of its own.
 
-use super::{Names, Page, Step};
+use super::{Names, Page, Step, answers};
 use crate::{
     machine::{Machine, Shell},
     operator,
@@ -8,6 +8,7 @@ use crate::{
 use anyhow::{Context as _, Result, ensure};
 use serde_json::Value as Json;
 use std::{
+    collections::VecDeque,
     env, fs,
     path::{Path, PathBuf},
 };
@@ -22,6 +23,8 @@ struct Reader {
     machine: Machine,
     shell: Shell,
     names: Names,
+    /// What it answers next to a question.
+    answers: VecDeque<String>,
     sources: PathBuf,
 }
 
@@ -42,7 +45,7 @@ pub fn play(name: &str) -> Result<()> {
     variables.extend(given.iter().filter(|(_, value)| !value.is_empty()).map(|(name, value)| (*name, value.as_str())));
     let shell = machine.shell(&repository, &variables)?;
     let sources = repository.join("docs/src");
-    let mut reader = Reader { machine, shell, names: Names::default(), sources };
+    let mut reader = Reader { machine, shell, names: Names::default(), answers: VecDeque::new(), sources };
     reader.follow(name, true)
 }
 
@@ -55,6 +58,7 @@ impl Reader {
             }
             self.take(step).with_context(|| format!("docs/src/{name}"))?;
         }
+        ensure!(self.answers.is_empty(), "docs/src/{name}: nothing asked for the last {} answers", self.answers.len());
         Ok(())
     }
 
@@ -62,14 +66,27 @@ impl Reader {
         match step {
             Step::After(page) => self.follow(page, false),
             Step::Leave => Ok(()),
+            Step::Answer(answers) => {
+                self.answers.extend(answers.iter().cloned());
+                Ok(())
+            }
             Step::Merge { file, json } => self.merge(file, json),
             Step::Run { command, shown, code } => {
                 let typed = self.names.fill_in(command)?;
-                let (ended, printed) = self.shell.run(&typed)?;
+                let (ended, printed) = self.run(&typed)?;
                 ensure!(ended == *code, "`{command}` ended with {ended}, not {code}:\n{}", printed.join("\n"));
                 self.names.compare(shown, &printed).with_context(|| format!("`{command}`"))
             }
         }
+    }
+
+    /// Runs a command, and answers what it asks meanwhile.
+    fn run(&mut self, typed: &str) -> Result<(i32, Vec<String>)> {
+        if self.answers.is_empty() {
+            return self.shell.run(typed);
+        }
+        let (shell, machine, answers) = (&mut self.shell, &self.machine, &mut self.answers);
+        answers::during(machine, answers, || shell.run(typed))?
     }
 
     /// Puts what the page shows into a file of the machine.
