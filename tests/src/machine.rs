@@ -56,7 +56,7 @@ const ANSWER_LIMIT: &str = "10";
 /// Longest time for one command.
 const COMMAND_LIMIT: Duration = Duration::from_secs(180);
 /// Where programs are looked for.
-const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+pub const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 /// Begins the line that tells how a command ended; no command prints it.
 const ENDED: char = '\u{1}';
 

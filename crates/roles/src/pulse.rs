@@ -59,10 +59,7 @@ impl Pulse {
         self.next = now + self.every;
         let stuck = busy_since.is_some_and(|since| now.saturating_duration_since(since) > self.longest);
         if stuck && !self.mute {
-            tracing::error!(
-                for_s = self.longest.as_secs(),
-                "at the same thing for too long: the heartbeat stops"
-            );
+            tracing::error!(for_s = self.longest.as_secs(), "at the same thing for too long: the heartbeat stops");
         }
         self.mute = stuck;
         !stuck

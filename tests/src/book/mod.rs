@@ -1,9 +1,10 @@
 //! The book's examples: read from its pages, carried out in a machine of their own, and compared with what the pages show.
 //!
 //! In fenced blocks of the kind `console`, lines that begin with `$ ` or `# ` are commands (a backslash at the end
-//! continues one), all others what they print. A command that shows nothing may print anything. Blocks of the kinds `text`,
-//! `yaml`, `ini` and `promql` are not carried out; one of the kind `text` with a line that begins with `$ ` must be marked.
-//! Comments of a page say what its reader does not see:
+//! continues one), all others what they print. A command that shows nothing may print anything. Blocks of the kind `json`
+//! are put into a file, those of the kind `ini` into a drop-in of a unit. Blocks of the kinds `text` and `promql` are not
+//! carried out; one of the kind `text` with a line that begins with `$ ` must be marked. Comments of a page say what its
+//! reader does not see:
 //!
 //! | comment | means |
 //! |---|---|
@@ -15,8 +16,10 @@
 //! | `<!-- book: exit CODE -->` | the last command of the next block ends with that code |
 //! | `<!-- book: shown only -->` | the next block, of the kind `text`, is a session that nobody can carry out here |
 //! | `<!-- book: merge FILE -->` | the next block of the kind `json` is put into this JSON file |
+//! | `<!-- book: edit UNIT -->` | the next block, of the kind `ini`, is what is typed into `systemctl edit UNIT` |
 
 mod answers;
+mod cargo;
 mod compare;
 mod page;
 mod play;

@@ -27,6 +27,13 @@ pub enum Step {
         /// What is put into it.
         json: String,
     },
+    /// Lines that `systemctl edit` is to write into a drop-in.
+    Edit {
+        /// The unit.
+        unit: String,
+        /// What its operator types.
+        text: String,
+    },
     /// What a person would answer to the questions that the following commands ask, one after the other.
     Answer(Vec<String>),
     /// Those who go on elsewhere leave here.
@@ -52,6 +59,7 @@ struct Announced {
     answers: Vec<String>,
     code: i32,
     merge: Option<String>,
+    edit: Option<String>,
     shown_only: bool,
 }
 
@@ -68,7 +76,7 @@ impl Page {
     /// Whether there is anything to do.
     #[must_use]
     pub fn has_examples(&self) -> bool {
-        self.steps.iter().any(|step| matches!(step, Step::Run { .. } | Step::Merge { .. }))
+        self.steps.iter().any(|step| matches!(step, Step::Run { .. } | Step::Merge { .. } | Step::Edit { .. }))
     }
 }
 
@@ -114,6 +122,7 @@ fn note(comment: &str, announced: &mut Announced, found: &mut Vec<Step>) -> Resu
         "answer" => announced.answers.push(rest.to_owned()),
         "exit" => announced.code = rest.parse()?,
         "merge" => announced.merge = Some(rest.to_owned()),
+        "edit" => announced.edit = Some(rest.to_owned()),
         _ => bail!("what is {comment}?"),
     }
     Ok(())
@@ -144,11 +153,14 @@ fn block(kind: &str, body: &[&str], announced: &mut Announced, found: &mut Vec<S
             }
         }
         "json" => {
-            if let Some(file) = announced.merge.take() {
-                found.push(Step::Merge { file, json: body.join("\n") });
-            }
+            let file = announced.merge.take().context("no file for this JSON: `book: merge FILE`")?;
+            found.push(Step::Merge { file, json: body.join("\n") });
         }
-        "text" | "yaml" | "ini" | "promql" => {}
+        "ini" => {
+            let unit = announced.edit.take().context("no unit for this drop-in: `book: edit UNIT`")?;
+            found.push(Step::Edit { unit, text: body.join("\n") });
+        }
+        "text" | "promql" => {}
         _ => bail!("commands stand in blocks of the kind console; what is {kind}?"),
     }
     Ok(())
@@ -218,6 +230,11 @@ what is no session
 ```json
 \"h\": 1
 ```
+<!-- book: edit k@1 -->
+```ini
+[Service]
+l=m
+```
 ";
         let wanted = [
             Step::After("first.md".into()),
@@ -230,6 +247,7 @@ what is no session
             Step::Answer(vec!["a sentence".into(), "another".into()]),
             run("j", &[], 0),
             Step::Merge { file: "g.json".into(), json: "\"h\": 1".into() },
+            Step::Edit { unit: "k@1".into(), text: "[Service]\nl=m".into() },
         ];
         assert_eq!(steps(text).unwrap(), wanted);
     }
@@ -241,6 +259,8 @@ what is no session
             "<!-- book: instead a -->",
             "<!-- book: answer a -->\n```json\n```",
             "```sh\na\n```",
+            "```json\n```",
+            "```ini\n```",
             "```console\nout\n```",
             "```text\n$ a\n```",
             "<!-- book: shown only -->",

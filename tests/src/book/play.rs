@@ -1,8 +1,8 @@
 //! Carries out a page in a machine of its own.
 
-use super::{Names, Page, Step, answers};
+use super::{Names, Page, Step, answers, cargo};
 use crate::{
-    machine::{Machine, Shell},
+    machine::{Machine, PATH, Shell},
     operator,
 };
 use anyhow::{Context as _, Result, ensure};
@@ -38,10 +38,15 @@ pub fn play(name: &str) -> Result<()> {
     let binary = operator::binary()?.canonicalize()?;
     let devnet = binary.with_file_name("devnet");
     ensure!(devnet.is_file(), "no devnet binary: run cargo build --workspace --bins");
-    // A Debian package to be installed where the book installs one.
+    // A Debian package to be installed in place of the one that is made there.
     let given = ["ANVIL", "FACILITATOR_DEB"].map(|name| (name, env::var(name).unwrap_or_default()));
     let (binary, devnet) = (binary.to_string_lossy(), devnet.to_string_lossy());
+    // Where `cargo install` puts programs, as the introduction says.
+    let path = format!("/home/op/.cargo/bin:{PATH}");
+    let profile = cargo::put(&machine)?;
     let mut variables = vec![("FACILITATOR", &*binary), ("FACILITATOR_DEVNET", &*devnet)];
+    // For scripts/package.
+    variables.extend([("FACILITATOR_BUILT", &*profile), ("PATH", &*path)]);
     variables.extend(given.iter().filter(|(_, value)| !value.is_empty()).map(|(name, value)| (*name, value.as_str())));
     let shell = machine.shell(&repository, &variables)?;
     let sources = repository.join("docs/src");
@@ -71,6 +76,7 @@ impl Reader {
                 Ok(())
             }
             Step::Merge { file, json } => self.merge(file, json),
+            Step::Edit { unit, text } => self.edit(unit, text),
             Step::Run { command, shown, code } => {
                 let typed = self.names.fill_in(command)?;
                 let (ended, printed) = self.run(&typed)?;
@@ -87,6 +93,14 @@ impl Reader {
         }
         let (shell, machine, answers) = (&mut self.shell, &self.machine, &mut self.answers);
         answers::during(machine, answers, || shell.run(typed))?
+    }
+
+    /// Has an editor type what the page shows; `systemctl` starts none but on a terminal.
+    fn edit(&mut self, unit: &str, text: &str) -> Result<()> {
+        let typed = Path::new("/run/typed");
+        fs::write(self.machine.file(typed), self.names.fill_in(text)? + "\n")?;
+        let edit = format!("script --quiet --return --command 'systemctl edit {unit}' /dev/null");
+        self.shell.tell(&format!("SYSTEMD_EDITOR='cp {}' {edit}", typed.display())).map(drop)
     }
 
     /// Puts what the page shows into a file of the machine.
