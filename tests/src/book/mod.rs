@@ -11,8 +11,9 @@
 //! | `<!-- book: after PAGE -->` | the examples of that page come first, up to where those who go on leave it |
 //! | `<!-- book: those who go on leave here -->` | the end for pages that come after this one |
 //! | `<!-- book: run COMMAND -->` | a command, here; may have several lines |
-//! | `<!-- book: instead COMMAND -->` | in place of the commands of the next block |
+//! | `<!-- book: needs COMMAND -->` | a command, here; where it ends with 77, this machine can't show what follows, and says so |
 //! | `<!-- book: answer TEXT -->` | what is typed when a command of the next block asks for a password; once for each question |
+//! | `<!-- book: at a terminal -->` | the commands of the next block are typed at one, and ask for passwords there |
 //! | `<!-- book: exit CODE -->` | the last command of the next block ends with that code |
 //! | `<!-- book: shown only -->` | the next block, of the kind `text`, is a session that nobody can carry out here |
 //! | `<!-- book: merge FILE -->` | the next block of the kind `json` is put into this JSON file |
@@ -23,6 +24,7 @@ mod cargo;
 mod compare;
 mod page;
 mod play;
+mod terminal;
 
 pub use compare::Names;
 pub use page::{Page, Step};

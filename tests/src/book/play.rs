@@ -1,9 +1,9 @@
 //! Carries out a page in a machine of its own.
 
-use super::{Names, Page, Step, answers, cargo};
+use super::{Names, Page, Step, answers, cargo, terminal};
 use crate::{
     machine::{Machine, PATH, Shell},
-    operator,
+    operator, skipped,
 };
 use anyhow::{Context as _, Result, ensure};
 use serde_json::Value as Json;
@@ -12,6 +12,9 @@ use std::{
     env, fs,
     path::{Path, PathBuf},
 };
+
+/// How a command ends that finds that this machine can't show something.
+const NOT_HERE: i32 = 77;
 
 /// Where the repository is, in whose folder every page begins.
 fn repository() -> Result<PathBuf> {
@@ -61,6 +64,11 @@ impl Reader {
             if *step == Step::Leave && !to_the_end {
                 return Ok(());
             }
+            if let Step::Needs(command) = step
+                && !self.has(command).with_context(|| format!("docs/src/{name}"))?
+            {
+                return Ok(());
+            }
             self.take(step).with_context(|| format!("docs/src/{name}"))?;
         }
         ensure!(self.answers.is_empty(), "docs/src/{name}: nothing asked for the last {} answers", self.answers.len());
@@ -70,20 +78,34 @@ impl Reader {
     fn take(&mut self, step: &Step) -> Result<()> {
         match step {
             Step::After(page) => self.follow(page, false),
-            Step::Leave => Ok(()),
+            Step::Leave | Step::Needs(_) => Ok(()),
             Step::Answer(answers) => {
                 self.answers.extend(answers.iter().cloned());
                 Ok(())
             }
             Step::Merge { file, json } => self.merge(file, json),
             Step::Edit { unit, text } => self.edit(unit, text),
-            Step::Run { command, shown, code } => {
+            Step::Run { command, shown, code, at_terminal } => {
                 let typed = self.names.fill_in(command)?;
-                let (ended, printed) = self.run(&typed)?;
+                let (ended, printed) = match at_terminal {
+                    true => terminal::run(&mut self.shell, &typed, &mut self.answers)?,
+                    false => self.run(&typed)?,
+                };
                 ensure!(ended == *code, "`{command}` ended with {ended}, not {code}:\n{}", printed.join("\n"));
                 self.names.compare(shown, &printed).with_context(|| format!("`{command}`"))
             }
         }
+    }
+
+    /// Whether this machine can show what follows; else a loud word.
+    fn has(&mut self, command: &str) -> Result<bool> {
+        let (ended, printed) = self.shell.run(command)?;
+        if ended == NOT_HERE {
+            skipped::say(&printed.join(" "));
+            return Ok(false);
+        }
+        ensure!(ended == 0, "`{command}` ended with {ended}:\n{}", printed.join("\n"));
+        Ok(true)
     }
 
     /// Runs a command, and answers what it asks meanwhile.
