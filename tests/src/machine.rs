@@ -56,7 +56,7 @@ const ANSWER_LIMIT: &str = "10";
 /// Longest time for one command.
 const COMMAND_LIMIT: Duration = Duration::from_secs(180);
 /// Where programs are looked for.
-const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+pub const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 /// Begins the line that tells how a command ended; no command prints it.
 const ENDED: char = '\u{1}';
 
@@ -96,7 +96,7 @@ impl Machine {
             }
             self.first = process::children(self.unshare.id()).first().copied().unwrap_or(0);
             if process::command_line(self.first).contains("--unit=test.target") {
-                let mut answers = self.within("/");
+                let mut answers = self.command(Path::new("/"));
                 answers.args(["timeout", ANSWER_LIMIT, "systemctl", "is-active", "test.target"]);
                 if answers.stdin(Stdio::null()).output()?.status.success() {
                     return Ok(());
@@ -113,12 +113,15 @@ impl Machine {
         Path::new("/proc").join(self.first.to_string()).join("root").join(path.strip_prefix("/").unwrap_or(path))
     }
 
-    fn within(&self, folder: &str) -> Command {
+    /// What runs a program in it, as root, in a folder; the program and its arguments are yet to follow.
+    #[must_use]
+    pub fn command(&self, folder: &Path) -> Command {
         let mut command = Command::new("nsenter");
         command
             .arg(format!("--target={}", self.first))
             .args(["--mount", "--pid", "--uts", "--ipc", "--cgroup", "--net"]);
-        command.args(["/usr/bin/env", "-i", "-C", folder, "HOME=/home/op", "LANG=C.UTF-8"]);
+        command.args(["/usr/bin/env", "-i", "-C"]).arg(folder);
+        command.args(["HOME=/home/op", "LANG=C.UTF-8"]);
         command.arg(format!("PATH={PATH}"));
         command
     }
@@ -128,7 +131,7 @@ impl Machine {
     /// # Errors
     /// When it can't be started.
     pub fn shell(&self, folder: &Path, variables: &[(&str, &str)]) -> Result<Shell> {
-        let mut command = self.within(&folder.to_string_lossy());
+        let mut command = self.command(folder);
         command.args(variables.iter().map(|(name, value)| format!("{name}={value}")));
         command.args(["bash", "--noprofile", "--norc", "-c", "exec 2>&1; exec bash --noprofile --norc"]);
         let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;

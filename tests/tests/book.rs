@@ -26,6 +26,7 @@ pages! {
     it_is_installed: "production/install.md",
     keys_are_made_and_funded: "production/keys.md",
     systemd_runs_it: "production/systemd.md",
+    it_runs_as_a_container: "production/container.md",
     its_endpoints_are_looked_at: "production/nodes.md",
     its_earnings_are_added_up: "production/earnings.md",
     it_is_looked_at_from_elsewhere: "production/observing.md",

@@ -10,7 +10,7 @@ use facilitator_ipc::FrameSender;
 use std::cell::Cell;
 use std::pin::pin;
 use std::time::Duration;
-use tokio::time::{Instant, MissedTickBehavior, interval};
+use tokio::time::{Instant, sleep_until};
 
 /// Calls to a node that one pass of a loop makes one after the other, generously counted.
 const CALLS_OF_A_PASS: u32 = 30;
@@ -38,6 +38,34 @@ pub(crate) const fn longest_pass(call: Duration) -> Duration {
     REST_OF_A_PASS.saturating_add(call.saturating_mul(CALLS_OF_A_PASS))
 }
 
+/// When a child beats: told the time, it knows no clock.
+struct Pulse {
+    every: Duration,
+    longest: Duration,
+    /// When it beats next, if it may.
+    next: Instant,
+    mute: bool,
+}
+
+impl Pulse {
+    /// One that beats `every` so often from `start` on, but not when the loop has been at the same thing for longer than
+    /// `longest`.
+    fn new(start: Instant, every: Duration, longest: Duration) -> Self {
+        Self { every: every.max(Duration::from_millis(1)), longest, next: start, mute: false }
+    }
+
+    /// Whether it beats now that its time has come; a late beat makes those after it late too.
+    fn beats(&mut self, now: Instant, busy_since: Option<Instant>) -> bool {
+        self.next = now + self.every;
+        let stuck = busy_since.is_some_and(|since| now.saturating_duration_since(since) > self.longest);
+        if stuck && !self.mute {
+            tracing::error!(for_s = self.longest.as_secs(), "at the same thing for too long: the heartbeat stops");
+        }
+        self.mute = stuck;
+        !stuck
+    }
+}
+
 /// Does `work`, and beats towards the parent meanwhile: `every` so often, but not when it has been at the same thing for
 /// longer than `longest`.
 pub(crate) async fn beating<T, Out: bincode::Encode>(
@@ -46,23 +74,25 @@ pub(crate) async fn beating<T, Out: bincode::Encode>(
     every: Duration,
     longest: Duration,
 ) -> T {
+    beating_by(work, Pulse::new(Instant::now(), every, longest), || {
+        if let Err(error) = parent.beat() {
+            tracing::debug!(%error, "a heartbeat was not delivered");
+        }
+    })
+    .await
+}
+
+/// Does `work`, and calls `beat` meanwhile whenever the pulse beats.
+async fn beating_by<T>(work: impl Future<Output = T>, mut pulse: Pulse, beat: impl Fn()) -> T {
     let mut work = pin!(work);
-    let mut beats = interval(every.max(Duration::from_millis(1)));
-    beats.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let mut mute = false;
     loop {
         tokio::select! {
             biased;
             done = &mut work => return done,
-            _ = beats.tick() => {}
+            () = sleep_until(pulse.next) => {}
         }
-        let stuck = BUSY_SINCE.get().is_some_and(|since| since.elapsed() > longest);
-        if stuck && !mute {
-            tracing::error!(for_s = longest.as_secs(), "at the same thing for too long: the heartbeat stops");
-        }
-        mute = stuck;
-        if !stuck && let Err(error) = parent.beat() {
-            tracing::debug!(%error, "a heartbeat was not delivered");
+        if pulse.beats(Instant::now(), BUSY_SINCE.get()) {
+            beat();
         }
     }
 }
@@ -76,6 +106,7 @@ mod tests {
 
     const EVERY: Duration = Duration::from_secs(5);
     const LONGEST: Duration = Duration::from_secs(60);
+    const SHORT: Duration = Duration::from_millis(1);
 
     struct Ends {
         parent: FrameReader<u32, DuplexStream>,
@@ -89,55 +120,82 @@ mod tests {
         Ends { parent: FrameReader::new(far), child, _writer: writer }
     }
 
-    /// Beats within a time of the paused clock.
-    async fn beats_within(parent: &mut FrameReader<u32, DuplexStream>, time: Duration) -> u32 {
+    /// How often it beats from one second to another, told the times at which it wants to be asked.
+    fn beats_within(pulse: &mut Pulse, start: Instant, (from, to): (u64, u64), busy_since: Option<u64>) -> usize {
+        let second = |number: u64| start + Duration::from_secs(number);
         let mut beats = 0;
-        let end = tokio::time::sleep(time);
-        tokio::pin!(end);
-        loop {
-            tokio::select! {
-                biased;
-                sign = parent.next_sign() => match sign {
-                    Ok(Some(Sign::Beat)) => beats += 1,
-                    other => panic!("{other:?}"),
-                },
-                () = &mut end => return beats,
-            }
+        while pulse.next < second(to) {
+            assert!(pulse.next >= second(from), "it beats too often");
+            beats += usize::from(pulse.beats(pulse.next, busy_since.map(second)));
         }
+        beats
     }
 
-    #[tokio::test(start_paused = true)]
-    async fn a_loop_that_awaits_beats_and_its_result_comes_through() {
+    #[test]
+    fn one_that_waits_for_something_to_do_beats_for_ever() {
+        let start = Instant::now();
+        let mut pulse = Pulse::new(start, EVERY, LONGEST);
+        assert_eq!(beats_within(&mut pulse, start, (0, 3599), None), 720);
+    }
+
+    #[test]
+    fn one_that_never_gets_further_falls_silent_and_one_that_does_is_heard_again() {
+        let start = Instant::now();
+        let mut pulse = Pulse::new(start, EVERY, LONGEST);
+        assert_eq!(beats_within(&mut pulse, start, (0, 62), Some(0)), 13);
+        assert_eq!(beats_within(&mut pulse, start, (62, 200), Some(0)), 0);
+        assert_eq!(beats_within(&mut pulse, start, (200, 250), Some(200)), 10);
+    }
+
+    #[test]
+    fn what_is_late_is_not_made_up_for() {
+        let start = Instant::now();
+        let mut pulse = Pulse::new(start, EVERY, LONGEST);
+        let late = start + Duration::from_secs(99);
+        assert!(pulse.beats(late, None) && pulse.next == late + EVERY);
+    }
+
+    #[tokio::test]
+    async fn a_loop_that_awaits_beats_towards_its_parent_and_its_result_comes_through() {
         let Ends { mut parent, child, _writer } = ends();
         let work = async {
             idle();
-            tokio::time::sleep(Duration::from_secs(3600)).await;
+            for beat in 0..20 {
+                let sign = parent.next_sign().await;
+                assert!(matches!(sign, Ok(Some(Sign::Beat))), "{beat}: {sign:?}");
+            }
             7
         };
-        let work = beating(work, child, EVERY, LONGEST);
-        let (result, beats) = tokio::join!(work, beats_within(&mut parent, Duration::from_secs(3599)));
-        assert_eq!((result, beats), (7, 720));
+        let start = Instant::now();
+        assert_eq!(beating(work, child, SHORT, Duration::ZERO).await, 7);
+        assert!(start.elapsed() >= SHORT * 19, "it beats too often: {:?}", start.elapsed());
     }
 
-    #[tokio::test(start_paused = true)]
-    async fn a_loop_that_never_gets_further_falls_silent_and_one_that_does_is_heard_again() {
-        let Ends { mut parent, child, _writer } = ends();
+    #[tokio::test]
+    async fn where_the_loop_stands_is_what_it_has_said_last() {
+        let longest = Duration::from_millis(20);
+        let heard = Cell::new(0);
+        let until_heard = async |said: fn()| {
+            let before = heard.get();
+            while heard.get() == before {
+                said();
+                tokio::time::sleep(SHORT).await;
+            }
+        };
         let work = async {
+            until_heard(idle).await;
+            until_heard(busy).await;
             busy();
-            tokio::time::sleep(Duration::from_secs(200)).await;
-            busy();
-            tokio::time::sleep(Duration::from_secs(60)).await;
+            std::thread::sleep(longest * 2);
+            let before = heard.get();
+            tokio::time::sleep(longest * 2).await;
+            assert_eq!(heard.get(), before, "it beats though it never gets further");
+            until_heard(busy).await;
+            idle();
+            std::thread::sleep(longest * 2);
+            until_heard(|| ()).await;
         };
-        let work = beating(work, child, EVERY, LONGEST);
-        let looking = async {
-            let first = beats_within(&mut parent, Duration::from_secs(62)).await;
-            let stuck = beats_within(&mut parent, Duration::from_secs(137)).await;
-            let again = beats_within(&mut parent, Duration::from_secs(50)).await;
-            (first, stuck, again)
-        };
-        let ((), (first, stuck, again)) = tokio::join!(work, looking);
-        assert_eq!((first, stuck), (13, 0));
-        assert!(again >= 9, "{again}");
+        beating_by(work, Pulse::new(Instant::now(), SHORT, longest), || heard.set(heard.get() + 1)).await;
     }
 
     #[tokio::test]

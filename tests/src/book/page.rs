@@ -19,7 +19,11 @@ pub enum Step {
         shown: Vec<String>,
         /// How it must end.
         code: i32,
+        /// Whether a person types it at a terminal.
+        at_terminal: bool,
     },
+    /// A command that looks whether this machine can show what follows.
+    Needs(String),
     /// JSON that is put into a file.
     Merge {
         /// The file.
@@ -27,6 +31,15 @@ pub enum Step {
         /// What is put into it.
         json: String,
     },
+    /// Lines that `systemctl edit` is to write into a drop-in.
+    Edit {
+        /// The unit.
+        unit: String,
+        /// What its operator types.
+        text: String,
+    },
+    /// What a person would answer to the questions that the following commands ask, one after the other.
+    Answer(Vec<String>),
     /// Those who go on elsewhere leave here.
     Leave,
 }
@@ -40,15 +53,19 @@ pub struct Page {
     pub steps: Vec<Step>,
 }
 
+/// Announces commands that ask at a terminal.
+const AT_TERMINAL: &str = "at a terminal";
 /// Announces a session that is not carried out.
 const SHOWN_ONLY: &str = "shown only";
 
 /// What a comment has announced for the next block.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Announced {
-    instead: Option<String>,
+    answers: Vec<String>,
     code: i32,
     merge: Option<String>,
+    edit: Option<String>,
+    at_terminal: bool,
     shown_only: bool,
 }
 
@@ -65,7 +82,7 @@ impl Page {
     /// Whether there is anything to do.
     #[must_use]
     pub fn has_examples(&self) -> bool {
-        self.steps.iter().any(|step| matches!(step, Step::Run { .. } | Step::Merge { .. }))
+        self.steps.iter().any(|step| matches!(step, Step::Run { .. } | Step::Merge { .. } | Step::Edit { .. }))
     }
 }
 
@@ -94,6 +111,11 @@ fn steps(text: &str) -> Result<Vec<Step>> {
     Ok(found)
 }
 
+/// A command that ends well.
+fn run(command: &str) -> Step {
+    Step::Run { command: command.to_owned(), shown: Vec::new(), code: 0, at_terminal: false }
+}
+
 fn note(comment: &str, announced: &mut Announced, found: &mut Vec<Step>) -> Result<()> {
     if comment == LEAVE {
         found.push(Step::Leave);
@@ -103,13 +125,19 @@ fn note(comment: &str, announced: &mut Announced, found: &mut Vec<Step>) -> Resu
         announced.shown_only = true;
         return Ok(());
     }
+    if comment == AT_TERMINAL {
+        announced.at_terminal = true;
+        return Ok(());
+    }
     let (word, rest) = comment.split_once(char::is_whitespace).with_context(|| format!("what is {comment}?"))?;
     match word {
         "after" => found.push(Step::After(rest.to_owned())),
-        "run" => found.push(Step::Run { command: rest.to_owned(), shown: Vec::new(), code: 0 }),
-        "instead" => announced.instead = Some(rest.to_owned()),
+        "run" => found.push(run(rest)),
+        "needs" => found.push(Step::Needs(rest.to_owned())),
+        "answer" => announced.answers.push(rest.to_owned()),
         "exit" => announced.code = rest.parse()?,
         "merge" => announced.merge = Some(rest.to_owned()),
+        "edit" => announced.edit = Some(rest.to_owned()),
         _ => bail!("what is {comment}?"),
     }
     Ok(())
@@ -123,24 +151,33 @@ fn block(kind: &str, body: &[&str], announced: &mut Announced, found: &mut Vec<S
     match kind {
         "console" => {
             let code = std::mem::take(&mut announced.code);
-            if let Some(command) = announced.instead.take() {
-                found.push(Step::Run { command, shown: Vec::new(), code });
-                return Ok(());
+            let terminal = std::mem::take(&mut announced.at_terminal);
+            let answers = std::mem::take(&mut announced.answers);
+            if !answers.is_empty() {
+                found.push(Step::Answer(answers));
             }
             let first = found.len();
             for line in body {
                 session_line(line, first, found)?;
+            }
+            for step in found.iter_mut().skip(first) {
+                if let Step::Run { at_terminal, .. } = step {
+                    *at_terminal = terminal;
+                }
             }
             if let Some(Step::Run { code: own, .. }) = found.last_mut() {
                 *own = code;
             }
         }
         "json" => {
-            if let Some(file) = announced.merge.take() {
-                found.push(Step::Merge { file, json: body.join("\n") });
-            }
+            let file = announced.merge.take().context("no file for this JSON: `book: merge FILE`")?;
+            found.push(Step::Merge { file, json: body.join("\n") });
         }
-        "text" | "yaml" | "ini" | "promql" => {}
+        "ini" => {
+            let unit = announced.edit.take().context("no unit for this drop-in: `book: edit UNIT`")?;
+            found.push(Step::Edit { unit, text: body.join("\n") });
+        }
+        "text" | "promql" => {}
         _ => bail!("commands stand in blocks of the kind console; what is {kind}?"),
     }
     Ok(())
@@ -154,7 +191,7 @@ fn session_line(line: &str, first: usize, found: &mut Vec<Step>) -> Result<()> {
     {
         *command = format!("{} {}", command.trim_end_matches('\\').trim_end(), line.trim());
     } else if let Some(typed) = line.strip_prefix("$ ").or_else(|| line.strip_prefix("# ")) {
-        found.push(Step::Run { command: typed.to_owned(), shown: Vec::new(), code: 0 });
+        found.push(run(typed));
     } else {
         let last = found.len().checked_sub(1).filter(|last| *last >= first).and_then(|last| found.get_mut(last));
         let Some(Step::Run { shown, .. }) = last else { bail!("output without a command: {line}") };
@@ -168,7 +205,8 @@ mod tests {
     use super::*;
 
     fn run(command: &str, shown: &[&str], code: i32) -> Step {
-        Step::Run { command: command.into(), shown: shown.iter().map(ToString::to_string).collect(), code }
+        let shown = shown.iter().map(ToString::to_string).collect();
+        Step::Run { command: command.into(), shown, code, at_terminal: false }
     }
 
     #[test]
@@ -190,9 +228,19 @@ $ c
    …
    ```
 <!-- book: those who go on leave here -->
-<!-- book: instead e -->
 ```console
-$ f
+$ e
+```
+<!-- book: answer a sentence -->
+<!-- book: answer another -->
+```console
+# j
+```
+<!-- book: needs k -->
+<!-- book: at a terminal -->
+```console
+$ l
+  asks
 ```
 <!-- book: shown only -->
 ```text
@@ -205,6 +253,11 @@ what is no session
 ```json
 \"h\": 1
 ```
+<!-- book: edit k@1 -->
+```ini
+[Service]
+l=m
+```
 ";
         let wanted = [
             Step::After("first.md".into()),
@@ -214,7 +267,12 @@ what is no session
             run("d", &["…"], 1),
             Step::Leave,
             run("e", &[], 0),
+            Step::Answer(vec!["a sentence".into(), "another".into()]),
+            run("j", &[], 0),
+            Step::Needs("k".into()),
+            Step::Run { command: "l".into(), shown: vec!["  asks".into()], code: 0, at_terminal: true },
             Step::Merge { file: "g.json".into(), json: "\"h\": 1".into() },
+            Step::Edit { unit: "k@1".into(), text: "[Service]\nl=m".into() },
         ];
         assert_eq!(steps(text).unwrap(), wanted);
     }
@@ -223,8 +281,13 @@ what is no session
     fn what_is_not_understood_is_an_error() {
         for text in [
             "<!-- book: sing -->",
-            "<!-- book: instead a -->",
+            "<!-- book: instead a -->\n```console\n$ b\n```",
+            "<!-- book: exit 1 -->",
+            "<!-- book: at a terminal -->\n```json\n```",
+            "<!-- book: answer a -->\n```json\n```",
             "```sh\na\n```",
+            "```json\n```",
+            "```ini\n```",
             "```console\nout\n```",
             "```text\n$ a\n```",
             "<!-- book: shown only -->",

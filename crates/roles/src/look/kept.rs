@@ -26,6 +26,8 @@ pub(super) struct Kept<T> {
     state: Arc<Mutex<State<T>>>,
     /// For how many times as long as it took a look that failed is not tried again.
     rest: u32,
+    /// By which it is known how long something lasts and serves.
+    clock: fn() -> Instant,
 }
 
 struct State<T> {
@@ -45,7 +47,11 @@ impl<T: Send + Sync + 'static> Kept<T> {
 
     /// One that rests for so many times as long as a look took that failed.
     pub(super) fn resting(rest: u32) -> Self {
-        Self { state: Arc::new(Mutex::new(State { known: None, failed: None, running: None })), rest }
+        Self::by(Instant::now, rest)
+    }
+
+    fn by(clock: fn() -> Instant, rest: u32) -> Self {
+        Self { state: Arc::new(Mutex::new(State { known: None, failed: None, running: None })), rest, clock }
     }
 
     /// What is known, looked up before if it has served its time. A look that lasts longer than `patience` goes on, also
@@ -64,7 +70,7 @@ impl<T: Send + Sync + 'static> Kept<T> {
     {
         let (mut ended, older, failed) = {
             let mut state = lock(&self.state);
-            let (now, failed) = (Instant::now(), state.failed.clone());
+            let (now, failed) = ((self.clock)(), state.failed.clone());
             if let Some((_, fresh)) = state.known.as_ref().filter(|(until, _)| now < *until) {
                 return Ok(Some(Arc::clone(fresh)));
             }
@@ -99,11 +105,11 @@ impl<T: Send + Sync + 'static> Kept<T> {
 
     fn begin(&self, look: impl Future<Output = Looked<T>> + Send + 'static) -> watch::Receiver<Option<Outcome<T>>> {
         let (tell, ended) = watch::channel(None);
-        let (state, rest) = (Arc::clone(&self.state), self.rest);
+        let (state, rest, clock) = (Arc::clone(&self.state), self.rest, self.clock);
         tokio::spawn(async move {
-            let began = Instant::now();
+            let began = clock();
             let looked = look.await;
-            let ended = Instant::now();
+            let ended = clock();
             let outcome = {
                 let mut state = lock(&state);
                 state.running = None;
@@ -137,13 +143,15 @@ fn lock<T>(state: &Mutex<State<T>>) -> MutexGuard<'_, State<T>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::cell::Cell;
     use std::sync::atomic::{AtomicU32, Ordering};
     use tokio::sync::Semaphore;
-    use tokio::time::sleep;
+    use tokio::task::yield_now;
 
-    const PATIENT: Patience = Patience { for_the_first: Duration::from_secs(9), for_a_newer: Duration::from_secs(9) };
+    /// What it waits for comes at once, however long that takes on this machine.
+    const PATIENT: Patience = Patience { for_the_first: Duration::from_secs(60), for_a_newer: Duration::from_secs(60) };
+    /// What it waits for does not come before it is gone.
     const HASTY: Patience = Patience { for_the_first: Duration::from_millis(5), for_a_newer: Duration::from_millis(5) };
-
     const NOT_AT_ALL: Patience = Patience { for_the_first: Duration::ZERO, for_a_newer: Duration::ZERO };
 
     /// Looks that end when they may; each finds how many began before it.
@@ -168,7 +176,7 @@ mod tests {
         }
     }
 
-    #[tokio::test(start_paused = true)]
+    #[tokio::test]
     async fn a_look_outlives_whoever_hangs_up_and_serves_the_next_one() {
         let (kept, slow) = (Kept::new(), Slow::new());
         for _ in 0..3 {
@@ -182,7 +190,7 @@ mod tests {
         assert_eq!(slow.ask(&kept, PATIENT).await, Some(0));
     }
 
-    #[tokio::test(start_paused = true)]
+    #[tokio::test]
     async fn what_is_older_serves_those_who_will_not_wait() {
         let (kept, slow) = (Kept::new(), Slow::new());
         slow.may_end.add_permits(1);
@@ -192,7 +200,7 @@ mod tests {
         assert_eq!(slow.ask(&kept, PATIENT).await, Some(1));
     }
 
-    #[tokio::test(start_paused = true)]
+    #[tokio::test]
     async fn a_look_that_fails_is_told_and_tried_again() {
         let kept = Kept::<u32>::new();
         let fails = || async { Err(StoreError::Missing { name: "ledger".to_owned() }) };
@@ -203,33 +211,68 @@ mod tests {
         assert_eq!(found.unwrap().as_deref(), Some(&7));
     }
 
-    #[tokio::test(start_paused = true)]
+    thread_local! {
+        static NOW: Cell<Option<Instant>> = const { Cell::new(None) };
+    }
+
+    /// A clock that stands still; each test has its own thread, on which its tasks run too.
+    fn now() -> Instant {
+        let now = NOW.get().unwrap_or_else(Instant::now);
+        NOW.set(Some(now));
+        now
+    }
+
+    fn pass(seconds: f64) {
+        NOW.set(Some(now() + Duration::from_secs_f64(seconds)));
+    }
+
+    #[tokio::test]
     async fn a_look_that_failed_rests_and_is_told_meanwhile_unless_something_older_is_known() {
-        let (kept, begun) = (Kept::<u32>::resting(20), AtomicU32::new(0));
+        let (kept, begun, may_end) = (Kept::<u32>::by(now, 20), AtomicU32::new(0), Arc::new(Semaphore::new(0)));
         let fails = || {
             begun.fetch_add(1, Ordering::SeqCst);
-            async {
-                sleep(Duration::from_secs(1)).await;
+            let may_end = Arc::clone(&may_end);
+            async move {
+                may_end.acquire().await.unwrap().forget();
                 Err(StoreError::Missing { name: "ledger".to_owned() })
             }
         };
         let begun = || begun.load(Ordering::SeqCst);
+        // The look under way ends, having lasted for a second.
+        let ends = async || {
+            // It begins before that.
+            yield_now().await;
+            pass(1.0);
+            may_end.add_permits(1);
+            while lock(&kept.state).running.is_some() {
+                yield_now().await;
+            }
+        };
         assert!(kept.get(NOT_AT_ALL, fails).await.unwrap().is_none(), "the first one lasts");
-        sleep(Duration::from_secs(2)).await;
-        assert!(kept.get(NOT_AT_ALL, fails).await.is_err());
-        assert!(kept.get(PATIENT, fails).await.is_err());
+        ends().await;
+        for passes in [0.0, 1.0, 18.9] {
+            pass(passes);
+            assert!(kept.get(NOT_AT_ALL, fails).await.is_err());
+            assert!(kept.get(PATIENT, fails).await.is_err());
+        }
         assert_eq!(begun(), 1, "it rests twenty times as long as it took");
-        sleep(Duration::from_secs(20)).await;
+        pass(0.1);
         assert!(kept.get(NOT_AT_ALL, fails).await.is_err(), "why the last one failed, while the next one lasts");
         assert_eq!(begun(), 2);
-        sleep(Duration::from_secs(22)).await;
+        ends().await;
+        pass(20.0);
         let found = kept.get(PATIENT, || async { Ok((7, Duration::from_secs(1))) }).await;
         assert_eq!(found.unwrap().as_deref(), Some(&7));
-        sleep(Duration::from_secs(2)).await;
+        pass(0.9);
+        assert_eq!(kept.get(NOT_AT_ALL, fails).await.unwrap().as_deref(), Some(&7));
+        assert_eq!(begun(), 2, "it serves for as long as it was said to");
+        pass(0.1);
         for _ in 0..2 {
             let older = kept.get(NOT_AT_ALL, fails).await;
             assert_eq!(older.unwrap().as_deref(), Some(&7), "what is older serves those who will not wait");
-            sleep(Duration::from_secs(2)).await;
+            if lock(&kept.state).running.is_some() {
+                ends().await;
+            }
         }
         assert!(kept.get(PATIENT, fails).await.is_err());
         assert_eq!(begun(), 3);

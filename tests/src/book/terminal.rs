@@ -1,0 +1,70 @@
+//! A terminal at which a person types a command of the book, and the passwords that it asks for.
+
+use crate::machine::Shell;
+use anyhow::{Context as _, Result, ensure};
+use nix::{
+    pty::{Winsize, openpty},
+    unistd::ttyname,
+};
+use std::{
+    collections::VecDeque,
+    fs::File,
+    io::{Read as _, Write as _},
+    thread,
+    time::Duration,
+};
+
+/// How wide and how high it is.
+const SIZE: Winsize = Winsize { ws_row: 50, ws_col: 160, ws_xpixel: 0, ws_ypixel: 0 };
+/// How long a person takes to answer. The terminal shows what is typed until a program that has asked forbids it, a
+/// moment after its question.
+const PAUSE: Duration = Duration::from_millis(500);
+/// What a person types who has no answer.
+const INTERRUPT: &[u8] = b"\x03";
+
+/// Runs a command, with what the shell exports and in its folder, on a terminal of its own, and types the next answer
+/// whenever it asks: its exit code, and the lines that the terminal shows.
+///
+/// # Errors
+/// When there is no terminal, or no answer to a question.
+pub(super) fn run(shell: &mut Shell, command: &str, answers: &mut VecDeque<String>) -> Result<(i32, Vec<String>)> {
+    let ends = openpty(Some(&SIZE), None)?;
+    let name = ttyname(&ends.slave)?;
+    let quoted = command.replace('\'', r"'\''");
+    let typed = format!("setsid --ctty --wait bash -c '{quoted}' <>{} >&0 2>&0", name.display());
+    thread::scope(|scope| {
+        let person = scope.spawn(|| sit(File::from(ends.master), answers));
+        let ended = shell.run(&typed);
+        // The last of those who hold it: the screen ends for the person.
+        drop(ends.slave);
+        let shown = person.join().map_err(|_| anyhow::anyhow!("whoever sits at the terminal has panicked"))??;
+        let (code, said) = ended?;
+        ensure!(said.is_empty(), "{}", said.join("\n"));
+        Ok((code, shown.lines().map(str::to_owned).collect()))
+    })
+}
+
+/// Reads what the terminal shows, to its end, and answers.
+fn sit(mut screen: File, answers: &mut VecDeque<String>) -> Result<String> {
+    let (mut shown, mut piece, mut asked) = (Vec::new(), [0; 4096], None);
+    // It ends with an error once nobody holds its other end.
+    while let Ok(length @ 1..) = screen.read(&mut piece) {
+        shown.extend_from_slice(&piece[..length]);
+        let text = String::from_utf8_lossy(&shown);
+        if !text.ends_with(": ") {
+            continue;
+        }
+        thread::sleep(PAUSE);
+        match answers.pop_front() {
+            Some(answer) => screen.write_all(format!("{answer}\n").as_bytes())?,
+            None => {
+                asked = Some(text.lines().last().unwrap_or_default().to_owned());
+                screen.write_all(INTERRUPT)?;
+            }
+        }
+    }
+    match asked {
+        Some(question) => None.with_context(|| format!("no answer to `{question}`")),
+        None => Ok(String::from_utf8_lossy(&shown).into_owned()),
+    }
+}
