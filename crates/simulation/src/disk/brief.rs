@@ -12,7 +12,8 @@ const MAX: usize = 64;
 
 impl Disk {
     fn told_of_roots(request: &Request) -> bool {
-        request.message_hash.is_some() && !request.state.is_end() && request.state != State::Requested
+        let is_declared = request.state != State::Requested || request.declared_block.is_some();
+        request.message_hash.is_some() && !request.state.is_end() && is_declared
     }
 
     /// Anchored heights and roots at or above the declaration, newest first.

@@ -7,6 +7,7 @@ mod brief;
 mod journal;
 mod requests;
 mod scan;
+mod waits;
 
 pub(crate) use journal::JournalTable;
 pub(crate) use requests::{Kept, Row};

@@ -2,17 +2,13 @@
 
 #![expect(clippy::wildcard_enum_match_arm, reason = "few of the events and states are what is looked for")]
 
-use super::journal::LIVE;
 use super::requests::{GIVEN_UP, Inserted, Row};
 use super::{Disk, Root};
 use crate::names;
-use facilitator_eth::{Address, B256, U256};
+use facilitator_eth::{B256, U256};
 use facilitator_protocol::events::{Event, Log, RedeemRequested, StakeRequested};
-use facilitator_protocol::model::{
-    Kind, LogPosition, NewRequest, Request, RequestId, Side, Stage, State, Step, Terms, Wait,
-};
+use facilitator_protocol::model::{Kind, LogPosition, NewRequest, Request, RequestId, Side, Stage, State, Terms};
 use facilitator_store::StoreError;
-use facilitator_store::journal::EntryState;
 use facilitator_store::scan::{BlockRef, Committed, RolledBack, ScanCommit};
 use std::collections::BTreeSet;
 
@@ -96,7 +92,7 @@ impl Disk {
         }
     }
 
-    fn each(&mut self, which: impl Fn(&Row) -> bool, change: impl Fn(&mut Row), committed: &mut Committed) {
+    pub(super) fn each(&mut self, which: impl Fn(&Row) -> bool, change: impl Fn(&mut Row), committed: &mut Committed) {
         for row in self.requests.values_mut().filter(|row| which(row)) {
             change(row);
             committed.woken += 1;
@@ -149,50 +145,6 @@ impl Disk {
         self.each(which, end, committed);
     }
 
-    /// Requests whose own accept was mined, which now wait for a state root that is not there yet.
-    fn await_root(&mut self, kind: Kind, hash: B256, declared: u64) {
-        let target = kind.target();
-        let unfailed = [&LIVE[..], &[EntryState::Final]].concat();
-        let (set, accepting) = (names::gateways(), self.waiting_for(Step::Accept, &unfailed));
-        if self.roots.iter().any(|root| root.side == target && root.height >= declared) {
-            return;
-        }
-        for row in self.requests.values_mut() {
-            let is_parked = !row.claimed && !row.ready && row.wait == Wait::Happening && !row.orphaned;
-            let is_own = row.request.message_hash == Some(hash) && accepting.contains(&row.request.id);
-            if is_parked && is_own && row.request.state == State::Requested {
-                row.request.state = State::Accepted;
-                (row.request.failures, row.request.holds) = (0, 0);
-                let (chain_id, anchor) = (set.chain_id(target), set.anchor_on(target));
-                row.wait = Wait::Root { chain_id, anchor, at_least: declared };
-            }
-        }
-    }
-
-    fn declared(&mut self, kind: Kind, hash: B256, by: (Address, U256), log: &Log, committed: &mut Committed) {
-        self.await_root(kind, hash, log.block_number);
-        let waits = |row: &Row| match row.wait {
-            Wait::Root { at_least, .. } => at_least == log.block_number && !row.claimed,
-            Wait::Nothing | Wait::Happening | Wait::Clock | Wait::End => false,
-        };
-        let ours = |row: &mut Row| {
-            row.request.declared_block = Some(log.block_number);
-            row.request.message_sender = Some(by.0);
-            if !waits(row) {
-                row.wake();
-            }
-        };
-        let which = |row: &Row| row.request.message_hash == Some(hash) && !GIVEN_UP.contains(&row.request.state);
-        self.each(which, ours, committed);
-        let others = |row: &Row| {
-            let Row { request, done, .. } = row;
-            let place = (request.terms.sender_proxy, request.terms.nonce) == by;
-            let same = request.kind == kind && request.terms.gateway == log.address && place;
-            same && !done && request.declared_block.is_none() && request.message_hash != Some(hash)
-        };
-        self.each(others, Row::wake, committed);
-    }
-
     /// Our own accept of a request that was given up was on its way all the time.
     fn revive(&mut self, hash: B256, log: &Log, now_ms: i64) {
         let at = (log.block_number, log.log_index);
@@ -212,25 +164,6 @@ impl Disk {
                 row.begin_anew(now_ms);
             }
         }
-    }
-
-    fn source_progressed(&mut self, hash: B256, secret: B256, committed: &mut Committed) {
-        let under_way = self.waiting_for(Step::ProgressTarget, &LIVE);
-        let which = |row: &Row| row.request.message_hash == Some(hash);
-        for row in self.requests.values_mut().filter(|row| which(row)) {
-            row.request.unlock_secret = row.request.unlock_secret.or(Some(secret));
-            if row.request.state == State::IntentConfirmed {
-                row.request.state = State::SourceProgressed;
-            }
-        }
-        // The others are woken by how that transaction ends.
-        let waits = |row: &Row| row.request.paid_out.is_none() && under_way.contains(&row.request.id);
-        self.each(|row| which(row) && !waits(row), Row::wake, committed);
-    }
-
-    fn waiting_for(&self, step: Step, states: &[EntryState]) -> BTreeSet<RequestId> {
-        let journals = [Side::Origin, Side::Auxiliary].map(|side| &self.journals[side]);
-        journals.into_iter().flat_map(|journal| journal.waiting_for(step, states)).collect()
     }
 
     fn target_progressed(&mut self, hash: B256, secret: B256, paid: (U256, U256), committed: &mut Committed) {

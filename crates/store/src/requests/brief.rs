@@ -145,7 +145,7 @@ impl Store {
             brief.own = own.remove(&request.id);
             brief.failed = failed.remove(&request.id).unwrap_or_default();
             brief.alive = alive.remove(&request.id).unwrap_or_default();
-            let is_declared = request.state != State::Requested || request.hunted;
+            let is_declared = request.state != State::Requested || request.declared_block.is_some() || request.hunted;
             if request.message_hash.is_some() && !request.state.is_end() && is_declared {
                 let key = (request.kind, request.terms.gateway);
                 if let std::collections::hash_map::Entry::Vacant(place) = heights.entry(key) {

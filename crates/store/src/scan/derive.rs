@@ -14,7 +14,7 @@ use facilitator_protocol::{
     emitter,
     events::{Event, GatewayProven, Log, RedeemRequested, StakeRequested, StateRootAvailable},
     gateway::GatewaySet,
-    model::{Kind, LogPosition, NewRequest, RequestId, Stage, State, Step, Terms, awaited_root},
+    model::{Kind, LogPosition, NewRequest, RequestId, Stage, State, Terms},
 };
 
 /// Where an event stands, and which contract emitted it.
@@ -192,12 +192,12 @@ impl Deriver<'_> {
             WHERE message_hash = $4 AND state NOT IN ($5, $6, $7, $8)";
         let args = args![place.at.block_number, sender, self.now_ms, hash, ends[0], ends[1], ends[2], ends[3]];
         self.tx.execute(sql, args).await?;
-        self.await_root(set, kind, hash, place).await?;
+        // There is one at most: a message has one accept.
+        let waits = self.await_root(set, kind, hash, place).await?;
         let sql = "UPDATE requests SET wakes = wakes + 1, ready = 1
-            WHERE message_hash = $1 AND state NOT IN ($2, $3, $4, $5)
-              AND (wait_kind <> 'root' OR wait_block <> $6 OR claimed_by IS NOT NULL)";
-        let args = args![hash, ends[0], ends[1], ends[2], ends[3], place.at.block_number];
-        self.count(sql, args).await?;
+            WHERE message_hash = $1 AND state NOT IN ($2, $3, $4, $5) AND id <> $6";
+        let nobody = RequestId(0);
+        self.count(sql, args![hash, ends[0], ends[1], ends[2], ends[3], waits.unwrap_or(nobody)]).await?;
         let sql =
             "UPDATE requests SET orphaned = 0, event_block_number = $2, event_block_hash = $3, event_tx_hash = $4,
                 event_log_index = $5
@@ -208,31 +208,6 @@ impl Deriver<'_> {
             WHERE gateway_address = $2 AND sender_proxy = $3 AND nonce = $4 AND kind = $1 AND done = 0
               AND declared_block IS NULL AND (message_hash IS NULL OR message_hash <> $5)";
         self.count(sql, args![kind, place.address, sender, nonce, hash]).await
-    }
-
-    /// Our own accept was mined, and its request waits for nothing else: what comes next is a state root that holds the
-    /// message, for which no worker is needed unless there is one.
-    async fn await_root(&mut self, set: &GatewaySet, kind: Kind, hash: B256, place: &Place) -> Result<()> {
-        let (declared, target) = (place.at.block_number, kind.target());
-        let sql = "UPDATE requests SET state = $1, failures = 0, holds = 0, wait_kind = 'root', wait_chain_id = $2,
-                wait_anchor = $3, wait_block = $4, waiting_for = $5
-            WHERE message_hash = $6 AND state = $7 AND wait_kind = 'happening' AND ready = 0 AND claimed_by IS NULL
-              AND hunted = 0 AND orphaned = 0
-              AND EXISTS (SELECT 1 FROM waiters AS w JOIN transactions AS t ON t.id = w.transaction_id
-                WHERE w.request_id = requests.id AND t.step = $8 AND t.state <> 'failed')
-              AND NOT EXISTS (SELECT 1 FROM anchored_roots
-                WHERE chain_id = $2 AND anchor = $3 AND height >= $4)";
-        let args = args![
-            State::Accepted.name(kind),
-            set.chain_id(target),
-            set.anchor_on(target),
-            declared,
-            awaited_root(kind.source(), declared),
-            hash,
-            State::Requested.name(kind),
-            Step::Accept,
-        ];
-        self.tx.execute(sql, args).await.map(drop)
     }
 
     /// Not if the same request was made again before the declaration, which gives the same message: then that one's
@@ -255,24 +230,6 @@ impl Deriver<'_> {
             self.log(row.take()?, "our own accept was mined after all").await?;
         }
         Ok(())
-    }
-
-    /// The source leg is progressed: its secret is public unless it was progressed by proof.
-    ///
-    /// Who waits for a transaction of the other leg has nothing to do now: the event of that one wakes, and its failure does.
-    async fn source_progressed(&mut self, kind: Kind, hash: B256, secret: Option<B256>) -> Result<()> {
-        let sql = "UPDATE requests SET unlock_secret = COALESCE(unlock_secret, $1), updated_at_ms = $2,
-                state = CASE WHEN state = $4 THEN $5 ELSE state END
-            WHERE message_hash = $3";
-        let (before, after) = (State::IntentConfirmed.name(kind), State::SourceProgressed.name(kind));
-        self.tx.execute(sql, args![secret, self.now_ms, hash, before, after]).await?;
-        // A statement of its own: it sees what another scanner has just committed of the row.
-        let sql = "UPDATE requests SET wakes = wakes + 1, ready = 1
-            WHERE message_hash = $1 AND (paid_out IS NOT NULL OR NOT EXISTS (SELECT 1
-                FROM waiters AS w JOIN transactions AS t ON t.id = w.transaction_id
-                WHERE w.request_id = requests.id AND t.step = $2
-                  AND t.state IN ('queued', 'signed', 'broadcast', 'mined')))";
-        self.count(sql, args![hash, Step::ProgressTarget]).await
     }
 
     /// The target leg is progressed, and with it all that was asked for is paid.
@@ -333,7 +290,7 @@ impl Deriver<'_> {
         self.changed(sql, args, &format!("gateway proven at height {height} in block {}", place.at.block_number)).await
     }
 
-    async fn count(&mut self, sql: &'static str, args: Vec<Value>) -> Result<()> {
+    pub(super) async fn count(&mut self, sql: &'static str, args: Vec<Value>) -> Result<()> {
         self.committed.woken += self.tx.execute(sql, args).await?;
         Ok(())
     }

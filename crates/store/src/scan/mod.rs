@@ -8,6 +8,7 @@ mod blocks;
 mod derive;
 mod messages;
 mod rollback;
+mod waits;
 
 pub use blocks::{Block, BlockRef, PublishedRoot};
 pub use rollback::{Rewound, RolledBack};

@@ -1,9 +1,9 @@
 //! Messages that others left: when they become rows, and what a reorg takes back.
 
 use crate::support::*;
-use facilitator_eth::{B256, U256};
+use facilitator_eth::U256;
 use facilitator_protocol::{
-    events::{self, Event, Log},
+    events::Log,
     model::{FinePrint, RequestId, State, Update, Wait},
 };
 use facilitator_store::{
@@ -13,31 +13,6 @@ use facilitator_store::{
 };
 
 const HUNTING: Hunting = Hunting { after_blocks: 5, recheck_ms: 1_000, limit: 10 };
-
-fn confirmed(number: u64, message: B256) -> Event {
-    events::StakeIntentConfirmed {
-        message_hash: message,
-        staker: address(21),
-        nonce: U256::from(number),
-        beneficiary: address(20),
-        amount: U256::MAX,
-        block_height: 10,
-        hash_lock: word(77),
-    }
-    .into()
-}
-
-fn staked(message: B256, secret: B256) -> Event {
-    events::StakeProgressed {
-        message_hash: message,
-        staker: address(21),
-        nonce: U256::ZERO,
-        amount: U256::MAX,
-        proof_progress: false,
-        unlock_secret: secret,
-    }
-    .into()
-}
 
 fn gateway_log(block: u64, index: u64) -> Log {
     log(set().gateway, block, index)
@@ -89,7 +64,7 @@ async fn whoever_is_at_it_is_left_in_peace() {
     scan(&store, AUXILIARY, 7, vec![(log(set().cogateway, 7, 0), confirmed(3, message))]).await;
     assert_eq!(store.hunt(&HUNTING, 1_000).await.unwrap(), 0);
     scan(&store, AUXILIARY, 13, Vec::new()).await;
-    scan(&store, ORIGIN, 31, vec![(gateway_log(31, 0), staked(message, secret))]).await;
+    scan(&store, ORIGIN, 31, vec![(gateway_log(31, 0), progressed(message, secret, false))]).await;
     assert_eq!(store.hunt(&HUNTING, 1_000).await.unwrap(), 0);
     scan(&store, ORIGIN, 37, Vec::new()).await;
     assert_eq!(store.hunt(&HUNTING, 1_000).await.unwrap(), 1);
@@ -108,7 +83,7 @@ async fn finished_and_own_messages_and_those_that_may_be_own_are_not_hunted() {
         (gateway_log(11, 0), declared(0, word(500))),
         (gateway_log(11, 1), declared(1, word(501))),
         (gateway_log(11, 2), declared(7, word(502))),
-        (gateway_log(11, 3), staked(word(502), word(9))),
+        (gateway_log(11, 3), progressed(word(502), word(9), false)),
     ];
     scan(&store, ORIGIN, 11, events).await;
     let done = vec![
@@ -171,7 +146,7 @@ async fn what_was_left_alone_is_judged_anew_after_a_while_or_when_something_happ
     assert!(claim(&store, 2_999).await.is_empty());
     assert_eq!(store.hunt(&HUNTING, 3_000).await.unwrap(), 1);
     assert_eq!(left_alone(&store, 3_000).await, id);
-    scan(&store, ORIGIN, 17, vec![(gateway_log(17, 0), staked(message, word(9)))]).await;
+    scan(&store, ORIGIN, 17, vec![(gateway_log(17, 0), progressed(message, word(9), false))]).await;
     assert_eq!(claim(&store, 3_001).await, [id.0]);
 }
 

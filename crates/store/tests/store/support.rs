@@ -155,6 +155,20 @@ pub(crate) fn minted(message: B256, secret: B256, by_proof: bool) -> Event {
     .into()
 }
 
+/// A stake in the inbox.
+pub(crate) fn confirmed(number: u64, message: B256) -> Event {
+    events::StakeIntentConfirmed {
+        message_hash: message,
+        staker: address(21),
+        nonce: U256::from(number),
+        beneficiary: address(20),
+        amount: U256::MAX,
+        block_height: 10,
+        hash_lock: word(77),
+    }
+    .into()
+}
+
 /// The source leg of a stake.
 pub(crate) fn progressed(message: B256, secret: B256, by_proof: bool) -> Event {
     events::StakeProgressed {

@@ -1,8 +1,8 @@
 //! Events that need no worker: what comes next is another event.
 
 use crate::support::{
-    AUXILIARY, Bed, ME, ORIGIN, attempt, block, claim, claim_and_park, declared, entry_of, log, minted, park,
-    progressed, root, scan, scan_stakes, set, word,
+    AUXILIARY, Bed, ME, ORIGIN, attempt, block, claim, claim_and_park, confirmed, declared, entry_of, log, minted,
+    park, progressed, root, scan, scan_stakes, set, word,
 };
 use facilitator_protocol::model::{RequestId, Side, State, Step, Update, Wait, awaited_root};
 use facilitator_store::Store;
@@ -68,6 +68,20 @@ async fn a_declared_message_wakes_whose_root_is_there_or_whose_declaration_a_reo
     assert_eq!((request.state, request.declared_block), (State::Requested, None));
 }
 
+/// Its first declaration was lost in a reorg after it had been confirmed: it can go on at once.
+#[tokio::test]
+async fn a_declared_message_that_the_target_chain_knows_wakes() {
+    let bed = Bed::new();
+    let (store, _) = accepting(&bed).await;
+    declare(&store, 20).await;
+    anchor(&store, 5, 20).await;
+    scan(&store, AUXILIARY, 6, vec![(log(set().cogateway, 6, 0), confirmed(0, word(500)))]).await;
+    store.rollback_to(ORIGIN, block(19), 310).await.unwrap();
+    assert_eq!(claim_and_park(&store, &Update::default(), &Wait::Happening).await, [1]);
+    declare(&store, 21).await;
+    assert_eq!(claim(&store, 320).await, [1]);
+}
+
 #[tokio::test]
 async fn a_declared_message_wakes_who_does_not_wait_for_it_as_for_the_own_accept() {
     // A worker has it, and will not have seen the event when it leaves.
@@ -126,6 +140,21 @@ async fn the_first_leg_wakes_nobody_while_the_second_is_on_its_way_and_is_told_a
 }
 
 #[tokio::test]
+async fn the_first_leg_wakes_who_waits_for_something_else_or_has_a_worker() {
+    let bed = Bed::new();
+    let (store, _) = revealed(&bed).await;
+    store.wake(&[RequestId(1)]).await.unwrap();
+    assert_eq!(claim_and_park(&store, &Update::default(), &Wait::Clock).await, [1]);
+    source_leg(&store).await;
+    let request = store.claim_ready(ME, 1, 310).await.unwrap().remove(0);
+    // Again, while its worker has read the chains before.
+    scan(&store, ORIGIN, 21, vec![(log(set().gateway, 21, 0), progressed(word(500), word(7), false))]).await;
+    let leave = park(Update::default(), Wait::Happening, request.wakes);
+    store.save(ME, &[Change::Park { id: request.id, park: leave, retry_at_ms: None }], 320).await.unwrap();
+    assert_eq!(claim(&store, 330).await, [1]);
+}
+
+#[tokio::test]
 async fn the_first_leg_wakes_where_the_second_has_failed_or_was_done_before() {
     let bed = Bed::new();
     let (store, _) = revealed(&bed).await;
@@ -139,5 +168,12 @@ async fn the_first_leg_wakes_where_the_second_has_failed_or_was_done_before() {
     fail(&store, AUXILIARY, target).await;
     assert_eq!(claim_and_park(&store, &Update::default(), &Wait::Happening).await, [1], "a failure wakes");
     source_leg(&store).await;
+    assert_eq!(claim(&store, 330).await, [1]);
+
+    let bed = Bed::new();
+    let (store, target) = revealed(&bed).await;
+    source_leg(&store).await;
+    assert_eq!(claim(&store, 310).await, NOBODY);
+    fail(&store, AUXILIARY, target).await;
     assert_eq!(claim(&store, 330).await, [1]);
 }
