@@ -1,6 +1,7 @@
 //! The book against the code: it explains every reason for which a request waits, and no other.
 #![allow(clippy::unwrap_used)]
 
+use facilitator_protocol::model::{Side, awaited_root};
 use std::{fs, path::Path};
 
 fn read(path: &str) -> String {
@@ -38,6 +39,8 @@ fn the_book_explains_every_reason_for_which_a_request_waits_and_no_other() {
     let worker = ["accept", "case", "progress", "prove", "hunt"];
     let worker = worker.map(|module| read(&format!("crates/roles/src/worker/{module}.rs")));
     reasons.extend(worker.iter().flat_map(|source| source.split('"').skip(1).step_by(2)));
+    let root = awaited_root(Side::Origin, 7);
+    reasons.push(&root);
     for begin in &explained {
         let known = reasons.iter().any(|text| text.starts_with(begin.as_str()));
         assert!(known, "the book explains what no request waits for: {begin}");
