@@ -32,7 +32,7 @@ pub(crate) fn job(world: &mut World, request: Request) -> Option<Job> {
         gateway: gateway_of(world, &request),
         policy: policy(),
         backoff: Backoff { base_ms: 100, max_ms: 2_000 },
-        recheck_ms: 3_000,
+        recheck_ms: world.recheck_ms,
         source_head,
         target_head,
         priority_fees: (U256::from(2_u64), U256::from(2_u64)),
