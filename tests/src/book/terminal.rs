@@ -3,13 +3,15 @@
 use crate::machine::Shell;
 use anyhow::{Context as _, Result, ensure};
 use nix::{
+    fcntl::{FcntlArg, OFlag, fcntl},
     pty::{Winsize, openpty},
     unistd::ttyname,
 };
 use std::{
     collections::VecDeque,
     fs::File,
-    io::{Read as _, Write as _},
+    io::{ErrorKind, Read as _, Write as _},
+    sync::atomic::{AtomicBool, Ordering},
     thread,
     time::Duration,
 };
@@ -19,6 +21,8 @@ const SIZE: Winsize = Winsize { ws_row: 50, ws_col: 160, ws_xpixel: 0, ws_ypixel
 /// How long a person takes to answer. The terminal shows what is typed until a program that has asked forbids it, a
 /// moment after its question.
 const PAUSE: Duration = Duration::from_millis(500);
+/// How often a person looks at a screen on which nothing happens.
+const LOOK: Duration = Duration::from_millis(20);
 /// What a person types who has no answer.
 const INTERRUPT: &[u8] = b"\x03";
 
@@ -29,14 +33,16 @@ const INTERRUPT: &[u8] = b"\x03";
 /// When there is no terminal, or no answer to a question.
 pub(super) fn run(shell: &mut Shell, command: &str, answers: &mut VecDeque<String>) -> Result<(i32, Vec<String>)> {
     let ends = openpty(Some(&SIZE), None)?;
+    fcntl(&ends.master, FcntlArg::F_SETFL(OFlag::O_NONBLOCK))?;
     let name = ttyname(&ends.slave)?;
     let quoted = command.replace('\'', r"'\''");
     let typed = format!("setsid --ctty --wait bash -c '{quoted}' <>{} >&0 2>&0", name.display());
+    let left = AtomicBool::new(false);
     thread::scope(|scope| {
-        let person = scope.spawn(|| sit(File::from(ends.master), answers));
+        let person = scope.spawn(|| sit(File::from(ends.master), answers, &left));
         let ended = shell.run(&typed);
-        // The last of those who hold it: the screen ends for the person.
-        drop(ends.slave);
+        // Also from a command that went on for too long, and holds the other end still.
+        left.store(true, Ordering::Release);
         let shown = person.join().map_err(|_| anyhow::anyhow!("whoever sits at the terminal has panicked"))??;
         let (code, said) = ended?;
         ensure!(said.is_empty(), "{}", said.join("\n"));
@@ -44,12 +50,20 @@ pub(super) fn run(shell: &mut Shell, command: &str, answers: &mut VecDeque<Strin
     })
 }
 
-/// Reads what the terminal shows, to its end, and answers.
-fn sit(mut screen: File, answers: &mut VecDeque<String>) -> Result<String> {
+/// Reads what the terminal shows, until there is nothing more once it was left, and answers.
+fn sit(mut screen: File, answers: &mut VecDeque<String>, left: &AtomicBool) -> Result<String> {
     let (mut shown, mut piece, mut asked) = (Vec::new(), [0; 4096], None);
-    // It ends with an error once nobody holds its other end.
-    while let Ok(length @ 1..) = screen.read(&mut piece) {
-        shown.extend_from_slice(&piece[..length]);
+    loop {
+        // Before the screen: what was shown by then is seen.
+        let is_last = left.load(Ordering::Acquire);
+        match screen.read(&mut piece) {
+            Ok(length @ 1..) => shown.extend_from_slice(&piece[..length]),
+            Err(error) if error.kind() == ErrorKind::WouldBlock && !is_last => {
+                thread::sleep(LOOK);
+                continue;
+            }
+            Ok(_) | Err(_) => break,
+        }
         let text = String::from_utf8_lossy(&shown);
         if !text.ends_with(": ") {
             continue;

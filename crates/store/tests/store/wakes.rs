@@ -43,7 +43,7 @@ async fn a_declared_message_waits_for_a_root_that_holds_it_and_is_told_as_accept
     let request = store.request(RequestId(1)).await.unwrap().unwrap().request;
     assert_eq!((request.state, request.declared_block), (State::Accepted, Some(20)));
     assert_eq!((request.failures, request.waiting_for), (0, Some(awaited_root(Side::Origin, 20))));
-    // Applied again, as when a request learns of its message late.
+    // A root that does not hold it.
     anchor(&store, 6, 19).await;
     assert_eq!(claim(&store, 320).await, NOBODY);
     anchor(&store, 7, 21).await;
