@@ -45,6 +45,7 @@ pub mod pty;
 pub mod purse;
 pub mod requesters;
 pub mod rpc_proxy;
+mod settle;
 pub mod skipped;
 pub mod small_disk;
 pub mod soak;
